@@ -1,0 +1,1 @@
+"""Makes the packaged configuration findable beside the installed package."""

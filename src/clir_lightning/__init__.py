@@ -1,0 +1,1 @@
+"""Experiments in cross-lingual information retrieval with PyTorch Lightning and Hydra."""

@@ -1,0 +1,43 @@
+"""From configuration to objects: the only place that calls Hydra's `instantiate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from clir_lightning.errors import ClirError, ConfigError
+
+
+def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
+    """The object that `node._target_` names, with the node's values and `extra`; nested nodes are built too.
+
+    A `ClirError` from within comes through as it is; a wrong argument becomes a `ConfigError`.
+    """
+    try:
+        return instantiate(node, *args, **extra, _convert_="all")
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ClirError):
+                raise cause from None
+            cause = cause.__cause__
+        raise ConfigError(" ".join(str(error).split())) from error
+
+
+def build_all(nodes: DictConfig | list[Any] | None, **extra: Any) -> dict[str, Any]:
+    """The objects of a multi-select group, by name; entries set to null are left out."""
+    return {str(name): build(node, **extra) for name, node in dict(nodes or {}).items() if node is not None}
+
+
+def saved_config(folder: Path) -> DictConfig:
+    """The configuration that the run in this output folder was started with."""
+    path = folder / ".hydra" / "config.yaml"
+    if not path.is_file():
+        raise ConfigError(f"{path} is missing; a checkpoint lies in the output folder of its run, beside .hydra/")
+    config = OmegaConf.load(path)
+    assert isinstance(config, DictConfig)
+    return config

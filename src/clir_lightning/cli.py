@@ -1,0 +1,110 @@
+"""`clir VERB overrides…`: one program, each verb a Hydra application with its own root file in `conf/`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+VERBS = {
+    "train": ("train a model, score the test candidates, print the table", "clir train data=demo encoder=tiny"),
+    "evaluate": (
+        "measures of a run file, or of a checkpoint on a split",
+        "clir evaluate run=FILE qrels=FILE",
+    ),
+}
+
+
+def config_folder() -> Path:
+    """The folder of the configuration: inside the installed package, or at the root of the repository."""
+    packaged = Path(__file__).parent / "conf"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def _examples(file: Path) -> list[str]:
+    """The commands in the head of a configuration file."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix("# ") for line in lines if line.startswith("# clir ")]
+
+
+def _groups(verb: str) -> list[str]:
+    """A line per configuration group that the verb's defaults list names, with its options and an example."""
+    root = (config_folder() / f"{verb}.yaml").read_text(encoding="utf-8")
+    lines = []
+    for folder in sorted(path for path in config_folder().iterdir() if path.is_dir() and f"- {path.name}:" in root):
+        files = sorted(folder.glob("*.yaml"))
+        if files:
+            options = ", ".join(file.stem for file in files)
+            lines.append(f"  {folder.name + '=…':<14} {options:<20} {_examples(files[0])[0]}")
+    return lines
+
+
+def usage() -> str:
+    """What `clir --help` prints."""
+    verbs = [f"  {verb:<10} {what}\n  {'':<10}   {example}" for verb, (what, example) in VERBS.items()]
+    return "\n".join(
+        [
+            "clir: experiments in cross-lingual information retrieval",
+            "",
+            "usage: clir VERB [setting=value …]",
+            "",
+            *verbs,
+            "",
+            "clir VERB --help lists a verb's groups and settings; clir VERB --cfg job prints its configuration.",
+        ]
+    )
+
+
+def verb_usage(verb: str) -> str:
+    """What `clir VERB --help` prints."""
+    root = (config_folder() / f"{verb}.yaml").read_text(encoding="utf-8")
+    settings = root.partition("\n\n")[2].partition("\nhydra:")[0]
+    groups = _groups(verb)
+    return "\n".join(
+        [
+            f"clir {verb}: {VERBS[verb][0]}",
+            "",
+            *(f"  {example}" for example in _examples(config_folder() / f"{verb}.yaml")),
+            "",
+            *(["groups (option, choices, example):", *groups, ""] if groups else []),
+            "settings, each changed by name=value (a.b=value inside):",
+            *(f"  {line}" for line in settings.splitlines()),
+            "",
+            "-m runs every combination of comma-separated values; --cfg job prints the composed configuration;",
+            "--info defaults-tree shows where it comes from; --config-dir DIR adds your own files; --hydra-help.",
+        ]
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the `clir` program."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        sys.exit(f"clir: there is no verb {verb!r}; allowed: {', '.join(VERBS)}")
+    if "-h" in rest or "--help" in rest:
+        print(verb_usage(verb))
+        return
+    run_verb(verb, rest)
+
+
+def run_verb(verb: str, overrides: list[str]) -> None:
+    """Run a verb's job as a Hydra application; an error of the user's ends it with one line and status 1."""
+    import hydra
+    from omegaconf import DictConfig
+
+    from clir_lightning.errors import ClirError
+
+    job = importlib.import_module(f"clir_lightning.jobs.{verb}").main
+
+    def task(config: DictConfig) -> object:
+        try:
+            return job(config)
+        except ClirError as error:
+            sys.exit(f"clir {verb}: {error}")
+
+    sys.argv = [f"clir {verb}", *overrides]
+    hydra.main(config_path=str(config_folder()), config_name=verb, version_base="1.3")(task)()

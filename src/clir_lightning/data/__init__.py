@@ -1,0 +1,1 @@
+"""Readers, collections, token ids, sampling, batches and the data module."""

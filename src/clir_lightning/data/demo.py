@@ -1,0 +1,179 @@
+"""The `demo` collection: real Chinese and Kazakh names and real relations from the CLDR data inside `babel`.
+
+Queries are the Chinese names of territories, languages, scripts, currencies, cities and regional languages (*French
+(Belgium)*); the documents describe the same entities in Kazakh through their names and relations. Grades follow the
+relations, as CLIRMatrix grades do: 6 for the entity itself, lower ones for what is related to it, 0 for the rest.
+Nothing is downloaded, and the same `babel` gives the same collection.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from clir_lightning.data.collection import Collection, Split
+from clir_lightning.types import Document, Qrels, Query
+
+OWN_GRADE = 6
+import os
+ASKED = os.environ.get("ASKED","locale,currency,time,standard time,summer time").split(",")
+CONTINENTS = {"Africa": "002", "America": "019", "Asia": "142", "Australia": "009", "Europe": "150", "Pacific": "009"}
+
+
+@dataclass(slots=True)
+class Entity:
+    """A CLDR entity on its way to a query (its Chinese name) and a document (Kazakh name and relations)."""
+
+    id: str
+    chinese: str
+    kazakh: str
+    kind: str
+    relations: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
+
+
+# How each kind speaks of its relations, in Kazakh: relation → lead-in of the sentence.
+SENTENCES = {
+    "territory": "аумақ",
+    "language": "тіл",
+    "script": "жазу",
+    "currency": "ақша бірлігі",
+    "city": "қала",
+    "locale": "аймақтық тіл",
+    "time": "уақыт",
+    "has time": "Уақыты",
+    "continent": "Құрлығы",
+    "official language": "Ресми тілдері",
+    "uses currency": "Ақшасы",
+    "has city": "Қалалары",
+    "spoken in": "Сөйлейтін елдер",
+    "written in": "Жазуы",
+    "writes": "Осы жазумен жазылатын тілдер",
+    "money of": "Қолданылатын елдер",
+    "lies in": "Орналасқан елі",
+    "of language": "Тілі",
+    "of territory": "Елі",
+    "has locale": "Аймақтық түрлері",
+}
+
+
+class _Graph:
+    """The entities by id, with relations added in both directions; unknown ends are left out."""
+
+    def __init__(self) -> None:
+        self.entities: dict[str, Entity] = {}
+
+    def add(self, kind: str, code: str, chinese: str | None, kazakh: str | None) -> None:
+        if chinese and kazakh and chinese != kazakh:
+            self.entities[f"{kind}:{code}"] = Entity(f"{kind}:{code}", chinese, kazakh, kind)
+
+    def relate(self, one: str, relation: str, other: str, back: str, grade: int) -> None:
+        """`one` —relation→ `other` and `other` —back→ `one`, both worth `grade` as an answer to each other."""
+        if one in self.entities and other in self.entities:
+            self.entities[one].relations[relation].append((other, grade))
+            self.entities[other].relations[back].append((one, grade))
+
+
+def _names(graph: _Graph) -> None:
+    from babel import Locale
+    from babel.core import get_global
+
+    zh, kk = Locale("zh"), Locale("kk")
+    for kind, chinese, kazakh in (
+        ("territory", zh.territories, kk.territories),
+        ("language", zh.languages, kk.languages),
+        ("script", zh.scripts, kk.scripts),
+        ("currency", zh.currencies, kk.currencies),
+    ):
+        for code in sorted(chinese):
+            graph.add(kind, code, chinese[code], kazakh.get(code))
+    for zone in sorted(zh.time_zones):
+        graph.add("city", zone, zh.time_zones[zone].get("city"), kk.time_zones.get(zone, {}).get("city"))
+    for territory in sorted(get_global("territory_zones")):
+        if f"territory:{territory}" in graph.entities:
+            names = (locale.zone_formats["region"] % locale.territories[territory] for locale in (zh, kk))
+            graph.add("time", territory, *names)
+    for territory, languages in sorted(get_global("territory_languages").items()):
+        for language in sorted(languages):
+            if f"language:{language}" in graph.entities and f"territory:{territory}" in graph.entities:
+                names = (f"{locale.languages[language]} ({locale.territories[territory]})" for locale in (zh, kk))
+                graph.add("locale", f"{language}_{territory}", *names)
+
+
+def _relations(graph: _Graph) -> None:
+    from babel.core import get_global
+    from babel.languages import get_official_languages
+    from babel.numbers import get_territory_currencies
+
+    for entity in list(graph.entities.values()):
+        kind, _, code = entity.id.partition(":")
+        if kind == "territory":
+            for language in get_official_languages(code, de_facto=True):
+                graph.relate(entity.id, "official language", f"language:{language}", "spoken in", 5)
+            for currency in get_territory_currencies(code):
+                graph.relate(entity.id, "uses currency", f"currency:{currency}", "money of", 4)
+            for zone in get_global("territory_zones").get(code, ()):
+                graph.relate(entity.id, "has city", f"city:{zone}", "lies in", 3)
+                continent = CONTINENTS.get(zone.split("/")[0])
+                if continent and not entity.relations["continent"]:
+                    entity.relations["continent"].append((f"territory:{continent}", 1))
+        elif kind == "language":
+            parts = get_global("likely_subtags").get(code, "").split("_")
+            if len(parts) == 3:
+                graph.relate(entity.id, "written in", f"script:{parts[1]}", "writes", 2)
+        elif kind == "time":
+            graph.relate(entity.id, "of territory", f"territory:{code}", "has time", 3)
+        elif kind == "locale":
+            language, _, territory = code.partition("_")
+            graph.relate(entity.id, "of language", f"language:{language}", "has locale", 4)
+            graph.relate(entity.id, "of territory", f"territory:{territory}", "has locale", 3)
+
+
+def _text(entity: Entity, graph: _Graph, longest_list: int) -> str:
+    sentences = [f"{entity.kazakh} — {SENTENCES[entity.kind]}."]
+    for relation, others in entity.relations.items():
+        names = [graph.entities[other].kazakh for other, _ in others[:longest_list]]
+        if names and relation not in ("has locale", "has time"):
+            sentences.append(f"{SENTENCES[relation]}: {', '.join(names)}.")
+    return " ".join(sentences)
+
+
+def _judgements(entity: Entity, everything: list[str], judged: int, rng: random.Random) -> dict[str, int]:
+    grades = {entity.id: OWN_GRADE}
+    for others in entity.relations.values():
+        for other, grade in others:
+            grades[other] = max(grade, grades.get(other, 0))
+    grades = dict(sorted(grades.items(), key=lambda pair: (-pair[1], pair[0]))[: judged // 2])
+    others = [other for other in rng.sample(everything, min(len(everything), 2 * judged)) if other not in grades]
+    return grades | dict.fromkeys(others[: judged - len(grades)], 0)
+
+
+def build_demo(*, dev: int = 100, test: int = 200, judged: int = 100, longest_list: int = 4, seed: int = 7) -> Collection:
+    """Build the demo: about 2,000 documents, one query for each distinct Chinese name, `judged` documents a query.
+
+    >>> demo = build_demo()
+    >>> [(name, len(split.queries)) for name, split in demo.splits.items()][1:]
+    [('dev', 100), ('test1', 200)]
+    >>> demo.documents["currency:KZT"].text
+    'Қазақстан теңгесі — ақша бірлігі. Қолданылатын елдер: Қазақстан.'
+    """
+    graph = _Graph()
+    _names(graph)
+    _relations(graph)
+    rng = random.Random(seed)
+    everything = sorted(graph.entities)
+    by_name: dict[str, str] = {}
+    for entity_id in everything:
+        by_name.setdefault(graph.entities[entity_id].chinese, entity_id)
+    askable = sorted(by_name.values())
+    rng.shuffle(askable)
+    sizes = {"train": askable[dev + test :], "dev": askable[:dev], "test1": askable[dev : dev + test]}
+
+    def split(entity_ids: Iterable[str]) -> Split:
+        queries = {entity_id: Query(entity_id, graph.entities[entity_id].chinese, "zh") for entity_id in entity_ids}
+        grades = {i: _judgements(graph.entities[i], sorted(queries), judged, rng) for i in queries}
+        return Split(queries, Qrels(grades))
+
+    documents = {i: Document(i, _text(graph.entities[i], graph, longest_list), "kk") for i in everything}
+    return Collection("demo", documents, {name: split(ids) for name, ids in sizes.items()})

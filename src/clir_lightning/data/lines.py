@@ -1,0 +1,59 @@
+"""Lines of a text file, gzip or plain, with every defect turned into one `DataError`; and files written whole or not."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from clir_lightning.errors import DataError
+
+
+def find_file(folder: str | Path, stem: str) -> Path:
+    """The file `stem` or `stem.gz` in `folder`; `DataError` says what lies there instead."""
+    for name in (f"{stem}.gz", stem):
+        if (path := Path(folder) / name).is_file():
+            return path
+    if not Path(folder).is_dir():
+        raise DataError("no such folder", path=folder, cure="give the folder that holds the files")
+    found = ", ".join(sorted(path.name for path in Path(folder).iterdir())[:12]) or "nothing"
+    raise DataError(f"no file {stem}.gz or {stem}", path=folder, cure=f"put it there (the folder holds: {found})")
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) of a UTF-8 file; `.gz` is decompressed."""
+    number = 0
+    try:
+        with gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as stream:
+            for number, line in enumerate(stream, start=1):  # noqa: B007  (the error below needs the last number)
+                yield number, line.decode("utf-8").rstrip("\r\n")
+    except FileNotFoundError as error:
+        raise DataError("no such file", path=path, cure="check the path") from error
+    except UnicodeDecodeError as error:
+        problem = f"not UTF-8 (byte {error.object[error.start]:#04x})"
+        raise DataError(problem, path=path, line=number, cure="convert the file to UTF-8") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(
+            f"broken gzip ({error})", path=path, line=number + 1, cure="fetch or compress the file again"
+        ) from error
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", path=path, cure="check the path and its rights") from error
+
+
+@contextmanager
+def write_whole(path: str | Path) -> Iterator[IO[str]]:
+    """Open `path` for text so that it appears complete or not at all; `.gz` is compressed."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        opener = gzip.open if target.suffix == ".gz" else open
+        with opener(partial, "wt", encoding="utf-8") as stream:
+            yield stream
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Measures on tensors and the evaluation of a run against qrels."""

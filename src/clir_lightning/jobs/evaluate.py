@@ -1,0 +1,71 @@
+"""`clir evaluate`: the measures of a run file, or of a checkpoint on a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from clir_lightning.build import build, build_all, saved_config
+from clir_lightning.data.datamodule import RankingDataModule
+from clir_lightning.data.trec import read_qrels, read_run
+from clir_lightning.errors import ConfigError
+from clir_lightning.evaluation.evaluate import Evaluation, evaluate
+from clir_lightning.evaluation.measures import measure
+from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.provenance import write_json
+from clir_lightning.lightning.cross_module import CrossModule
+from clir_lightning.lightning.ranking_metrics import RankingMetrics
+from clir_lightning.models.encoder import Encoder
+
+
+def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
+    """Score the candidates of `config.split` with a checkpoint; its run goes to `folder/runs/test.trec`."""
+    checkpoint = Path(config.checkpoint)
+    if not checkpoint.is_file():
+        raise ConfigError(f"checkpoint {checkpoint} is missing; give the path of a checkpoints/best.ckpt")
+    home = checkpoint.resolve().parents[1]
+    trained = saved_config(home)
+    OmegaConf.set_struct(trained, False)
+    trained.data.merge_with(config.data)
+    trained.datamodule.test, trained.datamodule.score_batch_size = config.split, config.score_batch_size
+    data: RankingDataModule = build(trained.datamodule, build(trained.data), seed=trained.seed)
+    encoder = Encoder(str(home / "encoder"), weights=False)
+    data.tokenise(encoder.tokenizer)
+    module = CrossModule(build(trained.architecture, encoder), build_all(trained.loss), **trained.optimizer)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    module.load_state_dict(state)
+    metrics = RankingMetrics({"test": data.qrels("test")}, folder=folder, name=trained.name, measures=config.measures)
+    trainer = pl.Trainer(
+        accelerator="auto", devices=1, callbacks=[metrics], logger=False, enable_checkpointing=False,
+        use_distributed_sampler=False, default_root_dir=str(folder),
+    )
+    trainer.test(module, data, verbose=False)
+    floor = evaluate(data.candidates["test"], data.qrels("test"), config.measures)
+    return [floor, metrics.evaluations["test"]]
+
+
+def main(config: DictConfig) -> None:
+    """Run the job."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    (folder / "metrics.json").unlink(missing_ok=True)
+    for name in config.measures:
+        measure(name)
+    if (config.checkpoint is None) == (config.run is None):
+        raise ConfigError("give either checkpoint=… (with split=…) or run=… (with qrels=…)")
+    if config.run is not None:
+        if config.qrels is None:
+            raise ConfigError("run=… needs its judgements: add qrels=FILE")
+        rows = [evaluate(read_run(config.run), read_qrels(config.qrels), config.measures)]
+        title = f"{config.run} against {config.qrels}"
+    else:
+        rows = evaluate_checkpoint(config, folder)
+        title = f"{config.checkpoint} on {config.split}"
+    write_json({rows[-1].name: rows[-1].means}, folder / "metrics.json")
+    console = Console()
+    console.print(result_table(title, rows))
+    console.print(f"files: {folder}", soft_wrap=True)

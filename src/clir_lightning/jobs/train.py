@@ -1,0 +1,131 @@
+"""`clir train`: from a collection to a trained model, its run files and the table."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import ModelCheckpoint
+from rich.console import Console
+
+from clir_lightning.build import build, build_all
+from clir_lightning.data.collection import Collection
+from clir_lightning.data.datamodule import RankingDataModule
+from clir_lightning.evaluation.evaluate import Evaluation, evaluate
+from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.lightning.cross_module import CrossModule
+from clir_lightning.lightning.ranking_metrics import RankingMetrics
+from clir_lightning.models.encoder import Encoder
+from clir_lightning.retrieval.bm25 import bm25_rerank
+from clir_lightning.retrieval.translation import names_lexicon
+from clir_lightning.types import Run
+
+log = logging.getLogger(__name__)
+
+MONITOR = "ndcg_10"
+RESULTS = ("metrics.json", "provenance.json", "runs/val.trec", "runs/test.trec")
+
+
+def bm25_run(collection: Collection, candidates: Run, train: str, split: str) -> Run:
+    """BM25 on the candidates, the queries translated by a lexicon of the training queries' names."""
+    lexicon = names_lexicon(collection.split(train), collection.documents)
+    queries = collection.split(split).queries
+    return bm25_rerank(candidates, {i: lexicon.translate(queries[i].text) for i in candidates}, collection.documents)
+
+
+def _quiet() -> None:
+    """Silence what the libraries say at every run and no user can act on."""
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*")
+    warnings.filterwarnings("ignore", message=".*Experiment logs directory .* exists and is not empty.*")
+
+
+def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics) -> pl.Trainer:
+    checkpoints = ModelCheckpoint(
+        folder / "checkpoints", filename="best", monitor=f"val/{MONITOR}", mode="max", save_last=True,
+        enable_version_counter=False,
+    )
+    loggers = build_all(config.logger, folder=folder)
+    return build(
+        config.trainer,
+        callbacks=[metrics, checkpoints, *build_all(config.callbacks).values()],
+        logger=list(loggers.values()),
+        default_root_dir=str(folder),
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=10,
+    )
+
+
+def _data(config: DictConfig) -> RankingDataModule:
+    collection = build(config.data)
+    return build(config.datamodule, collection, seed=config.seed)
+
+
+def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossModule:
+    source = build(config.encoder)
+    name = source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed)
+    encoder = Encoder(name, layers=source.layers)
+    encoder.describe(folder / "encoder")
+    encoder.check_length(data.max_length)
+    data.tokenise(encoder.tokenizer)
+    return CrossModule(build(config.architecture, encoder), build_all(config.loss), **config.optimizer)
+
+
+def main(config: DictConfig) -> float:
+    """Run the job; returns the best `val/ndcg_10`, for sweeps to maximise."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    for name in RESULTS:  # a folder used again must not show another run's results
+        (folder / name).unlink(missing_ok=True)
+    _quiet()
+    pl.seed_everything(config.seed, verbose=False)
+    watch = Stopwatch()
+    with watch.stage("data"):
+        data = _data(config)
+        log.info("%s: %d documents; queries: %s", data.collection.name, len(data.collection.documents), data.counts())
+    with watch.stage("model"):
+        module = _module(config, data, folder)
+    metrics = RankingMetrics({"val": data.qrels("val"), "test": data.qrels("test")}, folder=folder, name=config.name)
+    trainer = _trainer(config, folder, metrics)
+    with watch.stage("training"):
+        trainer.fit(module, data)
+    with watch.stage("test"):
+        trainer.test(module, data, ckpt_path=str(folder / "checkpoints" / "best.ckpt"), verbose=False)
+    with watch.stage("baselines"):
+        floors = _floors(data)
+    if trainer.is_global_zero:
+        _report(config, folder, metrics.evaluations, floors, watch, data)
+    return metrics.evaluations["val"].means[MONITOR]
+
+
+def _floors(data: RankingDataModule) -> list[Evaluation]:
+    candidates, qrels = data.candidates["test"], data.qrels("test")
+    bm25 = bm25_run(data.collection, candidates, data.splits["train"], data.splits["test"])
+    return [evaluate(candidates, qrels), evaluate(bm25, qrels)]
+
+
+def _report(
+    config: DictConfig,
+    folder: Path,
+    evaluations: dict[str, Evaluation],
+    floors: list[Evaluation],
+    watch: Stopwatch,
+    data: RankingDataModule,
+) -> None:
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    write_json(provenance(plain, config.seed, watch), folder / "provenance.json")
+    write_json({stage: evaluations[stage].means for stage in ("val", "test")}, folder / "metrics.json")
+    this_run = Evaluation(f"{config.name} (this run)", evaluations["test"].means, {})
+    title = f"{data.collection.name}, {data.splits['test']}: {len(data.candidates['test'])} queries"
+    console = Console()
+    console.print(result_table(title, [*floors, this_run]))
+    console.print(f"files: {folder}", soft_wrap=True)
+    for name in ("metrics.json", "metrics.csv", "runs/test.trec", "checkpoints/best.ckpt", "provenance.json"):
+        console.print(f"  {name}")

@@ -1,0 +1,1 @@
+"""Ranking losses: pure functions first, thin modules over them."""

@@ -1,0 +1,136 @@
+"""`encoder=tiny`: a small BERT from scratch, with a sub-word tokenizer of its own, for runs of minutes without a hub.
+
+From random weights a 2-layer cross-encoder needs far more pairs than a small collection has before it aligns the words
+of two languages (docs/lab-notes.md). Two starting points, both computed from the training split alone, take it there:
+token vectors from the co-occurrence of query and document tokens in positive training pairs (PPMI and a truncated SVD,
+Levy and Goldberg, 2014), and attention that starts by looking for like vectors (mimetic initialisation, Trockman and
+Kolter, 2023, here query and key weights of 0.7·I plus noise).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+import scipy.sparse.linalg
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from clir_lightning.data.collection import Collection, Split
+
+SPECIALS = {
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """A WordPiece tokenizer with BERT's pre-tokenisation (a Chinese character is a word) trained on `texts`."""
+    core = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    core.normalizer = normalizers.BertNormalizer(strip_accents=False)
+    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary, special_tokens=list(SPECIALS.values()), show_progress=False
+    )
+    core.train_from_iterator(texts, trainer)
+    core.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(token, core.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, model_input_names=["input_ids", "token_type_ids", "attention_mask"], **SPECIALS
+    )
+
+
+def cooccurrence_vectors(contexts: list[list[int]], vocabulary: int, width: int) -> np.ndarray:
+    """Unit vectors `[vocabulary, width]` of tokens that share contexts; zero rows for tokens in none.
+
+    Positive pointwise mutual information of tokens within the same context, factored by a truncated SVD.
+    """
+    rows = np.repeat(np.arange(len(contexts)), [len(set(context)) for context in contexts])
+    columns = np.concatenate([sorted(set(context)) for context in contexts])
+    seen = sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(contexts), vocabulary))
+    together = (seen.T @ seen).tocoo()
+    counts = np.asarray(seen.sum(axis=0)).ravel()
+    pmi = np.log(together.data * len(contexts) / (counts[together.row] * counts[together.col]))
+    positive = pmi > 0
+    ppmi = sp.csr_matrix(
+        (pmi[positive], (together.row[positive], together.col[positive])), shape=(vocabulary, vocabulary)
+    )
+    rank = min(width, vocabulary - 2)
+    left, singular, _ = scipy.sparse.linalg.svds(ppmi, k=rank, v0=np.ones(vocabulary))
+    vectors = np.zeros((vocabulary, width))
+    vectors[:, :rank] = left * np.sqrt(singular)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+
+
+def _positive_pairs(split: Split, collection: Collection) -> list[str]:
+    pairs = []
+    for query_id, query in split.queries.items():
+        grades = split.qrels[query_id]
+        best = max(grades.values(), default=0)
+        pairs += [
+            f"{query.text} {collection.documents[document].text}"
+            for document, grade in grades.items()
+            if grade == best > 0
+        ]
+    return pairs
+
+
+@dataclass(frozen=True)
+class TinyEncoder:
+    """Makes a small BERT for a collection; `prepare` writes it as a Hugging Face folder."""
+
+    vocabulary: int = 4000
+    layers: int = 2
+    width: int = 128
+    heads: int = 4
+    dropout: float = 0.0
+    attention_start: float = 0.7
+
+    def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
+        """Train tokenizer and starting weights on the `train` split; returns `folder`, which then holds them."""
+        split = collection.split(train)
+        texts = [query.text for query in split.queries.values()]
+        texts += [document.text for document in collection.documents.values()]
+        tokenizer = train_tokenizer(texts, self.vocabulary)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = self._model(len(tokenizer))
+            encoded = tokenizer(_positive_pairs(split, collection), add_special_tokens=False)["input_ids"]
+            vectors = torch.from_numpy(cooccurrence_vectors(encoded, len(tokenizer), self.width)).float()
+            self._start(model, vectors)
+        tokenizer.save_pretrained(folder)
+        model.save_pretrained(folder)
+        return str(folder)
+
+    def _model(self, vocabulary: int) -> BertModel:
+        config = BertConfig(
+            vocab_size=vocabulary,
+            hidden_size=self.width,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            intermediate_size=4 * self.width,
+            max_position_embeddings=512,
+            hidden_dropout_prob=self.dropout,
+            attention_probs_dropout_prob=self.dropout,
+        )
+        return BertModel(config, add_pooling_layer=False)
+
+    @torch.no_grad()
+    def _start(self, model: BertModel, vectors: torch.Tensor) -> None:
+        known = vectors.norm(dim=1) > 0.5
+        model.embeddings.word_embeddings.weight[known] = vectors[known]
+        for layer in model.encoder.layer:
+            attention = layer.attention.self
+            start = self.attention_start * torch.eye(self.width) + 0.02 * torch.randn(self.width, self.width)
+            attention.query.weight.copy_(start)
+            attention.key.weight.copy_(start)

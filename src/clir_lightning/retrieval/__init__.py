@@ -1,0 +1,1 @@
+"""First-stage ranking: BM25 and query translation."""

@@ -18,7 +18,9 @@ class DataError(ClirError):
     zh.jl, line 3: empty query; remove the line
     """
 
-    def __init__(self, problem: str, *, path: str | Path | None = None, line: int | None = None, cure: str = "") -> None:
+    def __init__(
+        self, problem: str, *, path: str | Path | None = None, line: int | None = None, cure: str = ""
+    ) -> None:
         where = "" if path is None else f"{path}, line {line}: " if line is not None else f"{path}: "
         super().__init__(where + problem + (f"; {cure}" if cure else ""))
 

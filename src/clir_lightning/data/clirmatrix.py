@@ -1,7 +1,7 @@
 """Reader of the raw CLIRMatrix layout, for any language pair (Sun and Duh, EMNLP 2020).
 
-A folder holds the documents, `kk.tsv` (`id<TAB>text`), and a file a split, `zh.kk.train.base.jl`, with one query a line:
-`{"src_id": "42", "src_query": "…", "tgt_results": [["17", 6], ["99", 0], …]}`. Each may be gzipped (`.gz`).
+A folder holds the documents, `kk.tsv` (`id<TAB>text`), and a file a split, `zh.kk.train.base.jl`, with one query a
+line: `{"src_id": "42", "src_query": "…", "tgt_results": [["17", 6], ["99", 0], …]}`. Each may be gzipped (`.gz`).
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def _parse_query(line: str, path: Path, number: int) -> tuple[str, str, dict[str
             )
     grades = dict(pairs)
     if len(grades) < len(pairs):
-        raise DataError(f"query {query_id!r} judges a document twice", path=path, line=number, cure="keep one judgement")
+        raise DataError(
+            f"query {query_id!r} judges a document twice", path=path, line=number, cure="keep one judgement"
+        )
     return query_id, text, grades
 
 

@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 class Sampling(Protocol):
     """Draws the training samples of one epoch; the same `(seed, epoch)` gives the same samples."""
 
-    def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]: ...
+    def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
+        """The samples of an epoch, in training order."""
+        ...
 
 
 class RankingDataModule(pl.LightningDataModule):

@@ -1,24 +1,21 @@
 """The `demo` collection: real Chinese and Kazakh names and real relations from the CLDR data inside `babel`.
 
-Queries are the Chinese names of territories, languages, scripts, currencies, cities and regional languages (*French
-(Belgium)*); the documents describe the same entities in Kazakh through their names and relations. Grades follow the
-relations, as CLIRMatrix grades do: 6 for the entity itself, lower ones for what is related to it, 0 for the rest.
-Nothing is downloaded, and the same `babel` gives the same collection.
+Queries are the Chinese names of territories, languages, scripts, currencies, cities, regional languages (*French
+(Belgium)*) and time zones; the documents describe the same entities in Kazakh through their names and relations. Grades
+follow the relations, as CLIRMatrix grades do: 6 for the entity itself, lower ones for what is related to it, 0 for the
+rest. Nothing is downloaded, and the same `babel` gives the same collection.
 """
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.types import Document, Qrels, Query
 
 OWN_GRADE = 6
-import os
-ASKED = os.environ.get("ASKED","locale,currency,time,standard time,summer time").split(",")
 CONTINENTS = {"Africa": "002", "America": "019", "Asia": "142", "Australia": "009", "Europe": "150", "Pacific": "009"}
 
 
@@ -139,18 +136,23 @@ def _text(entity: Entity, graph: _Graph, longest_list: int) -> str:
     return " ".join(sentences)
 
 
-def _judgements(entity: Entity, everything: list[str], judged: int, rng: random.Random) -> dict[str, int]:
+def _judgements(entity: Entity, pool: list[str], judged: int, rng: random.Random) -> dict[str, int]:
     grades = {entity.id: OWN_GRADE}
     for others in entity.relations.values():
         for other, grade in others:
             grades[other] = max(grade, grades.get(other, 0))
-    grades = dict(sorted(grades.items(), key=lambda pair: (-pair[1], pair[0]))[: judged // 2])
-    others = [other for other in rng.sample(everything, min(len(everything), 2 * judged)) if other not in grades]
-    return grades | dict.fromkeys(others[: judged - len(grades)], 0)
+    best = sorted(grades, key=lambda other: (-grades[other], other))[: judged // 2]
+    zeros = [other for other in rng.sample(pool, min(len(pool), 2 * judged)) if other not in grades]
+    return {other: grades[other] for other in best} | dict.fromkeys(zeros[: judged - len(best)], 0)
 
 
-def build_demo(*, dev: int = 100, test: int = 200, judged: int = 100, longest_list: int = 4, seed: int = 7) -> Collection:
-    """Build the demo: about 2,000 documents, one query for each distinct Chinese name, `judged` documents a query.
+def build_demo(
+    *, dev: int = 100, test: int = 200, judged: int = 100, longest_list: int = 4, seed: int = 7
+) -> Collection:
+    """Build the demo: about 2,900 documents, one query for each distinct Chinese name, `judged` documents a query.
+
+    Grade-0 documents of a training query describe entities of training queries, so that no document of a dev or test
+    query is seen in training; those of dev and test queries describe any entity.
 
     >>> demo = build_demo()
     >>> [(name, len(split.queries)) for name, split in demo.splits.items()][1:]
@@ -168,12 +170,16 @@ def build_demo(*, dev: int = 100, test: int = 200, judged: int = 100, longest_li
         by_name.setdefault(graph.entities[entity_id].chinese, entity_id)
     askable = sorted(by_name.values())
     rng.shuffle(askable)
-    sizes = {"train": askable[dev + test :], "dev": askable[:dev], "test1": askable[dev : dev + test]}
+    train = askable[dev + test :]
 
-    def split(entity_ids: Iterable[str]) -> Split:
-        queries = {entity_id: Query(entity_id, graph.entities[entity_id].chinese, "zh") for entity_id in entity_ids}
-        grades = {i: _judgements(graph.entities[i], sorted(queries), judged, rng) for i in queries}
-        return Split(queries, Qrels(grades))
+    def split(entity_ids: list[str], pool: list[str]) -> Split:
+        queries = {i: Query(i, graph.entities[i].chinese, "zh") for i in entity_ids}
+        return Split(queries, Qrels({i: _judgements(graph.entities[i], pool, judged, rng) for i in queries}))
 
     documents = {i: Document(i, _text(graph.entities[i], graph, longest_list), "kk") for i in everything}
-    return Collection("demo", documents, {name: split(ids) for name, ids in sizes.items()})
+    splits = {
+        "train": split(train, sorted(train)),
+        "dev": split(askable[:dev], everything),
+        "test1": split(askable[dev : dev + test], everything),
+    }
+    return Collection("demo", documents, splits)

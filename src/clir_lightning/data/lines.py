@@ -1,4 +1,4 @@
-"""Lines of a text file, gzip or plain, with every defect turned into one `DataError`; and files written whole or not."""
+"""Lines of a text file, gzip or plain, with every defect turned into one `DataError`; files written whole or not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as stream:
-            for number, line in enumerate(stream, start=1):  # noqa: B007  (the error below needs the last number)
+            for number, line in enumerate(stream, start=1):
                 yield number, line.decode("utf-8").rstrip("\r\n")
     except FileNotFoundError as error:
         raise DataError("no such file", path=path, cure="check the path") from error
@@ -41,7 +41,9 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
             f"broken gzip ({error})", path=path, line=number + 1, cure="fetch or compress the file again"
         ) from error
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", path=path, cure="check the path and its rights") from error
+        raise DataError(
+            f"cannot be read ({error.strerror})", path=path, cure="check the path and its rights"
+        ) from error
 
 
 @contextmanager

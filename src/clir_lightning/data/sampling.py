@@ -40,5 +40,7 @@ class BestAgainstRandom:
         positive = rng.choice([document for document, grade in grades.items() if grade == best])
         zeros = [document for document, grade in grades.items() if grade == 0]
         # Too few zeros are drawn with repetition, so that every sample has the same number of documents.
-        drawn = rng.sample(zeros, self.negatives) if len(zeros) >= self.negatives else rng.choices(zeros, k=self.negatives)
+        drawn = (
+            rng.sample(zeros, self.negatives) if len(zeros) >= self.negatives else rng.choices(zeros, k=self.negatives)
+        )
         return Sample(query_id, (positive, *drawn), (best, *[0] * self.negatives))

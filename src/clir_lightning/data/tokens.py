@@ -5,6 +5,7 @@ Tokenising belongs here, before training; nothing is tokenised in `forward`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -83,7 +84,7 @@ class PairTemplate:
         if "token_type_ids" in encoded:
             types = encoded["token_type_ids"]
             before, query, between, document, after = (
-                types[start] if start < stop else 0 for start, stop in zip(cuts, cuts[1:], strict=False)
+                types[start] if start < stop else 0 for start, stop in itertools.pairwise(cuts)
             )
             segments = (before, query, between, document, after)
         return cls(tuple(ids[:first]), tuple(ids[end_first:second]), tuple(ids[end_second:]), segments)
@@ -111,5 +112,5 @@ class PairTemplate:
         ids = [*self.before, *query.tolist(), *self.between, *document.tolist(), *self.after]
         if self.segments is None:
             return ids, None
-        parts = (self.before, query, self.between, document, self.after)
-        return ids, [segment for segment, part in zip(self.segments, parts, strict=True) for _ in range(len(part))]
+        lengths = (len(self.before), len(query), len(self.between), len(document), len(self.after))
+        return ids, [segment for segment, length in zip(self.segments, lengths, strict=True) for _ in range(length)]

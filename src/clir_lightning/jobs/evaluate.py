@@ -41,8 +41,13 @@ def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
     module.load_state_dict(state)
     metrics = RankingMetrics({"test": data.qrels("test")}, folder=folder, name=trained.name, measures=config.measures)
     trainer = pl.Trainer(
-        accelerator="auto", devices=1, callbacks=[metrics], logger=False, enable_checkpointing=False,
-        use_distributed_sampler=False, default_root_dir=str(folder),
+        accelerator="auto",
+        devices=1,
+        callbacks=[metrics],
+        logger=False,
+        enable_checkpointing=False,
+        use_distributed_sampler=False,
+        default_root_dir=str(folder),
     )
     trainer.test(module, data, verbose=False)
     floor = evaluate(data.candidates["test"], data.qrels("test"), config.measures)

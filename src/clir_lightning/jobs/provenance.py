@@ -17,7 +17,16 @@ import torch
 
 from clir_lightning.data.lines import write_whole
 
-PACKAGES = ("clir-lightning", "torch", "pytorch-lightning", "transformers", "tokenizers", "hydra-core", "bm25s", "numpy")
+PACKAGES = (
+    "clir-lightning",
+    "torch",
+    "pytorch-lightning",
+    "transformers",
+    "tokenizers",
+    "hydra-core",
+    "bm25s",
+    "numpy",
+)
 
 
 class Stopwatch:

@@ -48,11 +48,15 @@ def _quiet() -> None:
 
 def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics) -> pl.Trainer:
     checkpoints = ModelCheckpoint(
-        folder / "checkpoints", filename="best", monitor=f"val/{MONITOR}", mode="max", save_last=True,
+        folder / "checkpoints",
+        filename="best",
+        monitor=f"val/{MONITOR}",
+        mode="max",
+        save_last=True,
         enable_version_counter=False,
     )
     loggers = build_all(config.logger, folder=folder)
-    return build(
+    trainer: pl.Trainer = build(
         config.trainer,
         callbacks=[metrics, checkpoints, *build_all(config.callbacks).values()],
         logger=list(loggers.values()),
@@ -62,11 +66,13 @@ def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics) -> pl.Tr
         use_distributed_sampler=False,
         log_every_n_steps=10,
     )
+    return trainer
 
 
 def _data(config: DictConfig) -> RankingDataModule:
     collection = build(config.data)
-    return build(config.datamodule, collection, seed=config.seed)
+    data: RankingDataModule = build(config.datamodule, collection, seed=config.seed)
+    return data
 
 
 def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossModule:

@@ -69,7 +69,9 @@ class RankingMetrics(pl.Callback):
 
     def _collect(self, scores: Tensor, batch: Batch) -> None:
         for sample, row in zip(batch.samples, scores.detach().float().cpu().tolist(), strict=True):
-            self._triples += [(sample.query_id, document, score) for document, score in zip(sample.document_ids, row, strict=True)]
+            self._triples += [
+                (sample.query_id, document, score) for document, score in zip(sample.document_ids, row, strict=True)
+            ]
 
     def _finish(self, stage: str, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         run = as_run(gather(self._triples), self.name)
@@ -95,13 +97,25 @@ class RankingMetrics(pl.Callback):
         self._start()
 
     def on_validation_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Collect one batch of scores."""
         self._collect(outputs, batch)
 
     def on_test_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Collect one batch of scores."""
         self._collect(outputs, batch)

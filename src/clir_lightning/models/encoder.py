@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
@@ -43,7 +44,8 @@ class Encoder(nn.Module):
                 if not 1 <= layers <= config.num_hidden_layers:
                     raise ConfigError(f"encoder.layers is {layers}; {name} has 1 to {config.num_hidden_layers}")
                 config.num_hidden_layers = layers
-            self.model = AutoModel.from_pretrained(name, config=config) if weights else AutoModel.from_config(config)
+            auto: Any = AutoModel
+            self.model = auto.from_pretrained(name, config=config) if weights else auto.from_config(config)
             self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel
             self.model.train()
         except (OSError, ValueError) as error:
@@ -66,7 +68,9 @@ class Encoder(nn.Module):
     def check_length(self, max_length: int) -> None:
         """Refuse pairs longer than the encoder has positions for."""
         if max_length > self.longest:
-            raise ConfigError(f"datamodule.max_length is {max_length}; this encoder takes at most {self.longest} tokens")
+            raise ConfigError(
+                f"datamodule.max_length is {max_length}; this encoder takes at most {self.longest} tokens"
+            )
 
     def describe(self, folder: Path) -> None:
         """Write config and tokenizer, without weights, so that a checkpoint can be read without the original."""

@@ -4,7 +4,7 @@ From random weights a 2-layer cross-encoder needs far more pairs than a small co
 of two languages (docs/lab-notes.md). Two starting points, both computed from the training split alone, take it there:
 token vectors from the co-occurrence of query and document tokens in positive training pairs (PPMI and a truncated SVD,
 Levy and Goldberg, 2014), and attention that starts by looking for like vectors (mimetic initialisation, Trockman and
-Kolter, 2023, here query and key weights of 0.7·I plus noise).
+Kolter, 2023, here query and key weights of I plus noise).
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -45,12 +47,14 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[(token, core.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
     )
-    return PreTrainedTokenizerFast(
+    fast: Any = PreTrainedTokenizerFast
+    tokenizer: PreTrainedTokenizerFast = fast(
         tokenizer_object=core, model_input_names=["input_ids", "token_type_ids", "attention_mask"], **SPECIALS
     )
+    return tokenizer
 
 
-def cooccurrence_vectors(contexts: list[list[int]], vocabulary: int, width: int) -> np.ndarray:
+def cooccurrence_vectors(contexts: list[list[int]], vocabulary: int, width: int) -> NDArray[np.float64]:
     """Unit vectors `[vocabulary, width]` of tokens that share contexts; zero rows for tokens in none.
 
     Positive pointwise mutual information of tokens within the same context, factored by a truncated SVD.
@@ -69,7 +73,8 @@ def cooccurrence_vectors(contexts: list[list[int]], vocabulary: int, width: int)
     left, singular, _ = scipy.sparse.linalg.svds(ppmi, k=rank, v0=np.ones(vocabulary))
     vectors = np.zeros((vocabulary, width))
     vectors[:, :rank] = left * np.sqrt(singular)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    norms: NDArray[np.float64] = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    return vectors / norms
 
 
 def _positive_pairs(split: Split, collection: Collection) -> list[str]:
@@ -94,7 +99,7 @@ class TinyEncoder:
     width: int = 128
     heads: int = 4
     dropout: float = 0.0
-    attention_start: float = 0.7
+    attention_start: float = 1.0
 
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Train tokenizer and starting weights on the `train` split; returns `folder`, which then holds them."""
@@ -129,7 +134,8 @@ class TinyEncoder:
     def _start(self, model: BertModel, vectors: torch.Tensor) -> None:
         known = vectors.norm(dim=1) > 0.5
         model.embeddings.word_embeddings.weight[known] = vectors[known]
-        for layer in model.encoder.layer:
+        layers: Any = model.encoder.layer
+        for layer in layers:
             attention = layer.attention.self
             start = self.attention_start * torch.eye(self.width) + 0.02 * torch.randn(self.width, self.width)
             attention.query.weight.copy_(start)

@@ -16,6 +16,7 @@ from rich.console import Console
 from clir_lightning.build import build, build_all
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
+from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import Evaluation, evaluate
 from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
@@ -43,6 +44,8 @@ def _quiet() -> None:
     """Silence what the libraries say at every run and no user can act on."""
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*")
+    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*Experiment logs directory .* exists and is not empty.*")
 
 
@@ -82,7 +85,10 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
     encoder.describe(folder / "encoder")
     encoder.check_length(data.max_length)
     data.tokenise(encoder.tokenizer)
-    return CrossModule(build(config.architecture, encoder), build_all(config.loss), **config.optimizer)
+    losses = build_all(config.loss)
+    if not losses:
+        raise ConfigError("there is no loss to train with; name one under loss, as conf/train.yaml does")
+    return CrossModule(build(config.architecture, encoder), losses, **config.optimizer)
 
 
 def main(config: DictConfig) -> float:

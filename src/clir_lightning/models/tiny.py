@@ -19,7 +19,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from clir_lightning.data.collection import Collection, Split
@@ -34,13 +34,16 @@ SPECIALS = {
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """A WordPiece tokenizer with BERT's pre-tokenisation (a Chinese character is a word) trained on `texts`."""
-    core = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    """A BPE tokenizer with BERT's splitting (a Chinese character is a word, so is a punctuation mark), from `texts`.
+
+    BPE marks the start of a word by a character of its own. WordPiece, which marks the middle of words, would train to
+    another vocabulary in each process: its trainer numbers the marked pieces in the order of a hash table.
+    """
+    core = Tokenizer(models.BPE(unk_token="[UNK]"))
     core.normalizer = normalizers.BertNormalizer(strip_accents=False)
-    core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary, special_tokens=list(SPECIALS.values()), show_progress=False
-    )
+    core.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Metaspace()])
+    core.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIALS.values()), show_progress=False)
     core.train_from_iterator(texts, trainer)
     core.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 
@@ -29,6 +30,7 @@ def bm25_rerank(
     order among themselves, so that a query without a single known word stays at its candidates' order.
     """
     rows = {document_id: row for row, document_id in enumerate(documents)}
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
     index = bm25s.BM25(method="lucene", k1=k1, b=b)
     index.index([words(document.text) for document in documents.values()], show_progress=False)
     known = index.vocab_dict

@@ -1,0 +1,32 @@
+# Two commands on a fresh machine with Python 3.11: `make run` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: run test lint slow bench help clean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: $(INSTALLED)  ## set up, then train on the demo collection and print the table (ARGS="setting=value …")
+	$(BIN)/clir train $(ARGS)
+
+test: lint  ## set up, then everything that continuous integration checks
+	$(BIN)/pytest $(ARGS)
+
+lint: $(INSTALLED)  ## ruff and the type checker
+	$(BIN)/ruff check src tests conf
+	$(BIN)/ruff format --check src tests conf
+	$(BIN)/mypy
+
+slow: $(INSTALLED)  ## the tests that the default suite leaves out
+	$(BIN)/pytest -m slow $(ARGS)
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*##\s*/  make \1\t/' | expand -t 16
+
+clean:  ## remove the environment and all outputs
+	rm -rf .venv outputs multirun dist

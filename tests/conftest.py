@@ -1,0 +1,68 @@
+"""What several tests share: the real data beside the checkout, small collections, and one finished run of the demo."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clir_lightning.data.collection import Collection, Split
+from clir_lightning.types import Document, Qrels, Query
+from program import ROOT, SHORT, clir
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real Chinese–Kazakh data; skips where it is absent."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real data folder ../shared/data is absent")
+    return folder
+
+
+@pytest.fixture
+def collection() -> Collection:
+    """Four documents and three queries, small enough to work through by hand."""
+    words = {"a": "қазақ тілі — тіл", "b": "француз тілі — тіл", "c": "Алматы — қала", "d": "Астана — қала"}
+    documents = {i: Document(i, text, "kk") for i, text in words.items()}
+    queries = {"q1": "哈萨克语", "q2": "法语", "q3": "阿拉木图"}
+    grades = {"q1": {"a": 6, "b": 0, "c": 0}, "q2": {"b": 6, "a": 3, "d": 0}, "q3": {"c": 6, "d": 2, "a": 0}}
+
+    def split(*ids: str) -> Split:
+        return Split({i: Query(i, queries[i], "zh") for i in ids}, Qrels({i: grades[i] for i in ids}))
+
+    return Collection("small", documents, {"train": split("q1", "q2"), "dev": split("q3"), "test1": split("q3")})
+
+
+@pytest.fixture
+def clirmatrix_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a small folder in the raw CLIRMatrix layout; keyword arguments replace single files' content."""
+
+    def write(**replaced: str) -> Path:
+        files = {"kk.tsv": "".join(f"d{i}\tқұжат {i} — мәтін\n" for i in range(8))}
+        for split, count in (("train", 4), ("dev", 2), ("test1", 2)):
+            rows = [
+                {"src_id": f"{split}{i}", "src_query": f"查询{i}", "tgt_results": [[f"d{i}", 6], [f"d{i + 1}", 0]]}
+                for i in range(count)
+            ]
+            files[f"zh.kk.{split}.base.jl"] = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        folder = tmp_path / "raw"
+        folder.mkdir(exist_ok=True)
+        for name, content in files.items():
+            key = name.replace(".", "_")
+            with gzip.open(folder / f"{name}.gz", "wt", encoding="utf-8") as stream:
+                stream.write(replaced.get(key, content))
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a two-step `clir train` on the demo."""
+    home = tmp_path_factory.mktemp("demo")
+    clir("train", *SHORT, "datamodule.test_queries=5", "hydra.run.dir=out", "logger=[csv,wandb]", cwd=home)
+    return home / "out"

@@ -1,0 +1,41 @@
+"""`clir evaluate`: a checkpoint gives the same numbers as its training run; a run file those of its qrels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from program import clir
+
+
+def test_a_checkpoint_gives_what_training_reported(demo_run: Path, tmp_path: Path) -> None:
+    clir("evaluate", f"checkpoint={demo_run}/checkpoints/best.ckpt", "hydra.run.dir=out", cwd=tmp_path)
+    again = json.loads((tmp_path / "out" / "metrics.json").read_text())["cross"]
+    assert again == pytest.approx(json.loads((demo_run / "metrics.json").read_text())["test"], abs=1e-9)
+
+
+def test_a_run_file_against_qrels(tmp_path: Path) -> None:
+    (tmp_path / "a.trec").write_text("q Q0 x 1 0.9 a\nq Q0 y 2 0.5 a\n")
+    (tmp_path / "qrels").write_text("q 0 y 1\n")
+    done = clir("evaluate", "run=a.trec", "qrels=qrels", "measures=[mrr_10,ndcg_10]", cwd=tmp_path)
+    assert "50.0" in done.stdout
+    assert "63.1" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["run=nowhere.trec", "qrels=nowhere"], "nowhere.trec: no such file"),
+        (["run=nowhere.trec"], "add qrels=FILE"),
+        ([], "give either checkpoint=… (with split=…) or run=… (with qrels=…)"),
+        (["checkpoint=nowhere.ckpt"], "checkpoint nowhere.ckpt is missing"),
+        (["run=a", "qrels=b", "measures=[recal_10]"], "measure is 'recal_10'"),
+    ],
+)
+def test_bad_settings_end_with_one_line(overrides: list[str], message: str, tmp_path: Path) -> None:
+    done = clir("evaluate", *overrides, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,133 @@
+"""`clir train` from outside: what it leaves in the output folder, and what it says of bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from clir_lightning.data.demo import build_demo
+from clir_lightning.data.trec import read_run
+from clir_lightning.evaluation.evaluate import evaluate
+from program import SHORT, clir
+
+
+def test_output_folder_holds_what_is_promised_and_nothing_else(demo_run: Path) -> None:
+    for name in (
+        ".hydra/config.yaml",
+        "train.log",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "runs/val.trec",
+        "runs/test.trec",
+        "metrics.json",
+        "metrics.csv",
+        "provenance.json",
+        "encoder/config.json",
+        "encoder/tokenizer.json",
+    ):
+        assert (demo_run / name).stat().st_size > 0, name
+    allowed = {".hydra", "checkpoints", "runs", "encoder", "wandb"}
+    assert {path.name for path in demo_run.iterdir() if path.is_dir()} == allowed
+    assert {path.name for path in demo_run.parent.iterdir()} == {"out"}
+
+
+def test_metrics_are_those_of_the_run_files(demo_run: Path) -> None:
+    metrics = json.loads((demo_run / "metrics.json").read_text())
+    demo = build_demo()
+    for stage, split, queries in (("val", "dev", 3), ("test", "test1", 5)):
+        run = read_run(demo_run / "runs" / f"{stage}.trec")
+        assert len(run) == queries
+        assert all(len(run[query]) == 100 for query in run)
+        qrels = {query: demo.split(split).qrels[query] for query in run}
+        means = evaluate(run, qrels).means
+        assert {name: metrics[stage][name] for name in means} == pytest.approx(means, abs=1e-12)
+
+
+def test_provenance_tells_where_the_result_came_from(demo_run: Path) -> None:
+    provenance = json.loads((demo_run / "provenance.json").read_text())
+    assert provenance["seed"] == provenance["config"]["seed"] == 1
+    assert provenance["versions"]["torch"] == torch.__version__
+    assert {"data", "model", "training", "test"} <= set(provenance["seconds"])
+
+
+def test_metrics_csv_has_steps_and_epochs(demo_run: Path) -> None:
+    with (demo_run / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert any(row["val/ndcg_10"] for row in rows)
+    assert any(row["train/loss_epoch"] for row in rows)
+
+
+def test_checkpoint_loads_without_pickled_code(demo_run: Path) -> None:
+    assert "state_dict" in torch.load(demo_run / "checkpoints" / "best.ckpt", weights_only=True)
+
+
+def test_the_same_seed_gives_the_same_scores(demo_run: Path, tmp_path: Path) -> None:
+    clir("train", *SHORT, "datamodule.test_queries=5", "hydra.run.dir=again", cwd=tmp_path)
+    first, second = (read_run(folder / "runs" / "test.trec") for folder in (demo_run, tmp_path / "again"))
+    assert dict(first.by_query) == dict(second.by_query)
+
+
+def test_a_raw_clirmatrix_folder_trains_and_prints_the_table(
+    clirmatrix_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = clirmatrix_folder()
+    done = clir("train", "data=clirmatrix", f"data.path={folder}", "trainer.max_epochs=1", "name=mine", cwd=tmp_path)
+    for text in ("MRR@5", "MRR@10", "NDCG@5", "NDCG@10", "random order", "BM25", "mine (this run)", "metrics.json"):
+        assert text in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data=clirmatrix", "data.path=nowhere"], "nowhere: no such folder"),
+        (["datamodule.test=tset1"], "split is 'tset1'; allowed: train, dev, test1; did you mean 'test1'?"),
+        (["encoder=hf", "encoder.name=no/such-model"], "encoder 'no/such-model' cannot be loaded"),
+        (["datamodule.max_length=10"], "leaves no room for a document within max_length=10"),
+        (["datamodule.max_length=5000"], "this encoder takes at most 512 tokens"),
+        (["loss=null"], "no loss"),
+    ],
+)
+def test_bad_settings_end_with_one_line_before_training(overrides: list[str], message: str, tmp_path: Path) -> None:
+    done = clir("train", *overrides, "hydra.run.dir=out", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("clir train: ")
+    assert message in last
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "metrics.json").exists()
+    assert not (tmp_path / "out" / "checkpoints").exists()
+
+
+def test_killed_runs_leave_no_metrics(tmp_path: Path) -> None:
+    """A folder that held a finished run's metrics shows none after the next run in it was killed in training."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "metrics.json").write_text('{"val": {}, "test": {}}')
+    command = [sys.executable, "-c", "from clir_lightning.cli import main; main()", "train", "hydra.run.dir=out"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (out / "metrics.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert (out / "metrics.csv").exists()
+    assert not (out / "metrics.json").exists()
+    assert not list(out.rglob("*.partial"))
+
+
+@pytest.mark.slow
+def test_the_demo_is_learnt(tmp_path: Path) -> None:
+    """The whole default job: the model beats both other rows clearly."""
+    clir("train", "hydra.run.dir=out", cwd=tmp_path, timeout=600)
+    ndcg = json.loads((tmp_path / "out" / "metrics.json").read_text())["test"]["ndcg_10"]
+    assert ndcg > 0.5

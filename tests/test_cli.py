@@ -1,0 +1,57 @@
+"""The `clir` program from outside: help, unknown verbs, Hydra's own switches."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from clir_lightning.cli import VERBS
+from program import clir
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["evaluate", "-h"]])
+def test_help_answers_within_a_second_and_lists_examples(arguments: list[str], tmp_path: Path) -> None:
+    clir(*arguments, cwd=tmp_path)  # once to warm the disk's cache
+    start = time.perf_counter()
+    done = clir(*arguments, cwd=tmp_path)
+    assert time.perf_counter() - start < 1.0
+    assert f"clir {arguments[0] if len(arguments) > 1 else 'train'} " in done.stdout
+
+
+def test_help_lists_every_verb_and_group(tmp_path: Path) -> None:
+    overview = clir("--help", cwd=tmp_path).stdout
+    assert all(f"  {verb} " in overview for verb in VERBS)
+    train = clir("train", "--help", cwd=tmp_path).stdout
+    for text in ("data=…", "clirmatrix, demo", "encoder=…", "logger=…", "max_length: 256"):
+        assert text in train
+
+
+def test_importing_the_program_imports_nothing_heavy() -> None:
+    code = "import sys, clir_lightning.cli; print([m for m in ('torch', 'hydra', 'transformers') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_an_unknown_verb_is_one_line_that_names_the_others(tmp_path: Path) -> None:
+    done = clir("trian", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [f"clir: there is no verb 'trian'; allowed: {', '.join(VERBS)}"]
+
+
+def test_hydras_switches_work(tmp_path: Path) -> None:
+    assert "learning_rate: 0.001" in clir("train", "--cfg", "job", cwd=tmp_path).stdout
+    assert "encoder/tiny" in clir("train", "--info", "defaults-tree", cwd=tmp_path).stdout
+    (tmp_path / "mine" / "data").mkdir(parents=True)
+    (tmp_path / "mine" / "data" / "own.yaml").write_text("path: here\n", encoding="utf-8")
+    shown = clir("train", "--config-dir", "mine", "data=own", "--cfg", "job", "--package", "data", cwd=tmp_path)
+    assert "path: here" in shown.stdout
+
+
+def test_an_unknown_option_lists_those_there_are(tmp_path: Path) -> None:
+    done = clir("train", "data=dmeo", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "clirmatrix" in done.stderr
+    assert "demo" in done.stderr

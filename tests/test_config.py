@@ -1,0 +1,99 @@
+"""Every YAML of `conf/` composes, and each `_target_` node's values fit the signature of what it names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from clir_lightning.cli import VERBS, config_folder
+
+CONF = config_folder()
+FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
+# What the jobs add to a node when they build it.
+ADDED = {
+    ("datamodule",): {"collection", "seed"},
+    ("architecture",): {"encoder"},
+    ("logger", "csv"): {"folder"},
+    ("logger", "wandb"): {"folder"},
+}
+
+
+def nodes(config: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], DictConfig]]:
+    """Every node with a `_target_`, with its path."""
+    if isinstance(config, DictConfig):
+        if "_target_" in config:
+            yield path, config
+        for key in config:
+            if not OmegaConf.is_missing(config, key):
+                yield from nodes(config[key], (*path, str(key)))
+
+
+def mistakes(config: DictConfig) -> list[str]:
+    """What does not fit, one line each."""
+    found = []
+    for path, node in nodes(config):
+        target = get_object(node["_target_"])
+        given = {str(key) for key in node if not str(key).startswith("_")} | ADDED.get(path, set())
+        parameters = inspect.signature(target).parameters
+        takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        needed = {
+            name
+            for name, parameter in parameters.items()
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        }
+        found += [f"{'.'.join(path)}: {name} is missing" for name in needed - given]
+        found += [f"{'.'.join(path)}: {name} is unknown" for name in given - set(parameters) if not takes_any]
+    return found
+
+
+def composed(verb: str, overrides: list[str]) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(verb, overrides=overrides)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_composes_and_its_targets_bind(verb: str) -> None:
+    assert mistakes(composed(verb, [])) == []
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if len(file.parts) == 2], ids=str)
+def test_each_option_composes_and_its_targets_bind(file: Path) -> None:
+    group, option = file.parts[0], file.stem
+    multi = group in ("logger", "callbacks", "loss")
+    verbs = [verb for verb in VERBS if f"- {group}:" in (CONF / f"{verb}.yaml").read_text(encoding="utf-8")]
+    assert verbs, f"no verb has the group {group}"
+    for verb in verbs:
+        assert mistakes(composed(verb, [f"{group}=[{option}]" if multi else f"{group}={option}"])) == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_each_file_is_short_and_names_its_command(file: Path) -> None:
+    lines = (CONF / file).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 30
+    assert any(line.startswith("# clir ") for line in lines[:2])
+
+
+def test_mistakes_are_found() -> None:
+    config = OmegaConf.create({"data": {"_target_": "clir_lightning.data.demo.build_demo", "tset": 3}})
+    assert mistakes(config) == ["data: tset is unknown"]
+
+
+def test_experiment_and_sweep_need_no_plus(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nseed: 42\n", encoding="utf-8")
+    config = composed("train", ["experiment=mine", f"hydra.searchpath=[file://{tmp_path}]"])
+    assert config.seed == 42
+
+
+def test_the_tiny_encoder_brings_its_learning_rate_and_the_user_overrules_it() -> None:
+    assert composed("train", []).optimizer.learning_rate == 1e-3
+    assert composed("train", ["encoder=hf", "encoder.name=x"]).optimizer.learning_rate == 1e-5
+    assert composed("train", ["optimizer.learning_rate=0.5"]).optimizer.learning_rate == 0.5

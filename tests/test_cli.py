@@ -43,7 +43,7 @@ def test_an_unknown_verb_is_one_line_that_names_the_others(tmp_path: Path) -> No
 
 def test_hydras_switches_work(tmp_path: Path) -> None:
     assert "learning_rate: 0.001" in clir("train", "--cfg", "job", cwd=tmp_path).stdout
-    assert "encoder/tiny" in clir("train", "--info", "defaults-tree", cwd=tmp_path).stdout
+    assert "encoder: tiny" in clir("train", "--info", "defaults-tree", cwd=tmp_path).stdout
     (tmp_path / "mine" / "data").mkdir(parents=True)
     (tmp_path / "mine" / "data" / "own.yaml").write_text("path: here\n", encoding="utf-8")
     shown = clir("train", "--config-dir", "mine", "data=own", "--cfg", "job", "--package", "data", cwd=tmp_path)

@@ -95,14 +95,22 @@ def _positive_pairs(split: Split, collection: Collection) -> list[str]:
 
 @dataclass(frozen=True)
 class TinyEncoder:
-    """Makes a small BERT for a collection; `prepare` writes it as a Hugging Face folder."""
+    """Makes a small BERT for a collection; `prepare` writes it as a Hugging Face folder.
+
+    Args:
+        vocabulary: most pieces of the tokenizer.
+        layers, width, heads, dropout: of the BERT; the feed-forward layers are four times as wide.
+        cooccurrence: start the token vectors from co-occurrence; otherwise at random.
+        attention_start: factor on the identity at which query and key weights start; `None` for random weights.
+    """
 
     vocabulary: int = 4000
     layers: int = 2
     width: int = 128
     heads: int = 4
     dropout: float = 0.0
-    attention_start: float = 1.0
+    cooccurrence: bool = True
+    attention_start: float | None = 1.0
 
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Train tokenizer and starting weights on the `train` split; returns `folder`, which then holds them."""
@@ -113,9 +121,13 @@ class TinyEncoder:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(len(tokenizer))
-            encoded = tokenizer(_positive_pairs(split, collection), add_special_tokens=False)["input_ids"]
-            vectors = torch.from_numpy(cooccurrence_vectors(encoded, len(tokenizer), self.width)).float()
-            self._start(model, vectors)
+            if self.cooccurrence:
+                contexts = tokenizer(_positive_pairs(split, collection), add_special_tokens=False)["input_ids"]
+                vectors = torch.from_numpy(cooccurrence_vectors(contexts, len(tokenizer), self.width)).float()
+                known = vectors.norm(dim=1) > 0.5
+                model.embeddings.word_embeddings.weight.data[known] = vectors[known]
+            if self.attention_start is not None:
+                self._look_for_like_vectors(model, self.attention_start)
         tokenizer.save_pretrained(folder)
         model.save_pretrained(folder)
         return str(folder)
@@ -134,12 +146,10 @@ class TinyEncoder:
         return BertModel(config, add_pooling_layer=False)
 
     @torch.no_grad()
-    def _start(self, model: BertModel, vectors: torch.Tensor) -> None:
-        known = vectors.norm(dim=1) > 0.5
-        model.embeddings.word_embeddings.weight[known] = vectors[known]
+    def _look_for_like_vectors(self, model: BertModel, factor: float) -> None:
         layers: Any = model.encoder.layer
         for layer in layers:
             attention = layer.attention.self
-            start = self.attention_start * torch.eye(self.width) + 0.02 * torch.randn(self.width, self.width)
+            start = factor * torch.eye(self.width) + 0.02 * torch.randn(self.width, self.width)
             attention.query.weight.copy_(start)
             attention.key.weight.copy_(start)

@@ -6,9 +6,9 @@ import re
 
 import pytest
 from hydra import compose, initialize_config_dir
-from program import ROOT
 
 from clir_lightning.cli import VERBS, config_folder
+from program import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line.removeprefix("$ ").partition("#")[0].strip() for line in README.splitlines() if line.startswith("$ ")]

@@ -131,3 +131,10 @@ def test_the_demo_is_learnt(tmp_path: Path) -> None:
     clir("train", "hydra.run.dir=out", cwd=tmp_path, timeout=600)
     ndcg = json.loads((tmp_path / "out" / "metrics.json").read_text())["test"]["ndcg_10"]
     assert ndcg > 0.5
+
+
+def test_a_sweep_runs_each_job_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    clir("train", "-m", "seed=1,2", *SHORT, "datamodule.test_queries=3", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    seeds = {json.loads(path.read_text())["seed"] for path in (tmp_path / "sweep").glob("*/provenance.json")}
+    assert seeds == {1, 2}
+    assert len(list((tmp_path / "sweep").glob("*/metrics.json"))) == 2

@@ -47,7 +47,7 @@ def candidates(collection: Collection, split: str, *, depth: int, seed: int, lim
     for query_id in queries[:limit]:
         rng = random.Random(f"{seed}/{split}/{query_id}")
         grades = part.qrels[query_id]
-        chosen = sorted(grades, key=lambda document: -grades[document])[:depth]
+        chosen = sorted(grades, key=lambda document: (-grades[document], document))[:depth]
         missing = min(depth, len(everything)) - len(chosen)
         if missing > 0:
             drawn = rng.sample(everything, min(len(everything), missing + len(chosen)))

@@ -30,7 +30,7 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     try:
         with gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as stream:
             for number, line in enumerate(stream, start=1):
-                yield number, line.decode("utf-8").rstrip("\r\n")
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except FileNotFoundError as error:
         raise DataError("no such file", path=path, cure="check the path") from error
     except UnicodeDecodeError as error:

@@ -1,0 +1,30 @@
+"""Lines in, lines out: numbering, gzip, and files that appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from clir_lightning.data.lines import read_lines, write_whole
+from clir_lightning.errors import DataError
+
+
+def test_numbers_from_one_and_keeps_odd_separators(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeffб\u2028в\r\nг\x0b\n".encode())
+    assert list(read_lines(path)) == [(1, "б\u2028в"), (2, "г\x0b")]
+
+
+def test_a_crash_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    with write_whole(path) as stream:
+        stream.write("old\n")
+    with pytest.raises(KeyboardInterrupt), write_whole(path) as stream:
+        stream.write("new\n")
+        raise KeyboardInterrupt
+    assert list(read_lines(path)) == [(1, "old")]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        list(read_lines(tmp_path / "none"))

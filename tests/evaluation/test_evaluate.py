@@ -15,8 +15,8 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import MEASURES, evaluate
 from clir_lightning.types import Run
 
-# trec_eval knows reciprocal rank without a cut-off only, and ir_measures hands RR@k to the MS MARCO script, which orders
-# ties in another way: so take RR, which counts at a cut-off k where it is at least 1/k.
+# trec_eval knows reciprocal rank without a cut-off only, and ir_measures hands RR@k to the MS MARCO script, which
+# orders ties in another way: so take RR, which counts at a cut-off k where it is at least 1/k.
 REFERENCE = {
     "mrr_5": (ir_measures.parse_measure("RR"), 1 / 5),
     "mrr_10": (ir_measures.parse_measure("RR"), 1 / 10),

@@ -107,7 +107,7 @@ class TinyEncoder:
     vocabulary: int = 4000
     layers: int = 2
     width: int = 128
-    heads: int = 4
+    heads: int = 2
     dropout: float = 0.0
     cooccurrence: bool = True
     attention_start: float | None = 1.0

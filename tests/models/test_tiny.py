@@ -58,4 +58,4 @@ def test_attention_starts_at_the_identity(collection: Collection, tmp_path: Path
     folder = TinyEncoder(vocabulary=120, width=16, heads=2).prepare(collection, "train", tmp_path, seed=3)
     attention = AutoModel.from_pretrained(folder).encoder.layer[0].attention.self
     assert torch.equal(attention.query.weight, attention.key.weight)
-    assert torch.allclose(attention.query.weight, torch.eye(16), atol=0.1)
+    assert torch.allclose(attention.query.weight, 0.7 * torch.eye(16), atol=0.1)

@@ -4,7 +4,7 @@ From random weights a 2-layer cross-encoder needs far more pairs than a small co
 of two languages (docs/lab-notes.md). Two starting points, both computed from the training split alone, take it there:
 token vectors from the co-occurrence of query and document tokens in positive training pairs (PPMI and a truncated SVD,
 Levy and Goldberg, 2014), and attention that starts by looking for like vectors (mimetic initialisation, Trockman and
-Kolter, 2023, here query and key weights of I plus noise).
+Kolter, 2023, here query and key weights of 0.7·I plus noise).
 """
 
 from __future__ import annotations
@@ -107,10 +107,10 @@ class TinyEncoder:
     vocabulary: int = 4000
     layers: int = 2
     width: int = 128
-    heads: int = 2
+    heads: int = 4
     dropout: float = 0.0
     cooccurrence: bool = True
-    attention_start: float | None = 1.0
+    attention_start: float | None = 0.7
 
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Train tokenizer and starting weights on the `train` split; returns `folder`, which then holds them."""

@@ -13,7 +13,7 @@ from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.scoring import HalvingScorer
 from clir_lightning.losses.pairwise import SoftmaxHinge
 from clir_lightning.types import Sample
-from tests.data.tokenizers_for_tests import bert_like
+from data.tokenizers_for_tests import bert_like
 
 
 def module(**settings: int | None) -> RankingDataModule:

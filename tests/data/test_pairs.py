@@ -12,7 +12,7 @@ from clir_lightning.data.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens import as_rows, tokenise
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Document, Query
-from tests.data.tokenizers_for_tests import SHARED, bert_like, large, xlmr_like
+from data.tokenizers_for_tests import SHARED, bert_like, large, xlmr_like
 
 
 def assembler(

@@ -14,7 +14,7 @@ from clir_lightning.data.folders import MANIFEST
 from clir_lightning.data.tokens import chunks, tokenise, tokenizer_fingerprint
 from clir_lightning.errors import DataError
 from clir_lightning.types import Document
-from tests.data.tokenizers_for_tests import bert_like, xlmr_like
+from data.tokenizers_for_tests import bert_like, xlmr_like
 
 TEXTS = {str(i): Document(str(i), "Алматы — қала. " * (i % 7 + 1), "kk") for i in range(300)}
 

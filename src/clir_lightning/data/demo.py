@@ -151,8 +151,8 @@ def build_demo(
 ) -> Collection:
     """Build the demo: about 2,900 documents, one query for each distinct Chinese name, `judged` documents a query.
 
-    Grade-0 documents of a training query describe entities of training queries, so that no document of a dev or test
-    query is seen in training; those of dev and test queries describe any entity.
+    Grade-0 documents of a training query describe entities of training queries, so that training never takes a
+    dev or test query's own document for a negative; those of dev and test queries describe any entity.
 
     >>> demo = build_demo()
     >>> [(name, len(split.queries)) for name, split in demo.splits.items()][1:]

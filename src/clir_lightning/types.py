@@ -84,8 +84,12 @@ class Run(Mapping[str, Scores]):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One training example: a query with documents and their grades, the best-graded first."""
+    """One training example: a query with documents and their grades, the best-graded first.
+
+    `weight` is its share in the loss; a sampling gives them a mean of 1 over an epoch.
+    """
 
     query_id: str
     document_ids: tuple[str, ...]
     grades: tuple[int, ...]
+    weight: float = 1.0

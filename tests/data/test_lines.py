@@ -18,9 +18,14 @@ def test_a_crash_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt.gz"
     with write_whole(path) as stream:
         stream.write("old\n")
-    with pytest.raises(KeyboardInterrupt), write_whole(path) as stream:  # noqa: PT012  (both lines belong to it)
-        stream.write("new\n")
-        raise KeyboardInterrupt
+
+    def crash() -> None:
+        with write_whole(path) as stream:
+            stream.write("new\n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crash()
     assert list(read_lines(path)) == [(1, "old")]
     assert list(tmp_path.iterdir()) == [path]
 

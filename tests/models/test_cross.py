@@ -9,9 +9,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, XLMRobertaConfig, XLMRobertaModel
 
-from clir_lightning.data.batching import PairDataset
+from clir_lightning.data.batching import PairDataset, Step
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.tokens import PairTemplate, tokenise
+from clir_lightning.data.pairs import PairAssembler, PairTemplate
+from clir_lightning.data.tokens import tokenise
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
@@ -26,13 +27,14 @@ def folder(collection: Collection, tmp_path: Path) -> str:
 
 def pairs(collection: Collection, encoder: Encoder) -> PairDataset:
     queries = {i: query for split in collection.splits.values() for i, query in split.queries.items()}
-    return PairDataset(
+    assembler = PairAssembler(
         tokenise(queries, encoder.tokenizer, name="queries"),
         tokenise(collection.documents, encoder.tokenizer, name="documents"),
         PairTemplate.of(encoder.tokenizer),
         encoder.tokenizer.pad_token_id,
         32,
     )
+    return PairDataset(assembler)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def score(collection: Collection, folder: str) -> Callable[[list[Sample]], torch
 
     def run(samples: list[Sample]) -> torch.Tensor:
         with torch.no_grad():
-            scores: torch.Tensor = model(dataset[samples])
+            scores: torch.Tensor = model(dataset[Step(samples)])
         return scores
 
     return run
@@ -74,7 +76,7 @@ def test_layers_keeps_the_first_layers_with_their_weights(folder: str) -> None:
 def test_every_weight_gets_a_gradient(collection: Collection, folder: str) -> None:
     encoder = Encoder(folder)
     model = CrossEncoder(encoder)
-    model(pairs(collection, encoder)[[Sample("q1", ("a", "b"), (6, 0))]]).sum().backward()
+    model(pairs(collection, encoder)[Step([Sample("q1", ("a", "b"), (6, 0))])]).sum().backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
 
 

@@ -1,16 +1,29 @@
-"""Batches of token ids, and the samplers that decide which samples form them."""
+"""Batches of token ids, assembled from samples by index arithmetic on the token store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
-from clir_lightning.data.tokens import PairTemplate, TokenTable
-from clir_lightning.types import Run, Sample
+from clir_lightning.data.pairs import PairAssembler
+from clir_lightning.data.tokens import as_rows
+from clir_lightning.errors import ConfigError
+from clir_lightning.types import Sample
+
+
+@dataclass(frozen=True)
+class Step:
+    """One process's samples of one step; `weight` scales their losses so that every query of the epoch counts alike."""
+
+    samples: Sequence[Sample]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,8 @@ class Batch:
     token_type_ids: Tensor | None  # [B·D, T]
     grades: Tensor  # [B, D]
     samples: tuple[Sample, ...]  # B of them
+    weights: tuple[float, ...] = ()  # B of them, each query's share in the loss times B; nothing: 1 each
+    tokens: int = 0  # without padding
 
     def to(self, device: torch.device, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""
@@ -30,90 +45,63 @@ class Batch:
             return tensor.to(device, non_blocking=non_blocking)
 
         types = None if self.token_type_ids is None else move(self.token_type_ids)
-        return Batch(move(self.input_ids), move(self.attention_mask), types, move(self.grades), self.samples)
+        return replace(
+            self,
+            input_ids=move(self.input_ids),
+            attention_mask=move(self.attention_mask),
+            token_type_ids=types,
+            grades=move(self.grades),
+        )
+
+    def parts(self, token_limit: int) -> Iterator[Batch]:
+        """The batch cut between queries into parts of at most `token_limit` tokens with padding, if possible.
+
+        Each part is padded to its own longest row only.
+        """
+        count, documents = self.grades.shape
+        queries = max(1, token_limit // (documents * self.input_ids.shape[1]))
+        for start in range(0, count, queries):
+            stop = min(start + queries, count)
+            rows = slice(start * documents, stop * documents)
+            width = int(self.attention_mask[rows].sum(dim=1).max())
+            yield Batch(
+                self.input_ids[rows, :width],
+                self.attention_mask[rows, :width],
+                None if self.token_type_ids is None else self.token_type_ids[rows, :width],
+                self.grades[start:stop],
+                self.samples[start:stop],
+                self.weights[start:stop],
+            )
 
 
 @dataclass(frozen=True)
 class PairDataset(Dataset[Batch]):
-    """A list of samples in, a `Batch` out: assembles the pairs of query and document from stored token ids."""
+    """A step's samples in, a `Batch` out."""
 
-    queries: TokenTable
-    documents: TokenTable
-    template: PairTemplate
-    pad_id: int
-    max_length: int
+    assembler: PairAssembler
 
-    def __getitem__(self, samples: Sequence[Sample]) -> Batch:
-        rows = [
-            self.template.join(self.queries[sample.query_id], self.documents[document], self.max_length)
-            for sample in samples
-            for document in sample.document_ids
-        ]
-        shape = (len(rows), max(len(ids) for ids, _ in rows))
-        input_ids = torch.full(shape, self.pad_id, dtype=torch.long)
-        mask = torch.zeros(shape, dtype=torch.long)
-        types = None if self.template.segments is None else torch.zeros(shape, dtype=torch.long)
-        for row, (ids, segments) in enumerate(rows):
-            input_ids[row, : len(ids)] = torch.tensor(ids)
-            mask[row, : len(ids)] = 1
-            if types is not None:
-                types[row, : len(ids)] = torch.tensor(segments)
-        grades = torch.tensor([sample.grades for sample in samples], dtype=torch.float)
-        return Batch(input_ids, mask, types, grades, tuple(samples))
+    def rows(self, samples: Sequence[Sample]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Query row and document row of each pair, `[B·D]` each."""
+        sizes = {len(sample.document_ids) for sample in samples}
+        if len(sizes) > 1:
+            raise ConfigError(f"samples of {sorted(sizes)} documents in one batch; a sampling must give one size")
+        queries = as_rows(self.assembler.queries.index, [sample.query_id for sample in samples])
+        documents = list(chain.from_iterable(sample.document_ids for sample in samples))
+        return np.repeat(queries, sizes.pop()), as_rows(self.assembler.documents.index, documents)
 
+    def lengths(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
+        """Tokens of each sample's longest pair, `[B]`."""
+        longest: NDArray[np.int64] = self.assembler.lengths(*self.rows(samples)).reshape(len(samples), -1).max(axis=1)
+        return longest
 
-class TrainingBatches(Sampler[list[Sample]]):
-    """Batches of `batch_size` queries for training; with several processes each takes its share of every batch.
-
-    `draw(epoch)` gives the samples of an epoch in their order, the same for every process. What does not divide evenly
-    among the processes at the end of an epoch is left out, so that all make the same number of equal steps.
-    """
-
-    def __init__(
-        self, draw: Callable[[int], list[Sample]], *, batch_size: int, rank: int = 0, world_size: int = 1
-    ) -> None:
-        self.draw, self.batch_size, self.rank, self.world_size = draw, batch_size, rank, world_size
-        self.epoch = 0
-        self.samples = len(draw(0))
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        whole, rest = divmod(self.samples, self.batch_size)
-        return whole + (rest >= self.world_size)
-
-    def __iter__(self) -> Iterator[list[Sample]]:
-        samples = self.draw(self.epoch)
-        for start in range(0, len(samples), self.batch_size):
-            batch = samples[start : start + self.batch_size]
-            if share := len(batch) // self.world_size:
-                yield batch[self.rank : share * self.world_size : self.world_size]
-
-
-class ScoringBatches(Sampler[list[Sample]]):
-    """Every (query, document) pair of a run once, as samples of one document, in batches of like length.
-
-    Longest first: the first batch shows whether memory suffices, and little is padded. Processes take turns.
-    """
-
-    def __init__(
-        self,
-        candidates: Run,
-        *,
-        length: Callable[[str, str], int],
-        batch_size: int,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        pairs = [Sample(query, (document,), (0,)) for query in candidates for document in candidates[query]]
-        pairs.sort(key=lambda pair: length(pair.query_id, pair.document_ids[0]), reverse=True)
-        batches = [pairs[start : start + batch_size] for start in range(0, len(pairs), batch_size)]
-        self.batches = batches[rank::world_size]
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[list[Sample]]:
-        return iter(self.batches)
+    def __getitem__(self, step: Step) -> Batch:
+        pairs = self.assembler.join(*self.rows(step.samples))
+        return Batch(
+            torch.from_numpy(pairs.input_ids),
+            torch.from_numpy(pairs.mask),
+            None if pairs.segments is None else torch.from_numpy(pairs.segments),
+            torch.tensor([sample.grades for sample in step.samples], dtype=torch.float),
+            tuple(step.samples),
+            tuple(step.weight * sample.weight for sample in step.samples),
+            int(pairs.lengths.sum()),
+        )

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Protocol
+from itertools import chain
+from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedTokenizerBase
 
-from clir_lightning.data.batching import Batch, PairDataset, ScoringBatches, TrainingBatches
+from clir_lightning.data.batching import Batch, PairDataset, Step
 from clir_lightning.data.collection import Collection, Split, candidates
-from clir_lightning.data.tokens import PairTemplate, tokenise
+from clir_lightning.data.pairs import PairAssembler, PairTemplate
+from clir_lightning.data.sampling import Sampling
+from clir_lightning.data.steps import ScoringBatches, TrainingBatches
+from clir_lightning.data.tokens import as_rows, tokenise
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Run, Sample
 
 log = logging.getLogger(__name__)
-
-
-class Sampling(Protocol):
-    """Draws the training samples of one epoch; the same `(seed, epoch)` gives the same samples."""
-
-    def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
-        """The samples of an epoch, in training order."""
-        ...
 
 
 class RankingDataModule(pl.LightningDataModule):
@@ -36,10 +35,14 @@ class RankingDataModule(pl.LightningDataModule):
         train, dev, test: the splits' names.
         depth: candidates a query in dev and test.
         dev_queries, test_queries: score only the first so many queries of a seeded order; `None` for all.
-        batch_size: queries in a training batch, over all processes.
-        score_batch_size: pairs in a scoring batch.
+        batch_size: queries in a training batch, over all processes; `None` for no such limit.
+        batch_tokens: tokens in a training batch, padding included, over all processes; such batches are sorted by
+            length within shuffled mega-batches. `None` for batches of `batch_size` in the order drawn.
+        score_batch_size: pairs in a scoring batch; `None` for no such limit.
+        score_batch_tokens: tokens in a scoring batch, padding included; `None` for no such limit.
         max_length: tokens of a pair, special ones included; only the document is cut.
         workers: processes that assemble batches beside the training one.
+        cache: folder of the token store, kept from run to run; `None` keeps tokens in memory.
         seed: decides samples, their order and the candidates' order.
     """
 
@@ -54,24 +57,37 @@ class RankingDataModule(pl.LightningDataModule):
         depth: int = 100,
         dev_queries: int | None = None,
         test_queries: int | None = None,
-        batch_size: int = 32,
-        score_batch_size: int = 128,
+        batch_size: int | None = 32,
+        batch_tokens: int | None = None,
+        score_batch_size: int | None = 128,
+        score_batch_tokens: int | None = None,
         max_length: int = 256,
         workers: int = 0,
+        cache: str | None = None,
         seed: int = 1,
     ) -> None:
         super().__init__()
         self.collection, self.sampling, self.seed = collection, sampling, seed
         self.splits = {"train": train, "val": dev, "test": test}
-        self.batch_size, self.score_batch_size = batch_size, score_batch_size
-        self.max_length, self.workers = max_length, workers
-        limits = {"val": dev_queries, "test": test_queries}
+        for name, limits in {
+            "batch_size or batch_tokens": (batch_size, batch_tokens),
+            "score_batch_size or score_batch_tokens": (score_batch_size, score_batch_tokens),
+        }.items():
+            given = [limit for limit in limits if limit is not None]
+            if not given or min(given) < 1:
+                raise ConfigError(f"datamodule.{name} must be a number from 1")
+        self.batch_size, self.batch_tokens = batch_size, batch_tokens
+        self.score_batch_size, self.score_batch_tokens = score_batch_size, score_batch_tokens
+        self.max_length, self.workers, self.cache = max_length, workers, cache
+        shown = {"val": dev_queries, "test": test_queries}
         self.candidates: dict[str, Run] = {
-            stage: candidates(collection, self.splits[stage], depth=depth, seed=seed, limit=limits[stage])
+            stage: candidates(collection, self.splits[stage], depth=depth, seed=seed, limit=shown[stage])
             for stage in ("val", "test")
         }
         if not sampling(collection.split(train), seed=seed, epoch=0):
-            raise ConfigError(f"split {train!r} has no query with both a relevant and a grade-0 document")
+            raise ConfigError(
+                f"split {train!r} has no query that the sampling can use: with both a relevant and a grade-0 document"
+            )
         self.dataset: PairDataset | None = None
 
     def qrels(self, stage: str) -> dict[str, dict[str, int]]:
@@ -87,17 +103,37 @@ class RankingDataModule(pl.LightningDataModule):
     def tokenise(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Tokenise every query and document once. Raises `ConfigError` for a query that leaves no room."""
         wanted = {name: query for part in self.splits.values() for name, query in self._queries(part)}
-        queries = tokenise(wanted, tokenizer, name="queries")
-        documents = tokenise(self.collection.documents, tokenizer, name="documents")
+        queries = tokenise(wanted, tokenizer, name="queries", cache=self.cache)
+        documents = tokenise(self.collection.documents, tokenizer, name="documents", cache=self.cache)
         template = PairTemplate.of(tokenizer)
-        longest = max(wanted, key=queries.length)
-        template.room(queries.length(longest), self.max_length)
-        self.dataset = PairDataset(queries, documents, template, tokenizer.pad_token_id, self.max_length)
+        template.room(int(queries.lengths().max()), self.max_length)
+        assembler = PairAssembler(queries, documents, template, tokenizer.pad_token_id, self.max_length)
+        self.dataset = PairDataset(assembler)
+        log.info("max_length=%d cuts %.1f %% of the documents", self.max_length, 100 * self.cut_share())
+
+    def cut_share(self) -> float:
+        """Share of the first epoch's training pairs and of the candidates that lose tokens to `max_length`."""
+        dataset = self._dataset()
+        pairs = [dataset.rows(self._draw(self.collection.split(self.splits["train"]), 0))]
+        for run in self.candidates.values():
+            sizes = [len(run[query]) for query in run]
+            queries = as_rows(dataset.assembler.queries.index, list(run))
+            documents = list(chain.from_iterable(run.values()))
+            pairs.append((np.repeat(queries, sizes), as_rows(dataset.assembler.documents.index, documents)))
+        return float(np.concatenate([dataset.assembler.is_cut(*rows) for rows in pairs]).mean())
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of one epoch of training samples."""
         draw = partial(self._draw, self.collection.split(self.splits["train"]))
-        return self._loader(TrainingBatches(draw, batch_size=self.batch_size, **self._place()))
+        batches = TrainingBatches(
+            draw,
+            size=self.batch_size,
+            tokens=self.batch_tokens,
+            lengths=self._dataset().lengths,
+            seed=self.seed,
+            **self._place(),
+        )
+        return self._loader(batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The dev split's candidates."""
@@ -120,13 +156,18 @@ class RankingDataModule(pl.LightningDataModule):
         return {"rank": trainer.global_rank, "world_size": trainer.world_size} if trainer else {}
 
     def _scoring(self, stage: str) -> DataLoader[Batch]:
-        dataset = self._dataset()
+        assembler = self._dataset().assembler
 
-        def length(query: str, document: str) -> int:
-            return dataset.queries.length(query) + dataset.documents.length(document)
+        def lengths(query: str, documents: Sequence[str]) -> NDArray[np.int64]:
+            rows = as_rows(assembler.queries.index, [query])
+            return assembler.lengths(np.repeat(rows, len(documents)), as_rows(assembler.documents.index, documents))
 
         batches = ScoringBatches(
-            self.candidates[stage], length=length, batch_size=self.score_batch_size, **self._place()
+            self.candidates[stage],
+            lengths=lengths,
+            size=self.score_batch_size,
+            tokens=self.score_batch_tokens,
+            **self._place(),
         )
         return self._loader(batches)
 
@@ -135,8 +176,8 @@ class RankingDataModule(pl.LightningDataModule):
             raise RuntimeError("call tokenise(tokenizer) before asking for batches")
         return self.dataset
 
-    def _loader(self, batches: Sampler[list[Sample]]) -> DataLoader[Batch]:
-        # The sampler yields whole lists of samples and the dataset makes a batch of each: no collation is left to do.
+    def _loader(self, batches: Sampler[Step]) -> DataLoader[Batch]:
+        # The sampler yields whole steps and the dataset makes a batch of each: no collation is left to do.
         return DataLoader(
             self._dataset(),
             sampler=batches,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -24,22 +24,32 @@ def find_file(folder: str | Path, stem: str) -> Path:
     raise DataError(f"no file {stem}.gz or {stem}", path=folder, cure=f"put it there (the folder holds: {found})")
 
 
-def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file; `.gz` is decompressed."""
+def _stop(error: DataError) -> None:
+    raise error
+
+
+def read_lines(path: str | Path, on_defect: Callable[[DataError], None] = _stop) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) of a UTF-8 file; `.gz` is decompressed.
+
+    `on_defect` is told of a line that is not UTF-8, which is then left out, and of a broken archive, where the
+    reading then ends; without it both are raised.
+    """
     number = 0
     try:
         with gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as stream:
             for number, line in enumerate(stream, start=1):
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                try:
+                    text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                except UnicodeDecodeError as error:
+                    problem = f"not UTF-8 (byte {error.object[error.start]:#04x})"
+                    on_defect(DataError(problem, path=path, line=number, cure="convert the file to UTF-8"))
+                    continue
+                yield number, text
     except FileNotFoundError as error:
         raise DataError("no such file", path=path, cure="check the path") from error
-    except UnicodeDecodeError as error:
-        problem = f"not UTF-8 (byte {error.object[error.start]:#04x})"
-        raise DataError(problem, path=path, line=number, cure="convert the file to UTF-8") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(
-            f"broken gzip ({error})", path=path, line=number + 1, cure="fetch or compress the file again"
-        ) from error
+        cure = "fetch or compress the file again"
+        on_defect(DataError(f"broken gzip ({error})", path=path, line=number + 1, cure=cure))
     except OSError as error:
         raise DataError(
             f"cannot be read ({error.strerror})", path=path, cure="check the path and its rights"

@@ -1,21 +1,34 @@
-"""Texts as token ids, tokenised once, and pairs of them assembled as the Hugging Face tokenizer would.
+"""The token store: each text tokenised once for a tokenizer, its ids end to end in a file mapped into memory.
 
 Tokenising belongs here, before training; nothing is tokenised in `forward`.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+import tokenizers
 from numpy.typing import NDArray
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from clir_lightning.data.columns import ArrayWriter, DictIndex, Index, map_array
+from clir_lightning.data.folders import build_once, fingerprint, read_manifest
+from clir_lightning.data.store import RecordTable
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Document, Query
+
+CHUNK_CHARACTERS = (
+    1 << 20
+)  # of texts tokenised in one go; the tokenizer's own records of them take about 100 bytes each
+CHUNK_TEXTS = 4096
 
 
 @dataclass(frozen=True)
@@ -24,16 +37,91 @@ class TokenTable:
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    rows: Mapping[str, int]
+    index: Index
 
     def __getitem__(self, text_id: str) -> NDArray[np.int32]:
-        row = self.rows[text_id]
+        row = int(self.index.rows([text_id])[0])
         return self.ids[self.offsets[row] : self.offsets[row + 1]]
 
     def length(self, text_id: str) -> int:
         """Number of tokens of a text."""
-        row = self.rows[text_id]
-        return int(self.offsets[row + 1] - self.offsets[row])
+        return int(self.lengths(self.index.rows([text_id]))[0])
+
+    def lengths(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Number of tokens of the texts in these rows, of all without."""
+        if rows is None:
+            return np.diff(self.offsets)
+        return np.asarray(self.offsets[rows + 1] - self.offsets[rows])
+
+
+def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
+    """What a tokenizer does to a text, as a fingerprint: all its settings but padding and truncation."""
+    core = _core(tokenizer)
+    core.no_padding()
+    core.no_truncation()
+    return fingerprint([tokenizers.__version__, core.to_str()])
+
+
+def _core(tokenizer: PreTrainedTokenizerBase) -> tokenizers.Tokenizer:
+    core: tokenizers.Tokenizer | None = getattr(tokenizer, "backend_tokenizer", None)
+    if core is None:
+        raise ConfigError(
+            f"{type(tokenizer).__name__} has no fast form; give an encoder whose folder holds a tokenizer.json"
+        )
+    return core
+
+
+def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts in lists of bounded size."""
+    part: list[str] = []
+    characters = 0
+    for text in texts:
+        part.append(text)
+        characters += len(text)
+        if characters >= CHUNK_CHARACTERS or len(part) >= CHUNK_TEXTS:
+            yield part
+            part, characters = [], 0
+    if part:
+        yield part
+
+
+def write_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folder: Path, *, name: str) -> None:
+    """Tokenise all texts into `folder/ids.npy` and `folder/ids.offsets.npy`, with a progress bar called `name`.
+
+    The tokenizer's own threads share each chunk; meanwhile this one reads the next and stores the one before.
+    """
+    core = _core(tokenizer)
+    core.no_padding()
+    core.no_truncation()
+    writer = ArrayWriter(folder, "ids", np.int32)
+
+    def encode(part: list[str]) -> list[Any]:
+        encoded: list[Any] = core.encode_batch_fast(part, add_special_tokens=False)
+        return encoded
+
+    def store(encoded: list[Any]) -> None:
+        rows = [row.ids for row in encoded]
+        lengths = [len(row) for row in rows]
+        writer.extend(np.fromiter(chain.from_iterable(rows), np.int32, sum(lengths)), lengths)
+        bar.update(len(rows))
+
+    with ThreadPoolExecutor(1) as pool, tqdm(desc=f"tokenising {name}", unit=" texts", leave=False) as bar:
+        before = None
+        for part in chunks(texts):
+            now = pool.submit(encode, part)
+            if before is not None:
+                store(before.result())
+            before = now
+        if before is not None:
+            store(before.result())
+    writer.close()
+
+
+def _texts(records: Mapping[str, Query] | Mapping[str, Document]) -> tuple[Iterable[str], str, Index]:
+    if isinstance(records, RecordTable):
+        return records.texts, records.fingerprint, records.index
+    texts = [record.text for record in records.values()]
+    return texts, fingerprint(texts), DictIndex({text_id: row for row, text_id in enumerate(records)})
 
 
 def tokenise(
@@ -41,76 +129,34 @@ def tokenise(
     tokenizer: PreTrainedTokenizerBase,
     *,
     name: str,
-    chunk: int = 4096,
+    cache: str | Path | None = None,
 ) -> TokenTable:
-    """Tokenise every record's text once, with a progress bar called `name`."""
-    texts = [record.text for record in records.values()]
-    rows: list[list[int]] = []
-    with tqdm(total=len(texts), desc=f"tokenising {name}", unit=" texts", leave=False) as bar:
-        for start in range(0, len(texts), chunk):
-            part = texts[start : start + chunk]
-            encoded = tokenizer(part, add_special_tokens=False, truncation=False, verbose=False)
-            rows.extend(encoded["input_ids"])
-            bar.update(len(part))
-    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    ids = np.fromiter((token for row in rows for token in row), np.int32, int(offsets[-1]))
-    return TokenTable(ids, offsets, {text_id: row for row, text_id in enumerate(records)})
+    """The tokens of every record's text, from the store in `cache` if it has them.
 
-
-@dataclass(frozen=True)
-class PairTemplate:
-    """The special tokens around a pair, `before q between d after`, and the segment ids, read off a tokenizer.
-
-    BERT: `[CLS] q [SEP] d [SEP]` with segments 0 and 1; XLM-R: `<s> q </s></s> d </s>` without segments.
+    The store's key is a fingerprint of the texts and of the tokenizer. Without a cache the tokens stay in memory.
     """
+    texts, key, index = _texts(records)
+    if cache is None:
+        with TemporaryDirectory() as scratch:
+            write_tokens(texts, tokenizer, Path(scratch), name=name)
+            return TokenTable(np.load(f"{scratch}/ids.npy"), np.load(f"{scratch}/ids.offsets.npy"), index)
 
-    before: tuple[int, ...]
-    between: tuple[int, ...]
-    after: tuple[int, ...]
-    segments: tuple[int, int, int, int, int] | None  # before, query, between, document, after
+    def build(folder: Path) -> dict[str, Any]:
+        write_tokens(texts, tokenizer, folder, name=name)
+        return {"kind": "tokens", "texts": key, "tokenizer": tokenizer.name_or_path}
 
-    @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase) -> PairTemplate:
-        """Probe `tokenizer` with a pair of words."""
-        encoded = tokenizer("a", "a")
-        sides = encoded.sequence_ids(0)
-        ids: Sequence[int] = encoded["input_ids"]
-        first, second = sides.index(0), sides.index(1)
-        end_first = len(sides) - sides[::-1].index(0)
-        end_second = len(sides) - sides[::-1].index(1)
-        cuts = [0, first, end_first, second, end_second, len(ids)]
-        segments = None
-        if "token_type_ids" in encoded:
-            types = encoded["token_type_ids"]
-            before, query, between, document, after = (
-                types[start] if start < stop else 0 for start, stop in itertools.pairwise(cuts)
-            )
-            segments = (before, query, between, document, after)
-        return cls(tuple(ids[:first]), tuple(ids[end_first:second]), tuple(ids[end_second:]), segments)
+    place = Path(cache).expanduser() / "tokens" / fingerprint([key, tokenizer_fingerprint(tokenizer)])
+    folder = build_once(place, build)
+    read_manifest(folder)
+    return TokenTable(map_array(folder / "ids.npy"), map_array(folder / "ids.offsets.npy"), index)
 
-    @property
-    def specials(self) -> int:
-        """Number of special tokens around a pair."""
-        return len(self.before) + len(self.between) + len(self.after)
 
-    def room(self, query_length: int, max_length: int) -> int:
-        """Tokens left for the document beside a query of that length; `ConfigError` if there are none."""
-        room = max_length - self.specials - query_length
-        if room < 1:
-            raise ConfigError(
-                f"a query of {query_length} tokens leaves no room for a document within max_length={max_length}; "
-                f"raise max_length to {query_length + self.specials + 1} or more"
-            )
-        return room
+def as_rows(index: Index, ids: Sequence[str]) -> NDArray[np.int64]:
+    """The rows of ids, each different id looked up once.
 
-    def join(
-        self, query: NDArray[np.int32], document: NDArray[np.int32], max_length: int
-    ) -> tuple[list[int], list[int] | None]:
-        """Token ids and segment ids of one pair of at most `max_length` tokens; only the document is cut."""
-        document = document[: self.room(len(query), max_length)]
-        ids = [*self.before, *query.tolist(), *self.between, *document.tolist(), *self.after]
-        if self.segments is None:
-            return ids, None
-        lengths = (len(self.before), len(query), len(self.between), len(document), len(self.after))
-        return ids, [segment for segment, length in zip(self.segments, lengths, strict=True) for _ in range(length)]
+    >>> as_rows(DictIndex({"a": 0, "b": 1}), ["b", "a", "b"])
+    array([1, 0, 1])
+    """
+    places = {text_id: place for place, text_id in enumerate(dict.fromkeys(ids))}
+    rows = index.rows(list(places))
+    return rows[np.fromiter((places[i] for i in ids), np.int64, len(ids))]

@@ -22,6 +22,7 @@ from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
+from clir_lightning.lightning.throughput import Throughput
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.retrieval.bm25 import bm25_rerank
 from clir_lightning.retrieval.translation import names_lexicon
@@ -61,7 +62,7 @@ def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics) -> pl.Tr
     loggers = build_all(config.logger, folder=folder)
     trainer: pl.Trainer = build(
         config.trainer,
-        callbacks=[metrics, checkpoints, *build_all(config.callbacks).values()],
+        callbacks=[metrics, Throughput(), checkpoints, *build_all(config.callbacks).values()],
         logger=list(loggers.values()),
         default_root_dir=str(folder),
         enable_model_summary=False,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import get_scheduler
 
 from clir_lightning.data.batching import Batch
+from clir_lightning.lightning.scoring import HalvingScorer
 
 
 class CrossModule(pl.LightningModule):
@@ -40,6 +41,7 @@ class CrossModule(pl.LightningModule):
         self.losses = nn.ModuleDict(dict(losses))
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.schedule, self.warmup = schedule, warmup
+        self._score = HalvingScorer()
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores `[B, D]`."""
@@ -47,7 +49,7 @@ class CrossModule(pl.LightningModule):
         return scores
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step: the sum of the losses, each logged under its name."""
+        """One step: the sum of the losses, each logged under its name; the batch's weights scale what is minimised."""
         scores = self(batch)
         values = {name: loss(scores, batch.grades) for name, loss in self.losses.items()}
         total: Tensor = torch.stack(list(values.values())).sum()
@@ -55,15 +57,25 @@ class CrossModule(pl.LightningModule):
         if len(values) > 1:
             self.log_dict({f"train/{name}": value for name, value in values.items()}, batch_size=size)
         self.log("train/loss", total, prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
-        return total
+        return self._weighted(total, scores, batch)
+
+    def _weighted(self, total: Tensor, scores: Tensor, batch: Batch) -> Tensor:
+        """The mean over queries of their loss times their weight; `total` is that mean with weights of 1."""
+        if len(set(batch.weights)) <= 1:
+            return total * batch.weights[0] if batch.weights else total
+        rows = [
+            torch.stack([loss(scores[i : i + 1], batch.grades[i : i + 1]) for loss in self.losses.values()]).sum()
+            for i in range(len(scores))
+        ]
+        return (torch.stack(rows) * torch.tensor(batch.weights, device=scores.device)).mean()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores `[B, 1]`, which `RankingMetrics` collects."""
-        return self.forward(batch)
+        return self._score(self, batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores `[B, 1]`, which `RankingMetrics` collects."""
-        return self.forward(batch)
+        return self._score(self, batch)
 
     def configure_optimizers(self) -> Any:
         """AdamW with warm-up and decay over all the steps that the trainer will make."""

@@ -1,0 +1,49 @@
+"""`Throughput`: how fast training goes, and how much of it is padding."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+
+from clir_lightning.data.batching import Batch
+
+
+class Throughput(pl.Callback):
+    """Logs `train/padding` (a share), `train/tokens_per_second` and `train/queries_per_second` over each epoch.
+
+    Tokens without padding; validation is not in the time. Each process counts its own share of the steps.
+    """
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self.tokens, self.cells, self.queries, self.seconds = 0, 0, 0, 0.0
+        self._since = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start counting."""
+        self._reset()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
+        """Count one step."""
+        now = time.perf_counter()
+        self.seconds, self._since = self.seconds + now - self._since, now
+        self.tokens += batch.tokens
+        self.cells += batch.input_ids.numel()
+        self.queries += len(batch.samples)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave the validation's time out."""
+        self._since = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log the epoch's numbers."""
+        if self.cells and self.seconds:
+            pl_module.log("train/padding", 1 - self.tokens / self.cells)
+            pl_module.log("train/tokens_per_second", self.tokens / self.seconds)
+            pl_module.log("train/queries_per_second", self.queries / self.seconds)

@@ -1,0 +1,104 @@
+"""Token-budget and fixed-size steps: nothing lost, nothing twice, the same for any number of processes."""
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from clir_lightning.data.steps import ScoringBatches, TrainingBatches, cut_by_budget
+from clir_lightning.types import Run, Sample
+
+LENGTH = {f"q{i}": random.Random(i).randint(5, 200) for i in range(5000)}
+
+
+def draw(epoch: int) -> list[Sample]:
+    samples = [Sample(query, ("a", "b"), (1, 0)) for query in LENGTH]
+    random.Random(epoch).shuffle(samples)
+    return samples
+
+
+def lengths(samples: list[Sample]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return np.array([LENGTH[sample.query_id] for sample in samples])
+
+
+def training(**settings: int | None) -> TrainingBatches:
+    size = settings.pop("size", None)
+    return TrainingBatches(draw, size=size, tokens=settings.pop("tokens", None), lengths=lengths, **settings)  # type: ignore[arg-type]
+
+
+def test_budget_steps_keep_the_budget_and_each_query_once() -> None:
+    steps = training(tokens=4000)
+    for epoch in (0, 1):
+        batches = steps.batches(epoch)
+        assert Counter(s.query_id for batch in batches for s in batch) == Counter(list(LENGTH))
+        widest = [max(LENGTH[s.query_id] for s in batch) for batch in batches]
+        assert max(2 * len(batch) * width for batch, width in zip(batches, widest, strict=True)) <= 4000
+        assert len(batches) == len(steps)
+        cells = sum(2 * len(batch) * width for batch, width in zip(batches, widest, strict=True))
+        assert 1 - 2 * sum(LENGTH.values()) / cells < 0.03  # padding; drawn order would give about 0.45
+    assert steps.batches(0) == training(tokens=4000).batches(0)
+    assert steps.batches(0) != steps.batches(1)
+    order = [LENGTH[batch[0].query_id] for batch in steps.batches(0)]
+    assert order != sorted(order, reverse=True)  # batches are shuffled
+
+
+def test_fixed_steps_follow_the_order_drawn() -> None:
+    steps = training(size=32)
+    assert [s for batch in steps.batches(3) for s in batch] == draw(3)
+    assert {len(batch) for batch in steps.batches(3)} == {32, 5000 % 32}
+
+
+@pytest.mark.parametrize("limits", [{"size": 32}, {"tokens": 4000}, {"size": 7, "tokens": 3000}])
+@pytest.mark.parametrize("processes", [2, 3, 8])
+def test_processes_share_the_same_steps(limits: dict[str, int], processes: int) -> None:
+    one = training(**limits)
+    shares = [training(**limits, rank=rank, world_size=processes) for rank in range(processes)]
+    for each in [one, *shares]:
+        each.set_epoch(2)
+    whole, parts = list(one), [list(share) for share in shares]
+    assert {len(part) for part in parts} == {len(whole)} == {len(one)}
+    for step, *mine in zip(whole, *parts, strict=True):
+        taken = [s.query_id for part in mine if part.weight for s in part.samples]
+        assert sorted(taken) == sorted(s.query_id for s in step.samples)
+
+
+@pytest.mark.parametrize("limits", [{"size": 32}, {"tokens": 4000}])
+@pytest.mark.parametrize("processes", [1, 3])
+def test_every_query_weighs_the_same(limits: dict[str, int], processes: int) -> None:
+    """A step's gradient is the mean over processes of weight × mean over the share: each query gets the same part."""
+    parts: dict[str, float] = dict.fromkeys(LENGTH, 0.0)
+    for rank in range(processes):
+        for step in training(**limits, rank=rank, world_size=processes):
+            for sample in step.samples:
+                parts[sample.query_id] += step.weight / len(step.samples) / processes
+    assert max(parts.values()) == pytest.approx(min(parts.values()))
+
+
+def test_scoring_is_longest_first_and_complete() -> None:
+    run = Run({q: {f"{q}/{d}": 0.0 for d in range(5)} for q in list(LENGTH)[:200]} | {"empty": {}})
+    sizes = {document: random.Random(document).randint(3, 100) for q in run for document in run[q]}
+
+    def pair_lengths(query: str, documents: list[str]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+        return np.array([sizes[document] for document in documents])
+
+    for processes in (1, 3):
+        ranks = [
+            ScoringBatches(run, lengths=pair_lengths, size=None, tokens=500, rank=rank, world_size=processes)  # type: ignore[arg-type]
+            for rank in range(processes)
+        ]
+        seen = [sample for batches in ranks for step in batches for sample in step.samples]
+        assert Counter((s.query_id, s.document_ids[0]) for s in seen) == Counter((q, d) for q in run for d in run[q])
+    steps = list(ScoringBatches(run, lengths=pair_lengths, size=9, tokens=500))  # type: ignore[arg-type]
+    flat = [sizes[s.document_ids[0]] for step in steps for s in step.samples]
+    assert flat == sorted(flat, reverse=True)
+    assert all(len(step.samples) * sizes[step.samples[0].document_ids[0]] <= 500 for step in steps)
+    assert max(len(step.samples) for step in steps) == 9
+
+
+def test_an_entry_above_the_budget_stands_alone() -> None:
+    assert cut_by_budget(np.array([50, 50, 3]), width=2, tokens=20, size=None) == [
+        slice(0, 1),
+        slice(1, 2),
+        slice(2, 3),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,12 @@ import pytest
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.types import Document, Qrels, Query
 from program import ROOT, SHORT, clir
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Prepared collections and tokens of the tests stay out of the user's cache."""
+    os.environ["CLIR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ def test_each_option_composes_and_its_targets_bind(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_each_file_is_short_and_names_its_command(file: Path) -> None:
     lines = (CONF / file).read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 30
+    assert len(lines) <= (45 if len(file.parts) == 1 else 30)  # a root file lists all of its settings
     assert any(line.startswith("# clir ") for line in lines[:2])
 
 

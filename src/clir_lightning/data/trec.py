@@ -1,13 +1,17 @@
-"""TREC run files (`query Q0 document rank score name`) and qrels files (`query 0 document grade`), gzip or plain."""
+"""TREC run files (`query Q0 document rank score name`) and qrels files (`query 0 document grade`), gzip or plain.
+
+Fields stand between blanks or tabs, any number of them.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from clir_lightning.data.lines import read_lines, write_whole
 from clir_lightning.errors import DataError
-from clir_lightning.types import Qrels, Run
+from clir_lightning.types import Grades, Qrels, Run
 
 
 def _fields(line: str, count: int, form: str, path: str | Path, number: int) -> list[str]:
@@ -15,6 +19,13 @@ def _fields(line: str, count: int, form: str, path: str | Path, number: int) -> 
     if len(fields) != count:
         raise DataError(f"{len(fields)} fields", path=path, line=number, cure=f"a line has {count}: {form}")
     return fields
+
+
+def _id(name: str, path: str | Path) -> str:
+    """An id that a file of fields between whitespace can hold."""
+    if not name or len(name.split()) != 1 or name != name.strip():
+        raise DataError(f"id {name!r} is empty or has whitespace in it", path=path, cure="TREC files cannot hold it")
+    return name
 
 
 def read_run(path: str | Path) -> Run:
@@ -28,7 +39,7 @@ def read_run(path: str | Path) -> Run:
         except ValueError:
             score = math.nan
         if math.isnan(score):
-            raise DataError(f"score {text!r}", path=path, line=number, cure="a score is a number")
+            raise DataError(f"score {text!r}", path=path, line=number, cure="a score is a number, NaN not among them")
         if document in lists.setdefault(query, {}):
             problem = f"document {document!r} twice for query {query!r}"
             raise DataError(problem, path=path, line=number, cure="keep one of the two")
@@ -39,12 +50,23 @@ def read_run(path: str | Path) -> Run:
 
 
 def write_run(run: Run, path: str | Path) -> None:
-    """Write a run, best document first, with scores that read back to the same numbers."""
+    """Write a run, best document first, with scores that read back to the same numbers and so to the same order."""
     tag = "_".join(run.name.split()) or "run"
     with write_whole(path) as stream:
         for query in run:
             for rank, document in enumerate(run.ranking(query), start=1):
-                stream.write(f"{query} Q0 {document} {rank} {run[query][document]!r} {tag}\n")
+                score = run[query][document]
+                if math.isnan(score):
+                    raise DataError(f"the score of {document!r} for query {query!r} is not a number", path=path)
+                stream.write(f"{_id(query, path)} Q0 {_id(document, path)} {rank} {float(score)!r} {tag}\n")
+
+
+def write_qrels(qrels: Mapping[str, Grades], path: str | Path) -> None:
+    """Write a qrels file, in the order of `qrels`."""
+    with write_whole(path) as stream:
+        for query, grades in qrels.items():
+            for document, grade in grades.items():
+                stream.write(f"{_id(query, path)} 0 {_id(document, path)} {grade}\n")
 
 
 def read_qrels(path: str | Path) -> Qrels:

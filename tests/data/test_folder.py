@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from clir_lightning.data.beir import read_beir, write_beir
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.demo import build_demo
+from clir_lightning.data.folder import read_folder, write_folder
 from clir_lightning.errors import DataError
 
 
 def read(folder: Path, **settings: str) -> Collection:
     splits = ["train", "dev", "test1"]
-    return read_beir(str(folder), query_language="zh", document_language="kk", splits=splits, **settings)
+    return read_folder(str(folder), query_language="zh", document_language="kk", splits=splits, **settings)
 
 
 def test_round_trip(tmp_path: Path) -> None:
     demo = build_demo()
-    write_beir(demo, tmp_path)
+    write_folder(demo, tmp_path)
     for back in (read(tmp_path), read(tmp_path, cache=str(tmp_path / "cache"))):
         assert dict(back.documents) == dict(demo.documents)
         for name, split in demo.splits.items():
@@ -31,16 +31,16 @@ def test_round_trip(tmp_path: Path) -> None:
         ("corpus.jsonl", "{", "not a BEIR record"),
         ("corpus.jsonl", "[]", "not a BEIR record"),
         ("corpus.jsonl", '{"_id": "a b", "text": "x"}', "white space"),
-        ("corpus.jsonl", '{"_id": "new", "text": " "}', "record 'new' is empty"),
+        ("corpus.jsonl", '{"_id": "new", "text": " "}', "document 'new' is empty"),
         ("queries.jsonl", '{"_id": "1"}', "not a BEIR record"),
-        ("qrels/dev.tsv", "a\tb", "not 'query<TAB>document<TAB>grade'"),
+        ("qrels/dev.tsv", "a\tb", "2 fields; a line has 3: query document grade"),
         ("qrels/dev.tsv", "nobody\tb\t1", "query 'nobody' is not in queries.jsonl"),
     ],
 )
 def test_malformed_lines_name_their_place_or_are_counted(
     tmp_path: Path, file: str, line: str, problem: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write_beir(build_demo(), tmp_path)
+    write_folder(build_demo(), tmp_path)
     lines = (tmp_path / file).read_text().splitlines()
     (tmp_path / file).write_text("\n".join([*lines, line]) + "\n")
     with pytest.raises(DataError) as caught:

@@ -28,12 +28,26 @@ def _package() -> Any:
     return ir_datasets
 
 
+@contextmanager
+def _reading(dataset_id: str) -> Iterator[None]:
+    """Whatever goes wrong inside the package becomes one `DataError` with a cure."""
+    try:
+        yield
+    except ClirError:
+        raise
+    except Exception as error:  # network, checksums, archives, licences: the package raises all kinds
+        first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        cure = f"check the network, or put the files under {_package().util.home_path()} by hand"
+        raise DataError(f"ir_datasets cannot read it ({first})", path=dataset_id, cure=cure) from error
+
+
 def _lookup(dataset_id: str) -> Any:
     """The data set of that id, or nothing; ids that the registry knows by a pattern only are found too."""
-    try:
-        return _package().load(dataset_id)
-    except KeyError:
-        return None
+    with _reading(dataset_id):
+        try:
+            return _package().load(dataset_id)
+        except KeyError:
+            return None
 
 
 def split_ids(dataset_id: str, splits: Sequence[str] | None) -> dict[str, str]:
@@ -60,18 +74,6 @@ def split_ids(dataset_id: str, splits: Sequence[str] | None) -> dict[str, str]:
     return ids
 
 
-@contextmanager
-def _reading(dataset_id: str, cure: str) -> Iterator[None]:
-    """Whatever goes wrong inside the package becomes one `DataError` with a cure."""
-    try:
-        yield
-    except ClirError:
-        raise
-    except Exception as error:  # network, checksums, archives, licences: the package raises all kinds
-        first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise DataError(f"ir_datasets cannot read it ({first})", path=dataset_id, cure=cure) from error
-
-
 def _text(record: Any) -> str:
     """A record's text as the package recommends it, or all its text fields one after the other."""
     if hasattr(record, "default_text"):
@@ -82,18 +84,18 @@ def _text(record: Any) -> str:
 class _Registry:
     """Reads the splits of one collection, every defect through the intake."""
 
-    def __init__(self, ids: dict[str, str], intake: Intake, cure: str) -> None:
-        self.ids, self.intake, self.cure = ids, intake, cure
+    def __init__(self, ids: dict[str, str], intake: Intake) -> None:
+        self.ids, self.intake = ids, intake
         self.first = next(iter(ids.values()))
 
     def _rows(self, dataset_id: str, records: Iterable[Any]) -> Iterator[TextRow]:
-        with _reading(dataset_id, self.cure):
+        with _reading(dataset_id):
             for record in records:
                 yield None, str(record[0]), _text(record)
 
     def documents(self) -> Iterator[tuple[str, str]]:
         """The documents that all splits share."""
-        with _reading(self.first, self.cure):
+        with _reading(self.first):
             records = _lookup(self.first).docs_iter()
         return self.intake.documents(self._rows(self.first, records), self.first)
 
@@ -102,7 +104,7 @@ class _Registry:
         """Each split's queries by id."""
         texts = {}
         for name, dataset_id in self.ids.items():
-            with _reading(dataset_id, self.cure):
+            with _reading(dataset_id):
                 rows = self._rows(dataset_id, _lookup(dataset_id).queries_iter())
             texts[name] = dict(self.intake.texts(rows, dataset_id, "query"))
         return texts
@@ -111,7 +113,7 @@ class _Registry:
         """The judged queries of a split."""
         dataset_id, texts = self.ids[name], self.queries[name]
         judged: dict[str, list[tuple[None, str, int]]] = {}
-        with _reading(dataset_id, self.cure):
+        with _reading(dataset_id):
             for row in _lookup(dataset_id).qrels_iter():
                 judged.setdefault(str(row.query_id), []).append((None, str(row.doc_id), row.relevance))
         if not judged:
@@ -127,7 +129,7 @@ class _Registry:
         """The candidates that a split brings along."""
         dataset_id, texts = self.ids[name], self.queries[name]
         lists: dict[str, list[tuple[None, str, float]]] = {}
-        with _reading(dataset_id, self.cure):
+        with _reading(dataset_id):
             for row in _lookup(dataset_id).scoreddocs_iter():
                 if str(row.query_id) in texts:
                     lists.setdefault(str(row.query_id), []).append((None, str(row.doc_id), float(row.score)))
@@ -171,8 +173,7 @@ def read_ir_datasets(
                 raise ConfigError(f"{ids[name]} has no {kind}; take an id that has documents, queries and judgements")
     first = next(iter(sets.values()))
     problems = Problems(on_error, on_missing)
-    home = _package().util.home_path()
-    reader = _Registry(ids, Intake(problems), f"check the network, or put the files under {home} by hand")
+    reader = _Registry(ids, Intake(problems))
     source = Source(
         id,
         _language(query_language, first.queries_lang(), "data.query_language"),

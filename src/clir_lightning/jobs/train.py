@@ -14,7 +14,6 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
 from clir_lightning.build import build, build_all
-from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import Evaluation, evaluate
@@ -24,21 +23,12 @@ from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.throughput import Throughput
 from clir_lightning.models.encoder import Encoder
-from clir_lightning.retrieval.bm25 import bm25_rerank
-from clir_lightning.retrieval.translation import names_lexicon
-from clir_lightning.types import Run
+from clir_lightning.retrieval.baseline import bm25_rows
 
 log = logging.getLogger(__name__)
 
 MONITOR = "ndcg_10"
 RESULTS = ("metrics.json", "provenance.json", "runs/val.trec", "runs/test.trec")
-
-
-def bm25_run(collection: Collection, candidates: Run, train: str, split: str) -> Run:
-    """BM25 on the candidates, the queries translated by a lexicon of the training queries' names."""
-    lexicon = names_lexicon(collection.split(train), collection.documents)
-    queries = collection.split(split).queries
-    return bm25_rerank(candidates, {i: lexicon.translate(queries[i].text) for i in candidates}, collection.documents)
 
 
 def _quiet() -> None:
@@ -120,8 +110,9 @@ def main(config: DictConfig) -> float:
 
 def _floors(data: RankingDataModule) -> list[Evaluation]:
     candidates, qrels = data.candidates["test"], data.qrels("test")
-    bm25 = bm25_run(data.collection, candidates, data.splits["train"], data.splits["test"])
-    return [evaluate(candidates, qrels), evaluate(bm25, qrels)]
+    train, test = data.splits["train"], data.splits["test"]
+    rows = bm25_rows(data.collection, candidates, train=train, split=test, cache=data.cache)
+    return [evaluate(run, qrels) for run in (candidates, *rows)]
 
 
 def _report(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer
@@ -118,7 +119,8 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     core = Tokenizer(WordLevel({piece: i for i, piece in enumerate(pieces)}, unk_token="<unk>"))
     core.pre_tokenizer = SplitCharacters("", "isolated")
     special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    PreTrainedTokenizerFast(tokenizer_object=core, **special, extra_special_tokens=["__kk__"]).save_pretrained(folder)
+    make: Any = PreTrainedTokenizerFast
+    make(tokenizer_object=core, **special, extra_special_tokens=["__kk__"]).save_pretrained(folder)
     config = M2M100Config(
         vocab_size=len(pieces),
         d_model=16,

@@ -7,7 +7,6 @@ prefixes .733, prefixes and 4-grams .742. So prefixes are the choice for languag
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,14 +22,17 @@ CJK = (
 
 @cache
 def _word() -> re.Pattern[str]:
-    """Letters, digits and combining marks, without which a word of Devanagari or Thai would fall apart."""
-    marks = "".join(char for char in map(chr, range(sys.maxunicode)) if unicodedata.category(char)[0] == "M")
-    return re.compile(rf"[\w{re.escape(marks)}]+")
+    """Letters, digits and combining marks, without which a word of Devanagari or Thai would fall apart.
+
+    Marks of the first 65,536 characters alone: `re` looks those up in a table, and tries larger sets one by one.
+    """
+    marks = "".join(char for char in map(chr, range(0x10000)) if unicodedata.category(char)[0] == "M")
+    return re.compile(rf"\w+(?:[{re.escape(marks)}]+\w*)*")
 
 
 @cache
-def _cjk_or_word() -> re.Pattern[str]:
-    return re.compile(rf"[{CJK}]+|(?:(?![{CJK}]){_word().pattern[:-1]})+")
+def _cjk() -> re.Pattern[str]:
+    return re.compile(f"([{CJK}]+)")
 
 
 def words(text: str) -> list[str]:
@@ -70,11 +72,11 @@ def cjk_bigrams(text: str) -> list[str]:
     ['阿拉', '拉木', '木图', '2024', '市']
     """
     found = []
-    for run in _cjk_or_word().findall(unicodedata.normalize("NFKC", text).lower()):
-        if len(run) > 1 and re.match(rf"[{CJK}]", run):
-            found += [run[i : i + 2] for i in range(len(run) - 1)]
+    for place, run in enumerate(_cjk().split(unicodedata.normalize("NFKC", text).lower())):
+        if place % 2 == 0:  # between two runs of such characters
+            found += _word().findall(run)
         else:
-            found.append(run)
+            found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
     return found
 
 

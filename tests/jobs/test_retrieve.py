@@ -10,7 +10,7 @@ import pytest
 from clir_lightning.data.demo import build_demo
 from clir_lightning.data.trec import read_run
 from clir_lightning.evaluation.evaluate import evaluate
-from program import clir
+from program import SHORT, clir
 
 LIGHT = ("retrieve", "retriever=bm25s", "hydra.run.dir=out")
 
@@ -57,3 +57,13 @@ def test_failures_are_one_line_and_leave_no_run(overrides: list[str], message: s
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "out").rglob("*.trec"))
     assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+def test_train_scores_a_run_files_lists(tmp_path: Path) -> None:
+    """Queries that found nothing have no candidates and count 0."""
+    clir(*LIGHT, "splits=[test1]", "depth=7", cwd=tmp_path)
+    done = clir("train", *SHORT, "datamodule.candidates.test=out/runs/test1.trec", "hydra.run.dir=run", cwd=tmp_path)
+    found, scored = (read_run(tmp_path / name) for name in ("out/runs/test1.trec", "run/runs/test.trec"))
+    assert {query: set(found[query]) for query in found} == {query: set(scored[query]) for query in scored}
+    assert len(found) < 200
+    assert "test1: 200 queries" in done.stdout

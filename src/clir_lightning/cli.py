@@ -8,6 +8,8 @@ from pathlib import Path
 
 VERBS = {
     "train": ("train a model, score the test candidates, print the table", "clir train data=demo encoder=tiny"),
+    "retrieve": ("candidate lists for a collection, as TREC run files", "clir retrieve data=demo retriever=bm25"),
+    "fuse": ("one run file of several, weights given or tuned", "clir fuse runs=[a.trec,b.trec]"),
     "evaluate": (
         "measures of a run file, or of a checkpoint on a split",
         "clir evaluate run=FILE qrels=FILE",

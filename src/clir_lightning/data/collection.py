@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from clir_lightning.errors import one_of
+from clir_lightning.errors import DataError, one_of
 from clir_lightning.types import Document, Grades, Qrels, Query, Run
 
 
@@ -92,3 +92,24 @@ class _Fill:
             return []
         drawn = rng.sample(self.everything, min(len(self.everything), count + len(taken)))
         return [document for document in drawn if document not in taken][:count]
+
+
+def candidates_from(
+    run: Run, collection: Collection, split: str, *, depth: int, seed: int, limit: int | None = None
+) -> Run:
+    """Candidate lists taken from a run: the first `depth` documents of each query, in the run's order.
+
+    A query that the run lacks has an empty list and counts 0 in every measure. `limit` keeps the same queries as
+    `candidates` does. Raises `DataError` for a document that the collection lacks.
+    """
+    lists: dict[str, dict[str, float]] = {}
+    for query in candidates(collection, split, depth=1, seed=seed, limit=limit):
+        ranking = run.ranking(query)[:depth] if query in run else []
+        lists[query] = {document: run[query][document] for document in ranking}
+        unknown = next((document for document in ranking if document not in collection.documents), None)
+        if unknown is not None:
+            cure = "run file and collection must belong together"
+            raise DataError(f"run {run.name!r} has document {unknown!r}, the collection has not", cure=cure)
+    if not any(lists.values()):
+        raise DataError(f"run {run.name!r} has no query of split {split!r}", cure="give the split's own run file")
+    return Run(lists, name=run.name)

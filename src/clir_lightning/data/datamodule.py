@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -14,15 +14,23 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.batching import Batch, PairDataset, Step
-from clir_lightning.data.collection import Collection, candidates
+from clir_lightning.data.collection import Collection, candidates, candidates_from
 from clir_lightning.data.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.sampling import Sampling
 from clir_lightning.data.steps import ScoringBatches, TrainingBatches
 from clir_lightning.data.tokens import as_rows, tokenise
+from clir_lightning.data.trec import read_run
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Run, Sample
 
 log = logging.getLogger(__name__)
+
+
+def _candidates(path: str | None, collection: Collection, split: str, depth: int, seed: int, limit: int | None) -> Run:
+    """The lists of a run file, or without one the judged documents."""
+    if path is None:
+        return candidates(collection, split, depth=depth, seed=seed, limit=limit)
+    return candidates_from(read_run(path), collection, split, depth=depth, seed=seed, limit=limit)
 
 
 class RankingDataModule(pl.LightningDataModule):
@@ -32,6 +40,7 @@ class RankingDataModule(pl.LightningDataModule):
         collection: documents, queries and judgements.
         sampling: draws the training samples of an epoch.
         train, dev, test: the splits' names.
+        candidates: TREC run files whose lists are scored, by stage (`val`, `test`); without one, the judged documents.
         depth: candidates a query in dev and test.
         dev_queries, test_queries: score only the first so many queries of a seeded order; `None` for all.
         batch_size: queries in a training batch, over all processes; `None` for no such limit.
@@ -53,6 +62,7 @@ class RankingDataModule(pl.LightningDataModule):
         train: str = "train",
         dev: str = "dev",
         test: str = "test1",
+        candidates: Mapping[str, str | None] | None = None,
         depth: int = 100,
         dev_queries: int | None = None,
         test_queries: int | None = None,
@@ -80,7 +90,7 @@ class RankingDataModule(pl.LightningDataModule):
         self.max_length, self.workers, self.cache = max_length, workers, cache
         shown = {"val": dev_queries, "test": test_queries}
         self.candidates: dict[str, Run] = {
-            stage: candidates(collection, self.splits[stage], depth=depth, seed=seed, limit=shown[stage])
+            stage: _candidates((candidates or {}).get(stage), collection, self.splits[stage], depth, seed, shown[stage])
             for stage in ("val", "test")
         }
         self._drawn: tuple[int, list[Sample]] | None = None

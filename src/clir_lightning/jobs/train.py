@@ -15,7 +15,6 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
 from clir_lightning.build import build, build_all
-from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.trec import write_qrels
 from clir_lightning.errors import ConfigError
@@ -29,9 +28,7 @@ from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.throughput import Throughput
 from clir_lightning.models.encoder import Encoder
-from clir_lightning.retrieval.bm25 import bm25_rerank
-from clir_lightning.retrieval.translation import names_lexicon
-from clir_lightning.types import Run
+from clir_lightning.retrieval.baseline import bm25_rows
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +39,6 @@ RESULTS = (
     "per_query.csv",
     *(f"runs/{stage}.{kind}" for stage in ("val", "test") for kind in ("trec", "qrels")),
 )
-
-
-def bm25_run(collection: Collection, candidates: Run, train: str, split: str) -> Run:
-    """BM25 on the candidates, the queries translated by a lexicon of the training queries' names."""
-    lexicon = names_lexicon(collection.split(train), collection.documents)
-    queries = collection.split(split).queries
-    return bm25_rerank(candidates, {i: lexicon.translate(queries[i].text) for i in candidates}, collection.documents)
 
 
 def _quiet() -> None:
@@ -131,8 +121,10 @@ def main(config: DictConfig) -> float:
 
 def _floors(data: RankingDataModule, pool: Pool) -> list[Evaluation]:
     """Random order, BM25 on the same candidates, and what the best possible order of them reaches."""
-    bm25 = bm25_run(data.collection, data.candidates["test"], data.splits["train"], data.splits["test"])
-    return [random_order(pool, MEASURES), evaluate(bm25, data.qrels("test")), ideal(pool, MEASURES)]
+    train, test = data.splits["train"], data.splits["test"]
+    rows = bm25_rows(data.collection, data.candidates["test"], train=train, split=test, cache=data.cache)
+    bm25 = [evaluate(run, data.qrels("test")) for run in rows]
+    return [random_order(pool, MEASURES), *bm25, ideal(pool, MEASURES)]
 
 
 def _report(

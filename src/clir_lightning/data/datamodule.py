@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.batching import Batch, PairDataset, Step
-from clir_lightning.data.collection import Collection, Split, candidates, candidates_from
+from clir_lightning.data.collection import Collection, candidates, candidates_from
 from clir_lightning.data.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.sampling import Sampling
 from clir_lightning.data.steps import ScoringBatches, TrainingBatches
@@ -94,7 +93,8 @@ class RankingDataModule(pl.LightningDataModule):
             stage: _candidates((candidates or {}).get(stage), collection, self.splits[stage], depth, seed, shown[stage])
             for stage in ("val", "test")
         }
-        if not sampling(collection.split(train), seed=seed, epoch=0):
+        self._drawn: tuple[int, list[Sample]] | None = None
+        if not self._draw(0):
             raise ConfigError(
                 f"split {train!r} has no query that the sampling can use: with both a relevant and a grade-0 document"
             )
@@ -124,7 +124,7 @@ class RankingDataModule(pl.LightningDataModule):
     def cut_share(self) -> float:
         """Share of the first epoch's training pairs and of the candidates that lose tokens to `max_length`."""
         dataset = self._dataset()
-        pairs = [dataset.rows(self._draw(self.collection.split(self.splits["train"]), 0))]
+        pairs = [dataset.rows(self._draw(0))]
         for run in self.candidates.values():
             sizes = [len(run[query]) for query in run]
             queries = as_rows(dataset.assembler.queries.index, list(run))
@@ -134,9 +134,8 @@ class RankingDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of one epoch of training samples."""
-        draw = partial(self._draw, self.collection.split(self.splits["train"]))
         batches = TrainingBatches(
-            draw,
+            self._draw,
             size=self.batch_size,
             tokens=self.batch_tokens,
             lengths=self._dataset().lengths,
@@ -158,8 +157,12 @@ class RankingDataModule(pl.LightningDataModule):
         stage = next(stage for stage, split in self.splits.items() if split == part)
         return [(query, queries[query]) for query in self.candidates.get(stage, queries)]
 
-    def _draw(self, split: Split, epoch: int) -> list[Sample]:
-        return self.sampling(split, seed=self.seed, epoch=epoch)
+    def _draw(self, epoch: int) -> list[Sample]:
+        """The samples of an epoch; the last one drawn is kept, since lengths, shares and batches all ask for it."""
+        if self._drawn is None or self._drawn[0] != epoch:
+            split = self.collection.split(self.splits["train"])
+            self._drawn = epoch, self.sampling(split, seed=self.seed, epoch=epoch)
+        return self._drawn[1]
 
     def _place(self) -> dict[str, int]:
         trainer = self.trainer

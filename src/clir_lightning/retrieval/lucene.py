@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clir_lightning.data.folders import build_once, fingerprint, read_manifest
+from clir_lightning.data.prepared import build_once, fingerprint, read_manifest
 from clir_lightning.errors import DataError
 from clir_lightning.retrieval.analysis import Analyser, choose
 from clir_lightning.retrieval.java import Argument, Java, JavaError

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.folders import file_stamp, fingerprint
+from clir_lightning.data.prepared import file_stamp, fingerprint
 from clir_lightning.errors import ConfigError, DataError, one_of
 from clir_lightning.retrieval.translation import SIDES, languages
 from clir_lightning.types import Document, Query

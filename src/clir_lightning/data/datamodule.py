@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
-from clir_lightning.data.batching import Batch, PairDataset, Step
+from clir_lightning.data.batching import Batch, PairDataset
 from clir_lightning.data.collection import Collection, Split, candidates
 from clir_lightning.data.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.sampling import Sampling
@@ -133,7 +133,7 @@ class RankingDataModule(pl.LightningDataModule):
             seed=self.seed,
             **self._place(),
         )
-        return self._loader(batches)
+        return self._loader(self._dataset(), batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The dev split's candidates."""
@@ -169,17 +169,17 @@ class RankingDataModule(pl.LightningDataModule):
             tokens=self.score_batch_tokens,
             **self._place(),
         )
-        return self._loader(batches)
+        return self._loader(self._dataset(), batches)
 
     def _dataset(self) -> PairDataset:
         if self.dataset is None:
             raise RuntimeError("call tokenise(tokenizer) before asking for batches")
         return self.dataset
 
-    def _loader(self, batches: Sampler[Step]) -> DataLoader[Batch]:
+    def _loader(self, dataset: Dataset[Any], batches: Sampler[Any]) -> DataLoader[Any]:
         # The sampler yields whole steps and the dataset makes a batch of each: no collation is left to do.
         return DataLoader(
-            self._dataset(),
+            dataset,
             sampler=batches,
             batch_size=None,
             num_workers=self.workers,

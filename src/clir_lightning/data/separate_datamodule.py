@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -74,9 +73,8 @@ class SeparateDataModule(RankingDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """Batches of one epoch of training samples."""
         dataset = self.dataset_apart()
-        draw = partial(self._draw, self.collection.split(self.splits["train"]))
         batches = TrainingBatches(
-            draw,
+            self._draw,
             size=self.batch_size,
             tokens=self.batch_tokens,
             lengths=dataset.lengths,

@@ -104,7 +104,7 @@ class DualModule(CrossModule):
                 kept = list(vectors)
             self.encoded.update(zip(batch.rows.tolist(), kept, strict=True))
         if not len(batch.queries):
-            return torch.zeros(0, 0)
+            return batch.grades.new_zeros(0, 0)
         queries = self.encode(batch.queries, "query")
         candidates = batch.rows.view(len(queries), -1).tolist()
         scores = []

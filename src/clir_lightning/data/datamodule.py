@@ -105,6 +105,10 @@ class RankingDataModule(pl.LightningDataModule):
         qrels = self.collection.split(self.splits[stage]).qrels
         return {query: dict(qrels[query]) for query in self.candidates[stage]}
 
+    def samples(self, epoch: int) -> list[Sample]:
+        """The training samples of an epoch."""
+        return self._draw(self.collection.split(self.splits["train"]), epoch)
+
     def counts(self) -> str:
         """The number of queries of each split, for the log."""
         sizes = {split: len(self._queries(split)) for split in self.splits.values()}

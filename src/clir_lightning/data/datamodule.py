@@ -107,7 +107,7 @@ class RankingDataModule(pl.LightningDataModule):
 
     def samples(self, epoch: int) -> list[Sample]:
         """The training samples of an epoch."""
-        return self._draw(self.collection.split(self.splits["train"]), epoch)
+        return self._draw(epoch)
 
     def counts(self) -> str:
         """The number of queries of each split, for the log."""

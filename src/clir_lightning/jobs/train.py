@@ -89,7 +89,7 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
     losses = build_all(config.loss)
     if not losses:
         raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
-    module = CrossModule(build(config.architecture, encoder), losses, **config.optimizer)
+    module: CrossModule = build(config.module, build(config.architecture, encoder), losses, **config.optimizer)
     module.check(data.samples, config.trainer.max_epochs or 1)
     return module
 

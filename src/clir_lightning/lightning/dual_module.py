@@ -15,6 +15,7 @@ from clir_lightning.data.texts import Texts
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.gathering import gather_rows, world
 from clir_lightning.losses.contrastive import Contrast, ContrastiveLoss
+from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.models.dual import Side
 
 
@@ -40,7 +41,7 @@ class DualModule(CrossModule):
     model: Any
 
     def __init__(
-        self, model: nn.Module, losses: Mapping[str, nn.Module], *, chunk: int | None = None, **optimisation: Any
+        self, model: nn.Module, losses: Mapping[str, RankingLoss], *, chunk: int | None = None, **optimisation: Any
     ) -> None:
         super().__init__(model, losses, **optimisation)
         self.chunk = chunk
@@ -71,10 +72,12 @@ class DualModule(CrossModule):
             for q, d in zip(self.model.views(queries), self.model.views(everyone), strict=True)
         ]
 
-    def _value(self, loss: nn.Module, contrast: Contrast, batch: SeparateBatch) -> tuple[Tensor, Tensor]:
+    def _value(self, loss: RankingLoss, contrast: Contrast, batch: SeparateBatch) -> tuple[Tensor, Tensor]:
         """A loss as it is logged, and as it is minimised: with each query's weight where it gives one value a query."""
         scores = contrast.own_similarities * contrast.scale
-        value: Tensor = loss(contrast) if isinstance(loss, ContrastiveLoss) else loss(scores, batch.grades)
+        labels = loss.labels(batch)  # type: ignore[arg-type]  # samples and grades are all that a loss reads
+        value: Tensor = loss(contrast) if isinstance(loss, ContrastiveLoss) else loss(scores, labels)
+        value = loss.weight * value
         weights = torch.tensor(batch.weights or (1.0,) * len(batch.samples), device=value.device)
         return value.detach().mean(), (value * (weights if value.ndim else weights.mean())).mean()
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from clir_lightning.data.batching import Batch
+from clir_lightning.data.separate import SeparateBatch
+from clir_lightning.errors import ConfigError
+from clir_lightning.losses.loss import RankingLoss
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,14 @@ class Contrast:
         return self.similarities.gather(1, self.own)
 
 
-class ContrastiveLoss(nn.Module):
-    """A loss that sees the whole step; those that do not derive from it see own scores and grades `[B, D]` alone."""
+class ContrastiveLoss(RankingLoss):
+    """A loss that sees the whole step; other ranking losses see a query's own scores and labels `[B, D]` alone."""
+
+    def labels(self, batch: Batch | SeparateBatch) -> Tensor:
+        """The grades `[B, D]`; `ConfigError` for pairs, which have no vectors of their own."""
+        if not isinstance(batch, SeparateBatch):
+            raise ConfigError(f"loss {type(self).__name__} needs vectors; use architecture=dual or architecture=late")
+        return batch.grades
 
     def forward(self, contrast: Contrast) -> Tensor:
         """The loss of each query, `[B]`, or a scalar."""
@@ -113,8 +124,10 @@ class InfoNCE(ContrastiveLoss):
         symmetric: add the other direction, each positive document among the step's queries, and halve the sum.
     """
 
-    def __init__(self, in_batch: bool = True, symmetric: bool = False) -> None:
-        super().__init__()
+    documents = 1  # other queries' documents suffice
+
+    def __init__(self, in_batch: bool = True, symmetric: bool = False, weight: float = 1.0) -> None:
+        super().__init__(weight)
         self.in_batch, self.symmetric = in_batch, symmetric
 
     def forward(self, contrast: Contrast) -> Tensor:
@@ -134,8 +147,8 @@ class InfoNCE(ContrastiveLoss):
 class CosineHinge(ContrastiveLoss):
     """Module over `cosine_hinge`."""
 
-    def __init__(self, margin: float = 0.5) -> None:
-        super().__init__()
+    def __init__(self, margin: float = 0.5, weight: float = 1.0) -> None:
+        super().__init__(weight)
         self.margin = margin
 
     def forward(self, contrast: Contrast) -> Tensor:
@@ -146,8 +159,8 @@ class CosineHinge(ContrastiveLoss):
 class Triplet(ContrastiveLoss):
     """Module over `triplet`."""
 
-    def __init__(self, margin: float = 0.3) -> None:
-        super().__init__()
+    def __init__(self, margin: float = 0.3, weight: float = 1.0) -> None:
+        super().__init__(weight)
         self.margin = margin
 
     def forward(self, contrast: Contrast) -> Tensor:
@@ -166,8 +179,8 @@ class CoSENT(ContrastiveLoss):
 class AlignmentUniformity(ContrastiveLoss):
     """alignment · ‖q − d⁺‖² + uniformity · (that of the queries + that of the documents) / 2, for one vector a text."""
 
-    def __init__(self, alignment: float = 1.0, uniformity: float = 0.5) -> None:
-        super().__init__()
+    def __init__(self, alignment: float = 1.0, uniformity: float = 0.5, weight: float = 1.0) -> None:
+        super().__init__(weight)
         self.alignment, self.uniformity = alignment, uniformity
 
     def forward(self, contrast: Contrast) -> Tensor:

@@ -116,7 +116,7 @@ def test_a_raw_clirmatrix_folder_trains_and_prints_the_table(
         (["encoder=hf", "encoder.name=no/such-model"], "encoder 'no/such-model' cannot be loaded"),
         (["datamodule.max_length=10"], "leaves no room for a document within max_length=10"),
         (["datamodule.max_length=5000"], "this encoder takes at most 512 tokens"),
-        (["loss=null"], "no loss"),
+        (["loss=[]"], "there is no loss to train with; add loss=[softmax_hinge]"),
     ],
 )
 def test_bad_settings_end_with_one_line_before_training(overrides: list[str], message: str, tmp_path: Path) -> None:

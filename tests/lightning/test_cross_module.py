@@ -9,8 +9,13 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from clir_lightning.data.batching import Batch
+from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.loggers import has_wandb_key, wandb
+from clir_lightning.losses.distillation import KLDivergence
+from clir_lightning.losses.pairwise import MarginHinge, RankNet
+from clir_lightning.types import Sample
 
 
 class Steps:
@@ -68,3 +73,46 @@ def test_wandb_is_offline_without_a_key(
     assert "no W&B key found: logging offline" in caplog.text
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     assert has_wandb_key()
+
+
+class Fixed(nn.Module):
+    """Gives the scores that it holds."""
+
+    def __init__(self, scores: list[list[float]]) -> None:
+        super().__init__()
+        self.scores = nn.Parameter(torch.tensor(scores))
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        return self.scores
+
+
+def step(module: CrossModule, weights: tuple[float, ...]) -> float:
+    samples = (Sample("q", ("a", "b"), (6, 0)), Sample("r", ("a", "b"), (6, 0)))
+    one = torch.zeros(4, 1)
+    grades = torch.tensor([sample.grades for sample in samples])
+    module.log = module.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign, assignment]
+    return module.training_step(Batch(one, one, None, grades, samples, weights), 0).item()
+
+
+def test_losses_add_by_their_weights_and_queries_by_theirs() -> None:
+    """Differences 0 and 2: hinges of 3 and 1 with margin 3, of 2 and 0 with margin 2."""
+    losses = {"one": MarginHinge(margin=3.0), "two": MarginHinge(margin=2.0, weight=0.5)}
+    module = CrossModule(Fixed([[0.0, 0.0], [2.0, 0.0]]), losses)
+    values = [3 + 0.5 * 2, 1 + 0.5 * 0]
+    assert step(module, ()) == pytest.approx(sum(values) / 2)
+    assert step(module, (0.5, 1.5)) == pytest.approx((0.5 * values[0] + 1.5 * values[1]) / 2)
+
+
+def test_samples_are_checked_before_training() -> None:
+    module = CrossModule(Fixed([[0.0]]), {"ranknet": RankNet()})
+    with pytest.raises(ConfigError, match="loss ranknet needs 2 or more documents"):
+        module.check(lambda epoch: [Sample("q", ("a",), (6,))], 3)
+
+
+def test_a_teacher_is_checked_for_every_epoch(tmp_path: Path) -> None:
+    (tmp_path / "t.trec").write_text("q Q0 a 1 9.0 t\nq Q0 b 2 8.0 t\n")
+    module = CrossModule(Fixed([[0.0]]), {"kl": KLDivergence(str(tmp_path / "t.trec"))})
+    epochs = [[Sample("q", ("a", "b"), (6, 0))], [Sample("q", ("a", "c"), (6, 0))]]
+    module.check(epochs.__getitem__, 1)
+    with pytest.raises(DataError, match="no score of document 'c'"):
+        module.check(epochs.__getitem__, 2)

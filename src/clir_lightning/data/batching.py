@@ -38,6 +38,11 @@ class Batch:
     weights: tuple[float, ...] = ()  # B of them, each query's share in the loss times B; nothing: 1 each
     tokens: int = 0  # without padding
 
+    @property
+    def cells(self) -> int:
+        """Tokens with padding."""
+        return self.input_ids.numel()
+
     def to(self, device: torch.device, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""
 

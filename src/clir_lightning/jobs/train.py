@@ -88,8 +88,10 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
     data.tokenise(encoder.tokenizer)
     losses = build_all(config.loss)
     if not losses:
-        raise ConfigError("there is no loss to train with; name one under loss, as conf/train.yaml does")
-    return CrossModule(build(config.architecture, encoder), losses, **config.optimizer)
+        raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
+    module: CrossModule = build(config.module, build(config.architecture, encoder), losses, **config.optimizer)
+    module.check(data.samples, config.trainer.max_epochs or 1)
+    return module
 
 
 def main(config: DictConfig) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,6 +12,9 @@ from transformers import get_scheduler
 
 from clir_lightning.data.batching import Batch
 from clir_lightning.lightning.scoring import HalvingScorer
+from clir_lightning.losses.distillation import Distillation
+from clir_lightning.losses.loss import RankingLoss
+from clir_lightning.types import Sample
 
 
 class CrossModule(pl.LightningModule):
@@ -19,7 +22,7 @@ class CrossModule(pl.LightningModule):
 
     Args:
         model: the architecture.
-        losses: by name, each called with scores and grades `[B, D]`; their sum is minimised.
+        losses: by name; their weighted sum is minimised.
         learning_rate: AdamW's peak learning rate.
         weight_decay: AdamW's, not applied to biases and normalisation weights.
         schedule: a schedule's name in transformers, `linear` or `constant_with_warmup` among them.
@@ -29,7 +32,7 @@ class CrossModule(pl.LightningModule):
     def __init__(
         self,
         model: nn.Module,
-        losses: Mapping[str, nn.Module],
+        losses: Mapping[str, RankingLoss],
         *,
         learning_rate: float = 1e-5,
         weight_decay: float = 0.01,
@@ -38,7 +41,7 @@ class CrossModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.model = model
-        self.losses = nn.ModuleDict(dict(losses))
+        self.losses: Mapping[str, RankingLoss] = nn.ModuleDict(dict(losses))  # type: ignore[assignment]
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.schedule, self.warmup = schedule, warmup
         self._score = HalvingScorer()
@@ -48,26 +51,27 @@ class CrossModule(pl.LightningModule):
         scores: Tensor = self.model(batch)
         return scores
 
+    def check(self, draw: Callable[[int], Sequence[Sample]], epochs: int) -> None:
+        """Refuse training samples that a loss cannot learn from; `draw(epoch)` gives those of an epoch.
+
+        A teacher must have a score for every pair, so its losses see all epochs; the others see the first.
+        """
+        for name, loss in self.losses.items():
+            for epoch in range(epochs if isinstance(loss, Distillation) else 1):
+                loss.check(draw(epoch), name)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step: the sum of the losses, each logged under its name; the batch's weights scale what is minimised."""
+        """One step: the weighted sum of the losses, each logged under its name; the batch's weights scale what is
+        minimised.
+        """
         scores = self(batch)
-        values = {name: loss(scores, batch.grades) for name, loss in self.losses.items()}
-        total: Tensor = torch.stack(list(values.values())).sum()
+        values = {name: loss.weight * loss(scores, loss.labels(batch)) for name, loss in self.losses.items()}
+        total = torch.stack(list(values.values())).sum(dim=0)  # [B]
         size = len(batch.samples)
         if len(values) > 1:
-            self.log_dict({f"train/{name}": value for name, value in values.items()}, batch_size=size)
-        self.log("train/loss", total, prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
-        return self._weighted(total, scores, batch)
-
-    def _weighted(self, total: Tensor, scores: Tensor, batch: Batch) -> Tensor:
-        """The mean over queries of their loss times their weight; `total` is that mean with weights of 1."""
-        if len(set(batch.weights)) <= 1:
-            return total * batch.weights[0] if batch.weights else total
-        rows = [
-            torch.stack([loss(scores[i : i + 1], batch.grades[i : i + 1]) for loss in self.losses.values()]).sum()
-            for i in range(len(scores))
-        ]
-        return (torch.stack(rows) * torch.tensor(batch.weights, device=scores.device)).mean()
+            self.log_dict({f"train/{name}": value.mean() for name, value in values.items()}, batch_size=size)
+        self.log("train/loss", total.mean(), prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
+        return (total * total.new_tensor(batch.weights)).mean() if batch.weights else total.mean()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores `[B, 1]`, which `RankingMetrics` collects."""

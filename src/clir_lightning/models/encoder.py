@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokeniz
 
 from clir_lightning.data.batching import Batch
 from clir_lightning.data.collection import Collection
+from clir_lightning.data.texts import Texts
 from clir_lightning.errors import ConfigError
 
 
@@ -58,7 +59,7 @@ class Encoder(nn.Module):
         offset = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0
         self.longest: int = config.max_position_embeddings - offset
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch | Texts) -> Tensor:
         """Hidden states of the last layer, `[N, T, H]`."""
         types = {} if batch.token_type_ids is None else {"token_type_ids": batch.token_type_ids}
         output = self.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **types)

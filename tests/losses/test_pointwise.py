@@ -1,0 +1,35 @@
+"""Binary cross-entropy against scikit-learn."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from sklearn.metrics import log_loss
+
+from clir_lightning.errors import ConfigError
+from clir_lightning.losses.pointwise import BinaryCrossEntropy, binary_cross_entropy
+from clir_lightning.types import Sample
+
+
+def test_against_scikit_learn() -> None:
+    scores = torch.tensor([[1.2, -0.4, 0.3], [0.1, 2.0, -3.0]], dtype=torch.float64)
+    grades = torch.tensor([[6, 3, 0], [1, 0, 0]])
+    expected = [
+        log_loss([g > 0 for g in row], torch.sigmoid(s).tolist(), labels=[False, True])
+        for row, s in zip(grades.tolist(), scores, strict=True)
+    ]
+    assert binary_cross_entropy(scores, grades).tolist() == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_top_grade_makes_labels_graded() -> None:
+    """Grade 3 of 6 wants σ = ½: at s = 0 that costs log 2, the least there is; grades above the top count as 1."""
+    value = BinaryCrossEntropy(top=6)(torch.tensor([[0.0, math.log(3)]]), torch.tensor([[3, 9]])).item()
+    assert value == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+
+
+def test_single_documents_do() -> None:
+    BinaryCrossEntropy().check([Sample("q", ("a",), (6,))], "bce")
+    with pytest.raises(ConfigError, match=r"loss.bce.top is 0; allowed: a grade above 0"):
+        BinaryCrossEntropy(top=0)

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from clir_lightning.cli import VERBS, config_folder
+from clir_lightning.cli import VERBS, config_folder, root_name
 
 CONF = config_folder()
 FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
@@ -57,7 +57,7 @@ def mistakes(config: DictConfig) -> list[str]:
 
 def composed(verb: str, overrides: list[str]) -> DictConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(verb, overrides=overrides)
+        return compose(root_name(verb), overrides=overrides)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -69,7 +69,7 @@ def test_each_verb_composes_and_its_targets_bind(verb: str) -> None:
 def test_each_option_composes_and_its_targets_bind(file: Path) -> None:
     group, option = file.parts[0], file.stem
     multi = group in ("logger", "callbacks", "loss")
-    verbs = [verb for verb in VERBS if f"- {group}:" in (CONF / f"{verb}.yaml").read_text(encoding="utf-8")]
+    verbs = [verb for verb in VERBS if f"- {group}:" in (CONF / f"{root_name(verb)}.yaml").read_text(encoding="utf-8")]
     assert verbs, f"no verb has the group {group}"
     for verb in verbs:
         assert mistakes(composed(verb, [f"{group}=[{option}]" if multi else f"{group}={option}"])) == []

@@ -8,11 +8,30 @@ from pathlib import Path
 
 VERBS = {
     "train": ("train a model, score the test candidates, print the table", "clir train data=demo encoder=tiny"),
+    "retrieve": ("candidate lists for a collection, as TREC run files", "clir retrieve data=demo retriever=bm25"),
+    "fuse": ("one run file of several, weights given or tuned", "clir fuse runs=[a.trec,b.trec]"),
     "evaluate": (
         "measures of a run file, or of a checkpoint on a split",
         "clir evaluate run=FILE qrels=FILE",
     ),
+    "data inspect": (
+        "a collection's card: counts, lengths, grades, what is missing or twice",
+        "clir data inspect data=demo",
+    ),
+    "data export": (
+        "write a collection in the BEIR, TREC or CLIRMatrix layout",
+        "clir data export data=demo layout=beir path=FOLDER",
+    ),
+    "data fetch": (
+        "fetch a CLIRMatrix pair, or say which files to put where",
+        "clir data fetch query_language=zh document_language=kk path=FOLDER",
+    ),
 }
+
+
+def root_name(verb: str) -> str:
+    """The name of a verb's root file in `conf/` and of its job."""
+    return verb.replace(" ", "_")
 
 
 def config_folder() -> Path:
@@ -29,7 +48,7 @@ def _examples(file: Path) -> list[str]:
 
 def _groups(verb: str) -> list[str]:
     """A line per configuration group that the verb's defaults list names, with its options and an example."""
-    root = (config_folder() / f"{verb}.yaml").read_text(encoding="utf-8")
+    root = (config_folder() / f"{root_name(verb)}.yaml").read_text(encoding="utf-8")
     lines = []
     for folder in sorted(path for path in config_folder().iterdir() if path.is_dir() and f"- {path.name}:" in root):
         files = sorted(folder.glob("*.yaml"))
@@ -41,7 +60,7 @@ def _groups(verb: str) -> list[str]:
 
 def usage() -> str:
     """What `clir --help` prints."""
-    verbs = [f"  {verb:<10} {what}\n  {'':<10}   {example}" for verb, (what, example) in VERBS.items()]
+    verbs = [f"  {verb:<12} {what}\n  {'':<12}   {example}" for verb, (what, example) in VERBS.items()]
     return "\n".join(
         [
             "clir: experiments in cross-lingual information retrieval",
@@ -57,14 +76,14 @@ def usage() -> str:
 
 def verb_usage(verb: str) -> str:
     """What `clir VERB --help` prints."""
-    root = (config_folder() / f"{verb}.yaml").read_text(encoding="utf-8")
+    root = (config_folder() / f"{root_name(verb)}.yaml").read_text(encoding="utf-8")
     settings = root.partition("\n\n")[2].partition("\nhydra:")[0]
     groups = _groups(verb)
     return "\n".join(
         [
             f"clir {verb}: {VERBS[verb][0]}",
             "",
-            *(f"  {example}" for example in _examples(config_folder() / f"{verb}.yaml")),
+            *(f"  {example}" for example in _examples(config_folder() / f"{root_name(verb)}.yaml")),
             "",
             *(["groups (option, choices, example):", *groups, ""] if groups else []),
             "settings, each changed by name=value (a.b=value inside):",
@@ -82,9 +101,10 @@ def main(arguments: list[str] | None = None) -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
         return
-    verb, rest = arguments[0], arguments[1:]
-    if verb not in VERBS:
-        sys.exit(f"clir: there is no verb {verb!r}; allowed: {', '.join(VERBS)}")
+    words = next((count for count in (2, 1) if " ".join(arguments[:count]) in VERBS), 0)
+    verb, rest = " ".join(arguments[:words]), arguments[words:]
+    if not words:
+        sys.exit(f"clir: there is no verb {' '.join(arguments[:2])!r}; allowed: {', '.join(VERBS)}")
     if "-h" in rest or "--help" in rest:
         print(verb_usage(verb))
         return
@@ -98,7 +118,7 @@ def run_verb(verb: str, overrides: list[str]) -> None:
 
     from clir_lightning.errors import ClirError
 
-    job = importlib.import_module(f"clir_lightning.jobs.{verb}").main
+    job = importlib.import_module(f"clir_lightning.jobs.{root_name(verb)}").main
 
     def task(config: DictConfig) -> object:
         try:
@@ -107,4 +127,4 @@ def run_verb(verb: str, overrides: list[str]) -> None:
             sys.exit(f"clir {verb}: {error}")
 
     sys.argv = [f"clir {verb}", *overrides]
-    hydra.main(config_path=str(config_folder()), config_name=verb, version_base="1.3")(task)()
+    hydra.main(config_path=str(config_folder()), config_name=root_name(verb), version_base="1.3")(task)()

@@ -1,7 +1,10 @@
 """Candidate lists: exactly the depth, filled up, cut from below, in an order that only the seed decides."""
 
-from clir_lightning.data.collection import Collection, Split, candidates
-from clir_lightning.types import Document, Qrels, Query
+import pytest
+
+from clir_lightning.data.collection import Collection, Split, candidates, candidates_from
+from clir_lightning.errors import DataError
+from clir_lightning.types import Document, Qrels, Query, Run
 
 
 def collection(judged: dict[str, int], documents: int = 20) -> Collection:
@@ -42,3 +45,20 @@ def test_limit_keeps_a_prefix_of_the_seeded_order() -> None:
     judged = {"d0": 1, "d1": 0}
     both = list(candidates(collection(judged), "dev", depth=2, seed=5))
     assert list(candidates(collection(judged), "dev", depth=2, seed=5, limit=1)) == both[:1]
+
+
+def test_lists_of_a_run_are_cut_and_a_query_without_one_is_kept_empty() -> None:
+    toy = collection({"d0": 1, "d1": 0})
+    taken = candidates_from(Run({"q": {"d3": 1.0, "d0": 3.0, "d9": 2.0}}, "BM25"), toy, "dev", depth=2, seed=5)
+    assert taken.ranking("q") == ["d0", "d9"]
+    assert taken["r"] == {}
+    assert taken.name == "BM25"
+    assert list(taken) == list(candidates(toy, "dev", depth=2, seed=5))
+
+
+def test_a_run_of_something_else_is_an_error() -> None:
+    toy = collection({"d0": 1})
+    with pytest.raises(DataError, match="has document 'zz', the collection has not"):
+        candidates_from(Run({"q": {"zz": 1.0}}), toy, "dev", depth=2, seed=5)
+    with pytest.raises(DataError, match="has no query of split 'dev'"):
+        candidates_from(Run({"elsewhere": {"d0": 1.0}}), toy, "dev", depth=2, seed=5)

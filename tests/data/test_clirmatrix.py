@@ -53,7 +53,7 @@ def test_reads_gzip_and_text_with_tabs(tmp_path: Path) -> None:
         (b"17\ta\n99\tb\n17\tc\n", "kk.tsv, line 3: document id '17' twice"),
         (b"17\ta\n99\tb\xff\n", "kk.tsv, line 2: not UTF-8 (byte 0xff)"),
         (b"", "kk.tsv: no documents"),
-        (b"17\ta\n", "line 1: 1 judged documents are not in the collection, first '99'"),
+        (b"17\ta\n", "zh.kk.train.base.jl, line 1: document '99' is not in the collection"),
     ],
 )
 def test_malformed_documents(tmp_path: Path, documents: bytes, problem: str) -> None:
@@ -75,10 +75,9 @@ def test_malformed_documents(tmp_path: Path, documents: bytes, problem: str) -> 
         (line(tgt_results=3), "line 1: not a CLIRMatrix query"),
         (line(src_query="  "), "line 1: query '42' is empty"),
         (line(src_query=7), "line 1: "),
-        (line(tgt_results=[["17", -1]]), "line 1: grade -1 of document '17'"),
-        (line(tgt_results=[["17", 1.5]]), "line 1: grade 1.5 of document '17'"),
-        (line(tgt_results=[["17", True]]), "line 1: grade True of document '17'"),
-        (line(tgt_results=[["17", 1], ["17", 0]]), "line 1: query '42' judges a document twice"),
+        (line(tgt_results=[["17", 1.5]]), "line 1: grade 1.5, no whole number, of document '17'"),
+        (line(tgt_results=[["17", True]]), "line 1: grade True, no whole number, of document '17'"),
+        (line(tgt_results=[["17", 1], ["17", 0]]), "line 1: document '17' twice for query '42'"),
         (line() + line(), "line 2: query id '42' twice"),
         (line() + b"\xfe", "line 2: not UTF-8 (byte 0xfe)"),
     ],

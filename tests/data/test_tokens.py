@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import clir_lightning.data.tokens as tokens_module
-from clir_lightning.data.folders import MANIFEST
+from clir_lightning.data.prepared import MANIFEST
 from clir_lightning.data.tokens import chunks, tokenise, tokenizer_fingerprint
 from clir_lightning.errors import DataError
 from clir_lightning.types import Document
@@ -30,7 +30,7 @@ def test_ids_equal_the_tokenizers(tmp_path: Path) -> None:
         expected = tokenizer(TEXTS[text_id].text, add_special_tokens=False)["input_ids"]
         assert table[text_id].tolist() == expected
         assert table.length(text_id) == len(expected)
-    assert isinstance(table.ids, np.memmap)
+    assert isinstance(table.ids.base, np.memmap)
 
 
 def test_read_again_and_made_anew_for_other_texts_or_tokenizers(

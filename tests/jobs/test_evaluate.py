@@ -17,11 +17,31 @@ def test_a_checkpoint_gives_what_training_reported(demo_run: Path, tmp_path: Pat
 
 
 def test_a_run_file_against_qrels(tmp_path: Path) -> None:
-    (tmp_path / "a.trec").write_text("q Q0 x 1 0.9 a\nq Q0 y 2 0.5 a\n")
-    (tmp_path / "qrels").write_text("q 0 y 1\n")
+    (tmp_path / "a.trec").write_text("q Q0 z 1 0.9 a\nq Q0 x 2 0.5 a\nq Q0 y 3 0.1 a\n")
+    (tmp_path / "qrels").write_text("q 0 x 1\nq 0 y 0\nq 0 z 0\n")
     done = clir("evaluate", "run=a.trec", "qrels=qrels", "measures=[mrr_10,ndcg_10]", cwd=tmp_path)
     assert "50.0" in done.stdout
     assert "63.1" in done.stdout
+    floor, mine, ceiling = (line.split("│")[1:4] for line in done.stdout.splitlines() if line.startswith("│"))
+    assert [row[0].strip() for row in (floor, mine, ceiling)] == ["random order", "a", "ideal"]
+    assert float(mine[1]) == 50.0
+    assert 33.3 < float(floor[1]) < float(ceiling[1]) == 100.0
+    assert "note:" not in done.stdout
+    (folder,) = (tmp_path / "outputs").glob("*/*")
+    assert (folder / "per_query.csv").read_text() == "qid,mrr_10,ndcg_10\nq,0.5,0.6309297535714575\n"
+
+
+def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.trec").write_text("q Q0 x 1 0.9 a\nother Q0 x 1 0.9 a\n")
+    (tmp_path / "qrels").write_text("q 0 y 1\nmissing 0 y 1\n")
+    done = clir("evaluate", "run=a.trec", "qrels=qrels", cwd=tmp_path).stdout
+    for note in (
+        "note: 1 of 2 judged queries are not in the run and count 0",
+        "note: 1 queries of the run are not judged and left out",
+        "note: 2 relevant documents are not in the run",
+        "note: 1 documents of the run are not judged and count as grade 0",
+    ):
+        assert note in done
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from clir_lightning.data.demo import build_demo
-from clir_lightning.data.trec import read_run
+from clir_lightning.data.trec import read_qrels, read_run
 from clir_lightning.evaluation.evaluate import evaluate
 from program import SHORT, clir
 
@@ -29,6 +29,9 @@ def test_output_folder_holds_what_is_promised_and_nothing_else(demo_run: Path) -
         "checkpoints/last.ckpt",
         "runs/val.trec",
         "runs/test.trec",
+        "runs/val.qrels",
+        "runs/test.qrels",
+        "per_query.csv",
         "metrics.json",
         "metrics.csv",
         "provenance.json",
@@ -49,8 +52,17 @@ def test_metrics_are_those_of_the_run_files(demo_run: Path) -> None:
         assert len(run) == queries
         assert all(len(run[query]) == 100 for query in run)
         qrels = {query: demo.split(split).qrels[query] for query in run}
+        assert dict(read_qrels(demo_run / "runs" / f"{stage}.qrels")) == qrels
         means = evaluate(run, qrels).means
         assert {name: metrics[stage][name] for name in means} == pytest.approx(means, abs=1e-12)
+
+
+def test_per_query_values_average_to_the_metrics(demo_run: Path) -> None:
+    with (demo_run / "per_query.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len({row["qid"] for row in rows}) == len(rows) == 5
+    for name, mean in json.loads((demo_run / "metrics.json").read_text())["test"].items():
+        assert sum(float(row[name]) for row in rows) / len(rows) == pytest.approx(mean, abs=1e-12)
 
 
 def test_provenance_tells_where_the_result_came_from(demo_run: Path) -> None:
@@ -82,7 +94,17 @@ def test_a_raw_clirmatrix_folder_trains_and_prints_the_table(
 ) -> None:
     folder = clirmatrix_folder()
     done = clir("train", "data=clirmatrix", f"data.path={folder}", "trainer.max_epochs=1", "name=mine", cwd=tmp_path)
-    for text in ("MRR@5", "MRR@10", "NDCG@5", "NDCG@10", "random order", "BM25", "mine (this run)", "metrics.json"):
+    for text in (
+        "MRR@5",
+        "MRR@10",
+        "NDCG@5",
+        "NDCG@10",
+        "random order",
+        "BM25",
+        "mine (this run)",
+        "ideal",
+        "metrics.json",
+    ):
         assert text in done.stdout
 
 

@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+import pytest
+
 from clir_lightning.data.collection import Collection
-from clir_lightning.retrieval.bm25 import bm25_rerank, words
-from clir_lightning.retrieval.translation import Lexicon, names_lexicon
-from clir_lightning.types import Run
+from clir_lightning.errors import ConfigError
+from clir_lightning.retrieval.baseline import bm25_rows
+from clir_lightning.retrieval.bm25 import LightBM25, rerank
+from clir_lightning.retrieval.lexicon import Lexicon, names_lexicon
+from clir_lightning.types import Query, Run
 
 
 def test_the_lexicon_holds_the_training_queries_titles_only(collection: Collection) -> None:
     lexicon = names_lexicon(collection.split("train"), collection.documents)
-    assert dict(lexicon.entries) == {"哈萨克语": "қазақ тілі", "法语": "француз тілі"}
+    assert lexicon.entries == {"哈萨克语": (("қазақ тілі", 1.0),), "法语": (("француз тілі", 1.0),)}
 
 
 def test_the_longest_entry_wins_and_unknown_text_is_dropped() -> None:
-    lexicon = Lexicon({"法": "заң", "法语": "француз тілі", "比利时": "Бельгия"})
-    assert lexicon.translate("法语 (比利时) 城") == "француз тілі Бельгия"
-    assert lexicon.translate("阿拉木图") == ""
-    assert Lexicon({}).translate("法语") == ""
+    lexicon = Lexicon.of([("法", "заң", 1), ("法语", "француз тілі", 1), ("比利时", "Бельгия", 1)])
+    assert lexicon.parts("法语 (比利时) 城") == (("француз тілі", 1.0), ("Бельгия", 1.0))
+    assert lexicon.parts("阿拉木图") == Lexicon.of([]).parts("法语") == ()
+
+
+def own_language(**texts: str) -> dict[str, Query]:
+    return {i: Query(i, text, "kk") for i, text in texts.items()}
 
 
 def test_bm25_orders_as_the_formula_does(collection: Collection) -> None:
     """ "тілі" is in two documents of equal length, "қазақ" in one: a > b > the rest, which keep their order."""
-    candidates = Run({"q": {"d": 4.0, "b": 3.0, "a": 2.0, "c": 1.0}})
-    ranked = bm25_rerank(candidates, {"q": "қазақ тілі"}, collection.documents)
-    assert ranked.ranking("q") == ["a", "b", "d", "c"]
+    found = LightBM25(analyser="words")(collection.documents, own_language(q="қазақ тілі"), depth=10)
+    assert found.ranking("q") == ["a", "b"]
+    assert rerank(Run({"q": {"d": 4.0, "b": 3.0, "a": 2.0, "c": 1.0}}), found).ranking("q") == ["a", "b", "d", "c"]
 
 
 def test_an_untranslated_query_keeps_the_candidates_order(collection: Collection) -> None:
     candidates = Run({"q": {"d": 4.0, "b": 3.0, "a": 2.0}})
-    assert bm25_rerank(candidates, {"q": ""}, collection.documents).ranking("q") == candidates.ranking("q")
-    assert bm25_rerank(candidates, {"q": "жоқ"}, collection.documents).ranking("q") == candidates.ranking("q")
+    for text in ("", "жоқсөз"):
+        found = LightBM25()(collection.documents, own_language(q=text), depth=10)
+        assert rerank(candidates, found).ranking("q") == candidates.ranking("q")
 
 
-def test_words_fold_case() -> None:
-    assert words("Алматы — ҚАЛА.") == ["алматы", "қала"]
+def test_the_tables_rows_say_who_ranked_and_what_the_lexicon_knows(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidates = Run({"q3": {"d": 3.0, "b": 2.0, "c": 1.0}})
+    held_out, own = bm25_rows(collection, candidates, train="train", split="dev")
+    assert held_out.ranking("q3") == ["d", "b", "c"]  # no training query is called 阿拉木图
+    assert own.ranking("q3") == ["c", "d", "b"]
+    monkeypatch.setattr("clir_lightning.retrieval.java.Java.find", lambda *_: (_ for _ in ()).throw(ConfigError("no")))
+    without = bm25_rows(collection, candidates, train="train", split="dev")
+    assert [run.name for run in without] == ["BM25 (bm25s)", "BM25 (bm25s, own names)"]
+    assert [run.ranking("q3") for run in without] == [held_out.ranking("q3"), own.ranking("q3")]

@@ -8,112 +8,48 @@ files of BI-139 end in `base.jl` or `full.jl`; those of MULTI-8 are named `zh.ja
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.intake import LARGEST_GRADE, Problems, Source, check_id, check_text, load
-from clir_lightning.data.lines import find_file, read_lines
+from clir_lightning.data.intake import Intake, Problems, QueryRow
+from clir_lightning.data.lines import Found, find_file, read_lines, tab_line, tab_rows, write_whole
+from clir_lightning.data.source import Source, load, stamps
 from clir_lightning.errors import DataError, one_of
 
-log = logging.getLogger(__name__)
-
 VARIANTS = {"base": ".base", "full": ".full", "multi8": ""}
+SPLITS = ("train", "dev", "test1", "test2")
 
 
-def _parse_query(line: str, path: Path, number: int) -> tuple[str, str, dict[str, int]]:
-    try:
-        row: Any = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"malformed JSON ({error})", path=path, line=number, cure="fetch the file again") from error
-    try:
-        text = row["src_query"]
-        pairs = [(document_id, grade) for document_id, grade in row["tgt_results"]]
-        ids = [row["src_id"], *(document_id for document_id, _ in pairs)]
-        if any(type(text_id) not in (str, int) for text_id in ids):
-            raise TypeError("an id is a string or a whole number")
-        query_id = str(row["src_id"])
-        pairs = [(str(document_id), grade) for document_id, grade in pairs]
-    except (KeyError, TypeError, ValueError) as error:
-        wanted = '{"src_id": …, "src_query": "…", "tgt_results": [[id, grade], …]}'
-        raise DataError("not a CLIRMatrix query", path=path, line=number, cure=f"expected {wanted}") from error
-    if problem := next(filter(None, map(check_id, [query_id, *(document_id for document_id, _ in pairs)])), ""):
-        raise DataError(problem, path=path, line=number, cure="correct the id")
-    if problem := check_text(text) if isinstance(text, str) else "is no text":
-        raise DataError(f"query {query_id!r} {problem}", path=path, line=number, cure="remove the line")
-    for document_id, grade in pairs:
-        if type(grade) is not int or not 0 <= grade <= LARGEST_GRADE:
-            raise DataError(
-                f"grade {grade!r} of document {document_id!r}", path=path, line=number, cure="use a whole number from 0"
-            )
-    grades = dict(pairs)
-    if len(grades) < len(pairs):
-        raise DataError(
-            f"query {query_id!r} judges a document twice", path=path, line=number, cure="keep one judgement"
-        )
-    return query_id, text, grades
+def split_file(query_language: str, document_language: str, split: str, variant: str) -> str:
+    """The name of a split's file.
+
+    >>> split_file("zh", "kk", "train", "base")
+    'zh.kk.train.base.jl'
+    """
+    return f"{query_language}.{document_language}.{split}{VARIANTS[one_of(variant, VARIANTS, 'data.variant')]}.jl"
 
 
-@dataclass
-class _Reader:
-    """Reads documents, remembers their ids, and holds the judgements against them."""
-
-    problems: Problems
-    on_missing: str
-    known: set[str] = field(default_factory=set)
-
-    def documents(self, path: Path) -> Iterator[tuple[str, str]]:
-        """`id<TAB>text` lines; an id that comes twice, or an empty one, is a problem."""
-        self.known.clear()
-        for number, line in read_lines(path, self.problems.found):
-            document_id, tab, text = line.partition("\t")
-            problem, cure = "", "remove the line"
-            if not tab:
-                problem, cure = "no 'id<TAB>text'", "put a tab between the id and the text"
-            elif bad := check_id(document_id):
-                problem, cure = bad, "correct the id"
-            elif bad := check_text(text):
-                problem = f"document {document_id!r} {bad}"
-            elif document_id in self.known:
-                problem, cure = f"document id {document_id!r} twice", "keep one of the two"
-            if problem:
-                self.problems.found(DataError(problem, path=path, line=number, cure=cure))
-                continue
-            self.known.add(document_id)
-            yield document_id, text
-        if not self.known:
-            raise DataError("no documents", path=path, cure="the file is empty: fetch it again")
-
-    def split(self, path: Path) -> Iterator[tuple[str, str, dict[str, int]]]:
-        """The queries of one file. A judged document that is not known is an error or skipped with a count."""
-        seen: set[str] = set()
-        missing, first_missing = 0, ("", 0)
-        for number, line in read_lines(path, self.problems.found):
-            try:
-                query_id, text, grades = _parse_query(line, path, number)
-                if query_id in seen:
-                    cure = "keep one of the two"
-                    raise DataError(f"query id {query_id!r} twice", path=path, line=number, cure=cure)
-            except DataError as error:
-                self.problems.found(error)
-                continue
-            seen.add(query_id)
-            absent = [document_id for document_id in grades if document_id not in self.known]
-            if absent and not missing:
-                first_missing = (absent[0], number)
-            missing += len(absent)
-            yield query_id, text, {i: grade for i, grade in grades.items() if i in self.known}
-        if not seen:
-            raise DataError("no queries", path=path, cure="the file is empty: fetch it again")
-        if missing and self.on_missing == "error":
-            problem = f"{missing} judged documents are not in the collection, first {first_missing[0]!r}"
-            cure = "complete the documents, or set data.on_missing=skip to leave them out"
-            raise DataError(problem, path=path, line=first_missing[1], cure=cure)
-        if missing:
-            log.warning("%s: %d judged documents are not in the collection and are left out", path, missing)
+def query_rows(path: Path, found: Found) -> Iterator[QueryRow]:
+    """The rows of a split's file."""
+    for number, line in read_lines(path, found):
+        try:
+            row: Any = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            found(DataError(f"malformed JSON ({error})", path=path, line=number, cure="fetch the file again"))
+            continue
+        try:
+            pairs = [(document_id, grade) for document_id, grade in row["tgt_results"]]
+            query_id, text = row["src_id"], row["src_query"]
+            if type(text) is not str or any(type(i) not in (str, int) for i in (query_id, *(i for i, _ in pairs))):
+                raise TypeError("an id is a string or a whole number, a text a string")
+        except (ValueError, KeyError, TypeError) as error:
+            wanted = '{"src_id": …, "src_query": "…", "tgt_results": [[id, grade], …]}'
+            found(DataError(f"not a CLIRMatrix query ({error})", path=path, line=number, cure=f"expected {wanted}"))
+            continue
+        yield number, str(query_id), text, [(number, str(document_id), grade) for document_id, grade in pairs]
 
 
 def read_clirmatrix(
@@ -139,23 +75,40 @@ def read_clirmatrix(
         on_error: `error` or `skip`: leave defective lines out and report their number and the first of them.
         cache: where the collection is prepared once, to be opened in no time; `None` keeps it in memory.
     """
-    one_of(on_missing, ("error", "skip"), "data.on_missing")
-    end = VARIANTS[one_of(variant, VARIANTS, "data.variant")]
-    names = {split: f"{query_language}.{document_language}.{split}{end}.jl" for split in splits}
+    names = {split: split_file(query_language, document_language, split, variant) for split in splits}
     files = {split: find_file(path, name) for split, name in names.items()}  # complain before the slow reading
     texts = find_file(path, f"{document_language}.tsv")
-    problems = Problems(on_error)
-    reader = _Reader(problems, on_missing)
+    problems = Problems(on_error, on_missing)
+    intake = Intake(problems)
 
-    def rows(file: Path) -> Any:
-        return lambda: reader.split(file)
+    def queries(file: Path) -> Iterator[tuple[str, str, dict[str, int]]]:
+        return intake.queries(query_rows(file, problems.found), file)
 
     source = Source(
         Path(path).resolve().name,
         query_language,
         document_language,
-        lambda: reader.documents(texts),
-        {split: rows(file) for split, file in files.items()},
+        lambda: intake.documents(tab_rows(texts, problems.found), texts),
+        {split: partial(queries, file) for split, file in files.items()},
     )
-    settings = (query_language, document_language, variant, tuple(splits), on_missing, on_error)
-    return load(source, problems, files=[texts, *files.values()], settings=settings, cache=cache)
+    settings = ("clirmatrix", query_language, document_language, variant, tuple(splits), on_missing, on_error)
+    return load(source, problems, stamps=stamps([texts, *files.values()]), settings=settings, cache=cache)
+
+
+def write_clirmatrix(collection: Collection, path: str | Path, *, variant: str = "base") -> list[Path]:
+    """Write a collection in the raw layout, gzipped; returns the files. Grades stand highest first, as in the original.
+
+    Runs have no place in this layout and are left out; line breaks within a text become blanks.
+    """
+    query_language, document_language = collection.query_language, collection.document_language
+    written = [Path(path) / f"{document_language}.tsv.gz"]
+    with write_whole(written[0]) as stream:
+        stream.writelines(tab_line(document) for document in collection.documents.values())
+    for name, split in collection.splits.items():
+        written.append(Path(path) / f"{split_file(query_language, document_language, name, variant)}.gz")
+        with write_whole(written[-1]) as stream:
+            for query_id, query in split.queries.items():
+                grades = sorted(split.qrels[query_id].items(), key=lambda graded: -graded[1])
+                row = {"src_id": query_id, "src_query": query.text, "tgt_results": grades}
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return written

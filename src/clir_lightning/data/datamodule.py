@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -15,15 +14,23 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.batching import Batch, PairDataset, Step
-from clir_lightning.data.collection import Collection, Split, candidates
+from clir_lightning.data.collection import Collection, candidates, candidates_from
 from clir_lightning.data.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.sampling import Sampling
 from clir_lightning.data.steps import ScoringBatches, TrainingBatches
 from clir_lightning.data.tokens import as_rows, tokenise
+from clir_lightning.data.trec import read_run
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Run, Sample
 
 log = logging.getLogger(__name__)
+
+
+def _candidates(path: str | None, collection: Collection, split: str, depth: int, seed: int, limit: int | None) -> Run:
+    """The lists of a run file, or without one the judged documents."""
+    if path is None:
+        return candidates(collection, split, depth=depth, seed=seed, limit=limit)
+    return candidates_from(read_run(path), collection, split, depth=depth, seed=seed, limit=limit)
 
 
 class RankingDataModule(pl.LightningDataModule):
@@ -33,6 +40,7 @@ class RankingDataModule(pl.LightningDataModule):
         collection: documents, queries and judgements.
         sampling: draws the training samples of an epoch.
         train, dev, test: the splits' names.
+        candidates: TREC run files whose lists are scored, by stage (`val`, `test`); without one, the judged documents.
         depth: candidates a query in dev and test.
         dev_queries, test_queries: score only the first so many queries of a seeded order; `None` for all.
         batch_size: queries in a training batch, over all processes; `None` for no such limit.
@@ -55,6 +63,7 @@ class RankingDataModule(pl.LightningDataModule):
         train: str = "train",
         dev: str = "dev",
         test: str = "test1",
+        candidates: Mapping[str, str | None] | None = None,
         depth: int = 100,
         dev_queries: int | None = None,
         test_queries: int | None = None,
@@ -88,10 +97,11 @@ class RankingDataModule(pl.LightningDataModule):
                 raise ConfigError(f"datamodule.{name} is {length}; allowed: 1 or more, or null")
         shown = {"val": dev_queries, "test": test_queries}
         self.candidates: dict[str, Run] = {
-            stage: candidates(collection, self.splits[stage], depth=depth, seed=seed, limit=shown[stage])
+            stage: _candidates((candidates or {}).get(stage), collection, self.splits[stage], depth, seed, shown[stage])
             for stage in ("val", "test")
         }
-        if not sampling(collection.split(train), seed=seed, epoch=0):
+        self._drawn: tuple[int, list[Sample]] | None = None
+        if not self._draw(0):
             raise ConfigError(
                 f"split {train!r} has no query that the sampling can use: with both a relevant and a grade-0 document"
             )
@@ -134,7 +144,7 @@ class RankingDataModule(pl.LightningDataModule):
     def cut_share(self) -> float:
         """Share of the first epoch's training pairs and of the candidates that lose tokens to `max_length`."""
         dataset = self._dataset()
-        pairs = [dataset.rows(self._draw(self.collection.split(self.splits["train"]), 0))]
+        pairs = [dataset.rows(self._draw(0))]
         for run in self.candidates.values():
             sizes = [len(run[query]) for query in run]
             queries = as_rows(dataset.assembler.queries.index, list(run))
@@ -144,9 +154,8 @@ class RankingDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of one epoch of training samples."""
-        draw = partial(self._draw, self.collection.split(self.splits["train"]))
         batches = TrainingBatches(
-            draw,
+            self._draw,
             size=self.batch_size,
             tokens=self.batch_tokens,
             lengths=self._dataset().lengths,
@@ -168,8 +177,12 @@ class RankingDataModule(pl.LightningDataModule):
         stage = next(stage for stage, split in self.splits.items() if split == part)
         return [(query, queries[query]) for query in self.candidates.get(stage, queries)]
 
-    def _draw(self, split: Split, epoch: int) -> list[Sample]:
-        return self.sampling(split, seed=self.seed, epoch=epoch)
+    def _draw(self, epoch: int) -> list[Sample]:
+        """The samples of an epoch; the last one drawn is kept, since lengths, shares and batches all ask for it."""
+        if self._drawn is None or self._drawn[0] != epoch:
+            split = self.collection.split(self.splits["train"])
+            self._drawn = epoch, self.sampling(split, seed=self.seed, epoch=epoch)
+        return self._drawn[1]
 
     def _place(self) -> dict[str, int]:
         trainer = self.trainer

@@ -1,48 +1,68 @@
-"""From checked records to a collection: in memory, or prepared on disk once and opened from there."""
+"""What a collection may hold, decided once for every source.
+
+A source's reader only parses: it yields rows with the line they stand on. `Intake` lets through what is right; a
+defect ends the reading or is counted, as the user wants it.
+"""
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clir_lightning.data.collection import Collection, Split
-from clir_lightning.data.folders import build_once, file_stamp, fingerprint, read_manifest
-from clir_lightning.data.store import RecordWriter, SplitWriter, open_collection
 from clir_lightning.errors import DataError, one_of
-from clir_lightning.types import Document, Qrels, Query
-
-log = logging.getLogger(__name__)
 
 LARGEST_GRADE = 2**31 - 1
 SHOWN = 5
 
+Line = int | None
+TextRow = tuple[Line, str, str]  # line, id, text
+ValueRow = tuple[Line, str, Any]  # line, document id, grade or score
+QueryRow = tuple[Line, str, str, Iterable[ValueRow]]  # line, id, text, judgements
+
 
 @dataclass
 class Problems:
-    """What is wrong with the files: the first problem ends the reading, or each is counted and its line left out."""
+    """What is wrong with a source: the first problem ends the reading, or each is counted and its row left out.
+
+    Judged documents that the collection lacks are a kind of their own, under `on_missing`.
+    """
 
     on_error: str = "error"
-    count: int = 0
-    first: list[str] = field(default_factory=list)
+    on_missing: str = "error"
+    defects: list[str] = field(default_factory=list)
+    missing: int = 0
 
     def __post_init__(self) -> None:
         one_of(self.on_error, ("error", "skip"), "data.on_error")
+        one_of(self.on_missing, ("error", "skip"), "data.on_missing")
 
     def found(self, error: DataError) -> None:
-        """Raise `error`, or count it."""
+        """Raise `error`, or note it."""
         if self.on_error == "error":
             raise error
-        self.count += 1
-        if len(self.first) < SHOWN:
-            self.first.append(str(error))
+        self.defects.append(str(error) if len(self.defects) < SHOWN else "")
 
-    def report(self) -> str:
-        """A line for the log; empty if nothing was left out."""
-        return f"{self.count} defects left out, the first: {' | '.join(self.first)}" if self.count else ""
+    def notes(self) -> list[str]:
+        """What was left out, a line each."""
+        notes = []
+        if self.defects:
+            first = " | ".join(filter(None, self.defects))
+            notes.append(f"{len(self.defects)} defects left out, the first: {first}")
+        if self.missing:
+            notes.append(f"{self.missing} judged or ranked documents are not in the collection and are left out")
+        return notes
+
+
+def plural(what: str) -> str:
+    """`documents`, `queries`.
+
+    >>> plural("query")
+    'queries'
+    """
+    return f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
 
 
 def check_text(text: str) -> str:
@@ -51,7 +71,7 @@ def check_text(text: str) -> str:
     >>> check_text(" "), check_text("a\\ud800")
     ('is empty', 'holds half a character (a lone surrogate)')
     """
-    if not text.strip():
+    if not text or text.isspace():
         return "is empty"
     try:
         text.encode("utf-8")
@@ -61,71 +81,82 @@ def check_text(text: str) -> str:
 
 
 def check_id(text_id: str) -> str:
-    """What is wrong with an id, or nothing: run files are split at white space."""
-    if not text_id or re.search(r"\s", text_id):
+    """What is wrong with an id, or nothing: TREC files are split at white space."""
+    if text_id.split() != [text_id]:
         return f"id {text_id!r} is empty or has white space"
-    return check_text(text_id) and f"id {text_id!r} {check_text(text_id)}"
+    return "" if text_id.isascii() else check_text(text_id) and f"id {text_id!r} {check_text(text_id)}"
 
 
-@dataclass(frozen=True)
-class Source:
-    """Records of one collection, read when iterated: documents first, then the splits."""
+@dataclass
+class Intake:
+    """Checks the rows of one source; a row that fails goes to `problems` with its file and line."""
 
-    name: str
-    query_language: str
-    document_language: str
-    documents: Callable[[], Iterable[tuple[str, str]]]
-    splits: Mapping[str, Callable[[], Iterable[tuple[str, str, dict[str, int]]]]]
+    problems: Problems
+    known: set[str] = field(default_factory=set)
 
-    def in_memory(self) -> Collection:
-        """The collection as dictionaries."""
-        documents = {i: Document(i, text, self.document_language) for i, text in self.documents()}
-        splits = {}
-        for split, rows in self.splits.items():
-            queries, qrels = {}, {}
-            for query_id, text, grades in rows():
-                queries[query_id], qrels[query_id] = Query(query_id, text, self.query_language), grades
-            splits[split] = Split(queries, Qrels(qrels))
-        return Collection(self.name, documents, splits)
+    def _checked(self, rows: Iterable[Any], path: str | Path, what: str) -> Iterator[Any]:
+        """The rows, of line, id, text and perhaps more, whose ids are new and usable and whose texts are not empty."""
+        seen: set[str] = set()
+        for row in rows:
+            line, text_id, text, *_ = row
+            problem = check_id(text_id)
+            if not problem and (bad := check_text(text)):
+                problem = f"{what} {text_id!r} {bad}"
+            if not problem and text_id in seen:
+                problem = f"{what} id {text_id!r} twice"
+            if problem:
+                self.problems.found(DataError(problem, path=path, line=line, cure="correct or remove it"))
+                continue
+            seen.add(text_id)
+            yield row
+        if not seen:
+            raise DataError(f"no {plural(what)}", path=path, cure="it is empty: fetch it again")
 
-    def write(self, folder: Path) -> dict[str, Any]:
-        """Write the columns of a prepared collection; returns its manifest."""
-        writer = RecordWriter(folder, "documents")
-        for document_id, text in self.documents():
-            writer.append(document_id, text)
-        documents, splits = writer.close(), {}
-        for split, rows in self.splits.items():
-            part = SplitWriter(folder, f"split.{split}")
-            for row in rows():
-                part.append(*row)
-            splits[split] = part.close()
-        return {
-            "kind": "collection",
-            "name": self.name,
-            "query_language": self.query_language,
-            "document_language": self.document_language,
-            "documents_fingerprint": documents,
-            "splits": splits,
-        }
+    def texts(self, rows: Iterable[TextRow], path: str | Path, what: str) -> Iterator[tuple[str, str]]:
+        """(id, text) of the rows that pass."""
+        yield from ((text_id, text) for _, text_id, text in self._checked(rows, path, what))
+
+    def documents(self, rows: Iterable[TextRow], path: str | Path) -> Iterator[tuple[str, str]]:
+        """As `texts`; the ids are remembered, for judgements to be held against."""
+        self.known.clear()
+        for document_id, text in self.texts(rows, path, "document"):
+            self.known.add(document_id)
+            yield document_id, text
+
+    def queries(self, rows: Iterable[QueryRow], path: str | Path) -> Iterator[tuple[str, str, dict[str, int]]]:
+        """(id, text, judgements) of each query that passes."""
+        for _, query_id, text, judgements in self._checked(rows, path, "query"):
+            yield query_id, text, self.values(query_id, judgements, path, is_grade)
+
+    def values(
+        self, query_id: str, rows: Iterable[ValueRow], path: str | Path, valid: Callable[[Any], str]
+    ) -> dict[str, Any]:
+        """Document id → value of the rows whose document is in the collection and whose value `valid` accepts."""
+        values: dict[str, Any] = {}
+        for line, document_id, value in rows:
+            if problem := valid(value):
+                problem = f"{problem} of document {document_id!r}"
+            elif document_id in values:
+                problem = f"document {document_id!r} twice for query {query_id!r}"
+            elif document_id not in self.known:
+                if self.problems.on_missing == "error":
+                    cure = "complete the documents, or set data.on_missing=skip to leave such rows out"
+                    problem = f"document {document_id!r} is not in the collection"
+                    raise DataError(problem, path=path, line=line, cure=cure)
+                self.problems.missing += 1
+                continue
+            else:
+                values[document_id] = value
+                continue
+            self.problems.found(DataError(problem, path=path, line=line, cure="correct or remove it"))
+        return values
 
 
-def load(
-    source: Source, problems: Problems, *, files: Iterable[Path], settings: object, cache: str | None
-) -> Collection:
-    """The collection of a source; with a `cache`, prepared there once for these files and settings.
+def is_grade(value: Any) -> str:
+    """What is wrong with a grade, or nothing."""
+    return "" if type(value) is int and abs(value) <= LARGEST_GRADE else f"grade {value!r}, no whole number,"
 
-    Files count as the same while path, size and time of change are.
-    """
-    if cache is None:
-        collection, report = source.in_memory(), problems.report()
-    else:
 
-        def build(folder: Path) -> dict[str, Any]:
-            return {**source.write(folder), "report": problems.report()}
-
-        key = fingerprint(["1", repr(settings), *map(file_stamp, files)])
-        folder = build_once(Path(cache).expanduser() / "collections" / key, build)
-        collection, report = open_collection(folder), read_manifest(folder)["report"]
-    if report:
-        log.warning("%s: %s", source.name, report)
-    return collection
+def is_score(value: Any) -> str:
+    """What is wrong with a score, or nothing."""
+    return "" if isinstance(value, float) and not math.isnan(value) else f"score {value!r}, no number,"

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from clir_lightning.errors import DataError
+from clir_lightning.types import Document, Query
+
+Found = Callable[[DataError], None]  # is told of each defect, and raises it or goes on
 
 
 def find_file(folder: str | Path, stem: str) -> Path:
@@ -24,14 +27,15 @@ def find_file(folder: str | Path, stem: str) -> Path:
     raise DataError(f"no file {stem}.gz or {stem}", path=folder, cure=f"put it there (the folder holds: {found})")
 
 
-def _stop(error: DataError) -> None:
+def stop(error: DataError) -> None:
+    """The plainest `Found`: the first defect ends the reading."""
     raise error
 
 
-def read_lines(path: str | Path, on_defect: Callable[[DataError], None] = _stop) -> Iterator[tuple[int, str]]:
+def read_lines(path: str | Path, found: Found = stop) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its end) of a UTF-8 file; `.gz` is decompressed.
 
-    `on_defect` is told of a line that is not UTF-8, which is then left out, and of a broken archive, where the
+    `found` is told of a line that is not UTF-8, which is then left out, and of a broken archive, where the
     reading then ends; without it both are raised.
     """
     number = 0
@@ -42,18 +46,38 @@ def read_lines(path: str | Path, on_defect: Callable[[DataError], None] = _stop)
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 except UnicodeDecodeError as error:
                     problem = f"not UTF-8 (byte {error.object[error.start]:#04x})"
-                    on_defect(DataError(problem, path=path, line=number, cure="convert the file to UTF-8"))
+                    found(DataError(problem, path=path, line=number, cure="convert the file to UTF-8"))
                     continue
                 yield number, text
     except FileNotFoundError as error:
         raise DataError("no such file", path=path, cure="check the path") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         cure = "fetch or compress the file again"
-        on_defect(DataError(f"broken gzip ({error})", path=path, line=number + 1, cure=cure))
+        found(DataError(f"broken gzip ({error})", path=path, line=number + 1, cure=cure))
     except OSError as error:
         raise DataError(
             f"cannot be read ({error.strerror})", path=path, cure="check the path and its rights"
         ) from error
+
+
+def tab_rows(path: Path, found: Found) -> Iterator[tuple[int, str, str]]:
+    """(line number, id, text) of a file of `id<TAB>text` lines; further tabs belong to the text."""
+    for number, line in read_lines(path, found):
+        text_id, tab, text = line.partition("\t")
+        if not tab:
+            cure = "put a tab between the id and the text"
+            found(DataError("no 'id<TAB>text'", path=path, line=number, cure=cure))
+            continue
+        yield number, text_id, text
+
+
+def tab_line(record: Query | Document) -> str:
+    """A record as an `id<TAB>text` line; line breaks within the text become blanks.
+
+    >>> tab_line(Query("7", "阿拉\\n木图", "zh"))
+    '7\\t阿拉 木图\\n'
+    """
+    return f"{record.id}\t{' '.join(record.text.splitlines())}\n"
 
 
 @contextmanager

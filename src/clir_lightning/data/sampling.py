@@ -22,7 +22,7 @@ class Sampling(Protocol):
 
 def is_trainable(grades: Grades) -> bool:
     """Whether a query has both a relevant and a grade-0 document."""
-    return any(grade > 0 for grade in grades.values()) and any(grade <= 0 for grade in grades.values())
+    return bool(grades) and max(grades.values()) > 0 >= min(grades.values())
 
 
 def by_grade(grades: Grades) -> dict[int, list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.columns import HashIndex, StringColumn, StringWriter, map_array
-from clir_lightning.data.folders import fingerprint, read_manifest
-from clir_lightning.types import Document, Grades, Qrels, Query
+from clir_lightning.data.prepared import fingerprint, read_manifest
+from clir_lightning.types import Document, Grades, Qrels, Query, Run
 
 Record = TypeVar("Record", Query, Document)
+Value = TypeVar("Value", int, float)
 
 
 @dataclass(frozen=True)
@@ -56,34 +56,26 @@ class RecordTable(Mapping[str, Record], Generic[Record]):
 
 
 @dataclass(frozen=True)
-class JudgementTable(Mapping[str, Grades]):
-    """Judgements of the queries of one split: a slice of (document id, grade) rows for each query."""
+class ListTable(Mapping[str, dict[str, Value]], Generic[Value]):
+    """A list of documents with a value each, a query: judgements with their grades, or runs with their scores."""
 
     index: HashIndex
+    documents: StringColumn  # the ids of one query's documents, with line ends between them
     bounds: NDArray[np.int64]
-    documents: StringColumn
-    grades: NDArray[np.int32]
+    numbers: NDArray[Any]
 
     @classmethod
-    def open(cls, folder: Path, name: str) -> JudgementTable:
-        """The table that `SplitWriter` wrote under that name."""
-        return cls(
-            HashIndex.open(folder, f"{name}.ids", "query"),
-            map_array(folder / f"{name}.bounds.npy"),
-            StringColumn.open(folder, f"{name}.documents"),
-            map_array(folder / f"{name}.grades.npy"),
-        )
+    def open(cls, folder: Path, name: str, index: HashIndex) -> ListTable[Value]:
+        """The table that `ListWriter` wrote under that name; `index` finds its rows."""
+        bounds, values = (map_array(folder / f"{name}.{part}.npy") for part in ("bounds", "values"))
+        return cls(index, StringColumn.open(folder, f"{name}.documents"), bounds, values)
 
-    def __getitem__(self, query_id: str) -> Grades:
+    def __getitem__(self, query_id: str) -> dict[str, Value]:
         row = self.index.find(query_id)
         if row < 0:
             raise KeyError(query_id)
-        start, stop = int(self.bounds[row]), int(self.bounds[row + 1])
-        cuts = self.documents.offsets[start : stop + 1]
-        block = self.documents.data[cuts[0] : cuts[-1]].tobytes()
-        marks = (cuts - cuts[0]).tolist()
-        names = [block[a:b].decode("utf-8") for a, b in pairwise(marks)]
-        return dict(zip(names, self.grades[start:stop].tolist(), strict=True))
+        values = self.numbers[self.bounds[row] : self.bounds[row + 1]].tolist()
+        return dict(zip(self.documents[row].split("\n"), values, strict=True)) if values else {}
 
     def __contains__(self, query_id: object) -> bool:
         return isinstance(query_id, str) and self.index.find(query_id) >= 0
@@ -115,30 +107,64 @@ class RecordWriter:
         return fingerprint(StringColumn.open(self.folder, f"{self.name}.texts"))
 
 
+class ListWriter:
+    """Writes a `ListTable`, a query at a time; the index of its queries is another's."""
+
+    def __init__(self, folder: Path, name: str, dtype: type[np.generic]) -> None:
+        self.folder, self.name, self.dtype = folder, name, dtype
+        self._documents = StringWriter(folder, f"{name}.documents")
+        self._values: list[NDArray[Any]] = []
+
+    def append(self, values: Mapping[str, float]) -> None:
+        """Add one query's list."""
+        self._documents.append("\n".join(values))
+        self._values.append(np.fromiter(values.values(), self.dtype, len(values)))
+
+    def close(self) -> None:
+        """Finish the files."""
+        self._documents.close()
+        np.save(self.folder / f"{self.name}.values.npy", np.concatenate([np.zeros(0, self.dtype), *self._values]))
+        bounds = np.cumsum([0, *map(len, self._values)], dtype=np.int64)
+        np.save(self.folder / f"{self.name}.bounds.npy", bounds)
+
+
 class SplitWriter:
-    """Writes a split: its queries and their judgements."""
+    """Writes a split: its queries, their judgements, and the run that the source brings along."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
         self._queries = RecordWriter(folder, name)
-        self._documents = StringWriter(folder, f"{name}.documents")
-        self._grades: list[NDArray[np.int32]] = []
-        self._bounds = [0]
+        self._judgements = ListWriter(folder, f"{name}.qrels", np.int32)
 
     def append(self, query_id: str, text: str, grades: Grades) -> None:
         """Add one query with its judgements."""
         self._queries.append(query_id, text)
-        for document in grades:
-            self._documents.append(document)
-        self._grades.append(np.fromiter(grades.values(), np.int32, len(grades)))
-        self._bounds.append(self._bounds[-1] + len(grades))
+        self._judgements.append(grades)
 
-    def close(self) -> str:
-        """Finish the files; returns a fingerprint of the queries' texts."""
-        self._documents.close()
-        np.save(self.folder / f"{self.name}.grades.npy", np.concatenate([np.zeros(0, np.int32), *self._grades]))
-        np.save(self.folder / f"{self.name}.bounds.npy", np.array(self._bounds, np.int64))
-        return self._queries.close()
+    def close(self, run: Run | None = None) -> dict[str, Any]:
+        """Finish the files; returns what `open_split` wants to know."""
+        self._judgements.close()
+        if run is not None:
+            ids = StringWriter(self.folder, f"{self.name}.run.ids")
+            lists = ListWriter(self.folder, f"{self.name}.run", np.float64)
+            for query_id, scores in run.items():
+                ids.append(query_id)
+                lists.append(scores)
+            ids.close()
+            lists.close()
+            HashIndex.write(self.folder, f"{self.name}.run.ids")
+        return {"fingerprint": self._queries.close(), "run": None if run is None else run.name}
+
+
+def open_split(folder: Path, name: str, language: str, about: Mapping[str, Any]) -> Split:
+    """The split that `SplitWriter` wrote under that name."""
+    queries = RecordTable.open(folder, name, language, about["fingerprint"], Query)
+    qrels: ListTable[int] = ListTable.open(folder, f"{name}.qrels", queries.index)
+    if about["run"] is None:
+        return Split(queries, Qrels(qrels))
+    index = HashIndex.open(folder, f"{name}.run.ids", "query")
+    lists: ListTable[float] = ListTable.open(folder, f"{name}.run", index)
+    return Split(queries, Qrels(qrels), Run(lists, name=about["run"]))
 
 
 def open_collection(folder: Path) -> Collection:
@@ -147,8 +173,8 @@ def open_collection(folder: Path) -> Collection:
     documents = RecordTable.open(
         folder, "documents", manifest["document_language"], manifest["documents_fingerprint"], Document
     )
-    splits = {}
-    for split, digest in manifest["splits"].items():
-        queries = RecordTable.open(folder, f"split.{split}", manifest["query_language"], digest, Query)
-        splits[split] = Split(queries, Qrels(JudgementTable.open(folder, f"split.{split}")))
+    splits = {
+        split: open_split(folder, f"split.{split}", manifest["query_language"], about)
+        for split, about in manifest["splits"].items()
+    }
     return Collection(manifest["name"], documents, splits)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.columns import ArrayWriter, DictIndex, Index, map_array
-from clir_lightning.data.folders import build_once, fingerprint, read_manifest
+from clir_lightning.data.prepared import build_once, fingerprint, read_manifest
 from clir_lightning.data.store import RecordTable
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Document, Query

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from clir_lightning.evaluation.evaluate import values_of
+from clir_lightning.evaluation.evaluate import Evaluation, evaluation, values_of
 from clir_lightning.evaluation.measures import deepest
-from clir_lightning.evaluation.ranking import Pool
+from clir_lightning.evaluation.ranking import Pool, Ranked
+from clir_lightning.types import Run
 
 
 class RankingMeasures(Metric):
@@ -49,16 +51,31 @@ class RankingMeasures(Metric):
 
     def update(self, rows: Tensor, columns: Tensor, scores: Tensor) -> None:
         """Add pairs: their rows and columns in the pool and their scores, `[N]` each."""
-        places = rows * self.pool.grades.shape[1] + columns
+        places = (rows * self.pool.grades.shape[1] + columns).to(self.scores.device)
         # A NaN stays, for `Pool.ranked` to name its pair.
         self.scores.scatter_reduce_(0, places, scores.detach().to(self.scores), "amax")
         self.scored[places] = 1
 
+    def _ranked(self) -> tuple[Pool, Ranked]:
+        pool, shape = self.pool.to(self.scores.device), self.pool.grades.shape
+        pool = replace(pool, present=pool.present & self.scored.view(shape).bool())
+        return pool, pool.ranked(self.scores.view(shape), depth=self.depth)
+
     def compute(self) -> dict[str, Tensor]:
         """The mean of each measure over all judged queries."""
-        pool, shape = self.pool.to(self.scores.device), self.pool.grades.shape
-        ranked = pool.ranked(self.scores.view(shape), scored=self.scored.view(shape).bool(), depth=self.depth)
-        return {
-            name: values.mean() if len(values) else values.sum()
-            for name, values in values_of(ranked, self.measures).items()
+        values = values_of(self._ranked()[1], self.measures)
+        return {name: row.mean() if len(row) else row.sum() for name, row in values.items()}
+
+    def evaluation(self, name: str) -> Evaluation:
+        """Means, each query's values and the coverage; inside `sync_context()`, those of all processes."""
+        return evaluation(name, *self._ranked(), self.measures)
+
+    def run(self, name: str) -> Run:
+        """The scored pairs as a run; inside `sync_context()`, those of all processes."""
+        shape = self.pool.grades.shape
+        rows = zip(self.scores.view(shape).tolist(), self.scored.view(shape).tolist(), strict=True)
+        lists = {
+            query: {document: score for document, score, there in zip(documents, scores, scored, strict=False) if there}
+            for query, documents, (scores, scored) in zip(self.pool.queries, self.pool.documents, rows, strict=True)
         }
+        return Run({query: scores for query, scores in lists.items() if scores}, name=name)

@@ -92,8 +92,8 @@ class Pool:
         matrices = (matrix.to(device) for matrix in (self.grades, self.judged, self.present, self.ideal))
         return Pool(self.queries, self.documents, *matrices)
 
-    def ranked(self, scores: Tensor, *, scored: Tensor | None = None, depth: int | None = None) -> Ranked:
-        """Rank by `scores` `[Q, D]`, to `depth`; documents where `scored` `[Q, D]` is false are not in the list.
+    def ranked(self, scores: Tensor, *, depth: int | None = None) -> Ranked:
+        """Rank the present documents by `scores` `[Q, D]`, to `depth`.
 
         Raises `DataError` for a score that is not a number.
 
@@ -101,7 +101,7 @@ class Pool:
         >>> pool.ranked(torch.tensor([[1.0, 1.0, 2.0]])).gains
         tensor([[0, 1, 3]], dtype=torch.int32)
         """
-        present = self.present if scored is None else self.present & scored
+        present = self.present
         if bool((wrong := present & scores.isnan()).any()):
             row, column = (int(index) for index in wrong.nonzero()[0])
             pair = f"document {self.documents[row][column]!r} for query {self.queries[row]!r}"

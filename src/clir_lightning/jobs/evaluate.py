@@ -12,15 +12,23 @@ from rich.console import Console
 
 from clir_lightning.build import build, build_all, saved_config
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.trec import read_qrels, read_run
+from clir_lightning.data.trec import read_qrels, read_run, write_qrels
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import Evaluation, evaluate
+from clir_lightning.evaluation.floors import ideal, random_order
 from clir_lightning.evaluation.measures import measure
+from clir_lightning.evaluation.per_query import write_per_query
+from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs.provenance import write_json
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
 from clir_lightning.models.encoder import Encoder
+
+
+def bounded(result: Evaluation, pool: Pool) -> list[Evaluation]:
+    """The table's rows: the result between random order and the ideal order of the same documents."""
+    return [random_order(pool, list(result.means)), result, ideal(pool, list(result.means))]
 
 
 def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
@@ -39,7 +47,9 @@ def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
     module = CrossModule(build(trained.architecture, encoder), build_all(trained.loss), **trained.optimizer)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
-    metrics = RankingMetrics({"test": data.qrels("test")}, folder=folder, name=trained.name, measures=config.measures)
+    qrels = data.qrels("test")
+    pool = Pool.of(data.candidates["test"], qrels)
+    metrics = RankingMetrics({"test": pool}, folder=folder, name=trained.name, measures=config.measures)
     trainer = pl.Trainer(
         accelerator="auto",
         devices=1,
@@ -50,14 +60,15 @@ def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
         default_root_dir=str(folder),
     )
     trainer.test(module, data, verbose=False)
-    floor = evaluate(data.candidates["test"], data.qrels("test"), config.measures)
-    return [floor, metrics.evaluations["test"]]
+    write_qrels(qrels, folder / "runs" / "test.qrels")
+    return bounded(metrics.evaluations["test"], pool)
 
 
 def main(config: DictConfig) -> None:
     """Run the job."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    (folder / "metrics.json").unlink(missing_ok=True)
+    for name in ("metrics.json", "per_query.csv"):
+        (folder / name).unlink(missing_ok=True)
     for name in config.measures:
         measure(name)
     if (config.checkpoint is None) == (config.run is None):
@@ -65,12 +76,17 @@ def main(config: DictConfig) -> None:
     if config.run is not None:
         if config.qrels is None:
             raise ConfigError("run=… needs its judgements: add qrels=FILE")
-        rows = [evaluate(read_run(config.run), read_qrels(config.qrels), config.measures)]
+        run, qrels = read_run(config.run), read_qrels(config.qrels)
+        rows = bounded(evaluate(run, qrels, config.measures), Pool.of(run, qrels))
         title = f"{config.run} against {config.qrels}"
     else:
         rows = evaluate_checkpoint(config, folder)
         title = f"{config.checkpoint} on {config.split}"
-    write_json({rows[-1].name: rows[-1].means}, folder / "metrics.json")
+    result = rows[1]
+    write_per_query(result, folder / "per_query.csv")
+    write_json({result.name: result.means}, folder / "metrics.json")
     console = Console()
     console.print(result_table(title, rows))
+    for note in result.coverage.notes():
+        console.print(f"note: {note}", soft_wrap=True)
     console.print(f"files: {folder}", soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
 from clir_lightning.build import build, build_all
-from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
+from clir_lightning.data.trec import write_qrels
 from clir_lightning.errors import ConfigError
-from clir_lightning.evaluation.evaluate import Evaluation, evaluate
+from clir_lightning.evaluation.evaluate import MEASURES, Evaluation, evaluate
+from clir_lightning.evaluation.floors import ideal, random_order
+from clir_lightning.evaluation.per_query import write_per_query
+from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.lightning.cross_module import CrossModule
@@ -25,21 +29,17 @@ from clir_lightning.lightning.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.throughput import Throughput
 from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.models.encoder import Encoder
-from clir_lightning.retrieval.bm25 import bm25_rerank
-from clir_lightning.retrieval.translation import names_lexicon
-from clir_lightning.types import Run
+from clir_lightning.retrieval.baseline import bm25_rows
 
 log = logging.getLogger(__name__)
 
 MONITOR = "ndcg_10"
-RESULTS = ("metrics.json", "provenance.json", "runs/val.trec", "runs/test.trec")
-
-
-def bm25_run(collection: Collection, candidates: Run, train: str, split: str) -> Run:
-    """BM25 on the candidates, the queries translated by a lexicon of the training queries' names."""
-    lexicon = names_lexicon(collection.split(train), collection.documents)
-    queries = collection.split(split).queries
-    return bm25_rerank(candidates, {i: lexicon.translate(queries[i].text) for i in candidates}, collection.documents)
+RESULTS = (
+    "metrics.json",
+    "provenance.json",
+    "per_query.csv",
+    *(f"runs/{stage}.{kind}" for stage in ("val", "test") for kind in ("trec", "qrels")),
+)
 
 
 def _quiet() -> None:
@@ -111,23 +111,26 @@ def main(config: DictConfig) -> float:
         log.info("%s: %d documents; queries: %s", data.collection.name, len(data.collection.documents), data.counts())
     with watch.stage("model"):
         module = _module(config, data, folder)
-    metrics = RankingMetrics({"val": data.qrels("val"), "test": data.qrels("test")}, folder=folder, name=config.name)
+    pools = {stage: Pool.of(data.candidates[stage], data.qrels(stage)) for stage in ("val", "test")}
+    metrics = RankingMetrics(pools, folder=folder, name=config.name)
     trainer = _trainer(config, folder, metrics)
     with watch.stage("training"):
         trainer.fit(module, data)
     with watch.stage("test"):
         trainer.test(module, data, ckpt_path=str(folder / "checkpoints" / "best.ckpt"), verbose=False)
     with watch.stage("baselines"):
-        floors = _floors(data)
+        floors = _floors(data, pools["test"])
     if trainer.is_global_zero:
         _report(config, folder, metrics.evaluations, floors, watch, data)
     return metrics.evaluations["val"].means[MONITOR]
 
 
-def _floors(data: RankingDataModule) -> list[Evaluation]:
-    candidates, qrels = data.candidates["test"], data.qrels("test")
-    bm25 = bm25_run(data.collection, candidates, data.splits["train"], data.splits["test"])
-    return [evaluate(candidates, qrels), evaluate(bm25, qrels)]
+def _floors(data: RankingDataModule, pool: Pool) -> list[Evaluation]:
+    """Random order, BM25 on the same candidates, and what the best possible order of them reaches."""
+    train, test = data.splits["train"], data.splits["test"]
+    rows = bm25_rows(data.collection, data.candidates["test"], train=train, split=test, cache=data.cache)
+    bm25 = [evaluate(run, data.qrels("test")) for run in rows]
+    return [random_order(pool, MEASURES), *bm25, ideal(pool, MEASURES)]
 
 
 def _report(
@@ -139,12 +142,17 @@ def _report(
     data: RankingDataModule,
 ) -> None:
     plain: Any = OmegaConf.to_container(config, resolve=True)
+    test = evaluations["test"]
+    for stage in ("val", "test"):
+        write_qrels(data.qrels(stage), folder / "runs" / f"{stage}.qrels")
+    write_per_query(test, folder / "per_query.csv")
     write_json(provenance(plain, config.seed, watch), folder / "provenance.json")
     write_json({stage: evaluations[stage].means for stage in ("val", "test")}, folder / "metrics.json")
-    this_run = Evaluation(f"{config.name} (this run)", evaluations["test"].means, {})
     title = f"{data.collection.name}, {data.splits['test']}: {len(data.candidates['test'])} queries"
     console = Console()
-    console.print(result_table(title, [*floors, this_run]))
+    console.print(result_table(title, [*floors[:-1], replace(test, name=f"{config.name} (this run)"), floors[-1]]))
+    for note in test.coverage.notes():
+        console.print(f"note: {note}", soft_wrap=True)
     console.print(f"files: {folder}", soft_wrap=True)
-    for name in ("metrics.json", "metrics.csv", "runs/test.trec", "checkpoints/best.ckpt", "provenance.json"):
+    for name in ("metrics.json", "metrics.csv", "per_query.csv", "runs/test.trec", "checkpoints/best.ckpt"):
         console.print(f"  {name}")

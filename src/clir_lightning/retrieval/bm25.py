@@ -1,44 +1,113 @@
-"""BM25 over the documents, for candidate lists (Robertson and Zaragoza, 2009), by the bm25s package."""
+"""BM25 without Java, by the bm25s package (Lù, 2024): the same terms, weights and options as Lucene's, in memory."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import bm25s
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-from clir_lightning.types import Document, Run
+from clir_lightning.errors import DataError
+from clir_lightning.retrieval.analysis import Analyser, choose
+from clir_lightning.retrieval.retriever import Rows, term_weights, whole_weights
+from clir_lightning.types import Document, Query, Run
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 25  # scores computed at a time
 
 
-def words(text: str) -> list[str]:
-    """Lower-cased words.
+@dataclass(frozen=True)
+class LightBM25:
+    """BM25 in this process, for small collections and where Java is not to be had; arguments as `LuceneBM25`'s."""
 
-    >>> words("Қазақ тілі (Қазақстан)")
-    ['қазақ', 'тілі', 'қазақстан']
+    k1: float = 0.9
+    b: float = 0.4
+    analyser: str = "auto"
+    name: str = "BM25 (bm25s)"
+
+    def __call__(self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int) -> Run:
+        """Index the documents and search; nothing is kept."""
+        rows = Rows.of(documents)
+        analyser = choose(self.analyser, rows.language(), lucene=False)
+        log.info("%s, documents in %s", self.name, analyser)
+        scores, vocabulary, kept = self._index(rows, analyser)
+        weights, scales = _matrix(queries, analyser, vocabulary)
+        lists: dict[str, dict[str, float]] = {}
+        step = max(1, CHUNK // len(kept))
+        names = list(queries)
+        for start in range(0, len(names), step):
+            block = (weights[start : start + step] @ scores).toarray()
+            for query, row, scale in zip(names[start : start + step], block, scales[start : start + step], strict=True):
+                lists[query] = {rows.ids[kept[i]]: float(row[i] / scale) for i in best(row, depth)}
+        return Run(lists, name=self.name)
+
+    def _index(self, rows: Rows, analyser: Analyser) -> tuple[csr_matrix, dict[str, int], NDArray[np.int64]]:
+        """Scores `[terms, documents]`, the terms' rows, and the row of each document that has a term."""
+        assert analyser.tokens is not None
+        vocabulary: dict[str, int] = {}
+        found: list[tuple[int, NDArray[np.int32]]] = []
+        for row, text in rows.texts():
+            tokens = [vocabulary.setdefault(token, len(vocabulary)) for token in analyser.tokens(text)]
+            if tokens:
+                found.append((row, np.array(tokens, np.int32)))
+        if not found:
+            raise DataError("no document has a single term", cure="choose another retriever.analyser")
+        found.sort(key=lambda pair: pair[0])
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
+        index = bm25s.BM25(method="lucene", k1=self.k1, b=self.b)
+        index.index(([tokens for _, tokens in found], dict(vocabulary)), create_empty_token=False, show_progress=False)
+        parts = (index.scores["data"], index.scores["indices"], index.scores["indptr"])
+        kept = np.array([row for row, _ in found], np.int64)
+        return csr_matrix(parts, shape=(len(vocabulary), len(kept))), vocabulary, kept
+
+
+def best(scores: NDArray[np.float64], depth: int) -> list[int]:
+    """The columns of the highest scores above 0, highest first; of equal ones the lower column.
+
+    >>> best(np.array([0.0, 1.0, 2.0, 1.0]), 2)
+    [2, 1]
     """
-    return re.findall(r"\w+", text.lower())
+    if depth < len(scores):
+        border = np.partition(scores, -depth)[-depth]
+        columns = np.flatnonzero(scores >= max(border, np.nextafter(0, 1)))
+    else:
+        columns = np.flatnonzero(scores > 0)
+    order: list[int] = columns[np.argsort(-scores[columns], kind="stable")][:depth].tolist()
+    return order
 
 
-def bm25_rerank(
-    candidates: Run, queries: Mapping[str, str], documents: Mapping[str, Document], *, k1: float = 0.9, b: float = 0.4
-) -> Run:
-    """Score each query's candidates by BM25 with the statistics of all documents.
+def _matrix(
+    queries: Mapping[str, Query], analyser: Analyser, vocabulary: Mapping[str, int]
+) -> tuple[csr_matrix, list[float]]:
+    """Term weights `[queries, terms]`, and what to divide each query's scores by."""
+    data: list[int] = []
+    columns: list[int] = []
+    bounds, scales = [0], []
+    for query in queries.values():
+        known = {term: weight for term, weight in term_weights(query, analyser).items() if term in vocabulary}
+        weights, scale = whole_weights(known)
+        data += weights.values()
+        columns += (vocabulary[term] for term in weights)
+        bounds.append(len(data))
+        scales.append(scale)
+    matrix = csr_matrix((np.array(data, np.float64), columns, bounds), shape=(len(queries), len(vocabulary)))
+    return matrix, scales
 
-    `queries` maps query id → text in the documents' language. Where BM25 sees no difference the candidates keep their
-    order among themselves, so that a query without a single known word stays at its candidates' order.
+
+def rerank(candidates: Run, ranked: Run) -> Run:
+    """The candidates in the order of another run; those that it lacks stay behind, in the order they had.
+
+    >>> rerank(Run({"q": {"a": 3.0, "b": 2.0, "c": 1.0}}), Run({"q": {"c": 9.0, "x": 8.0}})).ranking("q")
+    ['c', 'a', 'b']
     """
-    rows = {document_id: row for row, document_id in enumerate(documents)}
-    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
-    index = bm25s.BM25(method="lucene", k1=k1, b=b)
-    index.index([words(document.text) for document in documents.values()], show_progress=False)
-    known = index.vocab_dict
     lists: dict[str, dict[str, float]] = {}
-    for query_id, candidate_scores in candidates.items():
-        tokens = [word for word in words(queries[query_id]) if word in known]
-        scores = index.get_scores(tokens) if tokens else np.zeros(len(rows), np.float32)
-        bm25 = {document: float(scores[rows[document]]) for document in candidate_scores}
-        order = sorted(bm25, key=lambda document: (bm25[document], candidate_scores[document]))
-        lists[query_id] = {document: float(place) for place, document in enumerate(order)}
-    return Run(lists, name="BM25")
+    for query, scores in candidates.items():
+        found = ranked.by_query.get(query, {})
+        order = sorted(scores, key=lambda document: (found.get(document, 0.0), scores[document]))
+        lists[query] = {document: float(place) for place, document in enumerate(order)}
+    return Run(lists, name=ranked.name)

@@ -1,53 +1,152 @@
-"""Query translation by a lexicon of names."""
+"""Bringing queries and documents into one language: not at all, by a lexicon, or from a file of translations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from clir_lightning.data.collection import Split
-from clir_lightning.types import Document
+from clir_lightning.data.collection import Collection
+from clir_lightning.data.lines import read_lines
+from clir_lightning.errors import ConfigError, DataError, one_of
+from clir_lightning.retrieval.lexicon import Lexicon, names_entries, read_entries
+from clir_lightning.retrieval.retriever import Rows, WeightedQuery
+from clir_lightning.types import Document, Query
 
-TITLE_END = " — "  # Kazakh reference works open with "name — what it is"
+log = logging.getLogger(__name__)
+
+SIDES = ("queries", "documents")
+
+
+class Translation(Protocol):
+    """Turns a collection's queries into its documents' language, or the documents into the queries'."""
+
+    def queries(self, collection: Collection, split: str) -> Mapping[str, Query]:
+        """The split's queries as the retriever gets them."""
+        ...
+
+    def documents(self, collection: Collection, split: str) -> Mapping[str, Document]:
+        """The documents as the retriever gets them for that split."""
+        ...
+
+
+def languages(collection: Collection) -> tuple[str, str]:
+    """Language of the queries and of the documents."""
+    query = next(query for split in collection.splits.values() for query in split.queries.values())
+    return query.language, Rows(collection.documents, ()).language()
 
 
 @dataclass(frozen=True)
-class Lexicon:
-    """Terms of the query language with their translation."""
+class NoTranslation:
+    """Queries and documents as they are."""
 
-    entries: Mapping[str, str]
+    def queries(self, collection: Collection, split: str) -> Mapping[str, Query]:
+        """The queries."""
+        return collection.split(split).queries
 
-    def translate(self, text: str) -> str:
-        """The translations of the longest entries found from left to right; what no entry covers is dropped.
-
-        >>> Lexicon({"法语": "француз тілі", "加拿大": "Канада", "加": "қосу"}).translate("法语 (加拿大)")
-        'француз тілі Канада'
-        """
-        longest = max(map(len, self.entries), default=0)
-        found, start = [], 0
-        while start < len(text):
-            for end in range(min(len(text), start + longest), start, -1):
-                if text[start:end] in self.entries:
-                    found.append(self.entries[text[start:end]])
-                    start = end
-                    break
-            else:
-                start += 1
-        return " ".join(found)
+    def documents(self, collection: Collection, split: str) -> Mapping[str, Document]:
+        """The documents."""
+        return collection.documents
 
 
-def names_lexicon(split: Split, documents: Mapping[str, Document]) -> Lexicon:
-    """A lexicon of a split's queries: each query's text with the title of its best-graded document.
+@dataclass(frozen=True)
+class LexiconTranslation:
+    """Translation by a lexicon: longest match, several translations of a term weighted.
 
-    Only documents that open with a title (`title — text`) count, so a collection of plain sentences gives none.
+    A query's term weights are those of its translations, and scores add up over terms: the weighting of probabilistic
+    structured queries (Darwish and Oard, 2003) applied to scores instead of to counts.
+
+    Args:
+        paths: tables of terms or files of entity labels (`read_entries`); as many as wanted.
+        names: adds the names of queries, each the title of its best document: of the `train` split, or with `own` of
+            the split itself as well, an upper bound.
+        alternatives: translations of a term, the heaviest first; `None` for all.
+        side: `queries`, or `documents`: the documents are translated to the queries' language.
     """
-    entries: dict[str, str] = {}
-    for query_id, query in split.queries.items():
-        grades = split.qrels[query_id]
-        best = max(grades, key=lambda document: grades[document], default=None)
-        if best is None or grades[best] == 0:
-            continue
-        title, dash, _ = documents[best].text.partition(TITLE_END)
-        if dash:
-            entries.setdefault(query.text, title)
-    return Lexicon(entries)
+
+    paths: Sequence[str] = ()
+    names: str | None = None
+    alternatives: int | None = None
+    side: str = "queries"
+
+    def __post_init__(self) -> None:
+        one_of(self.side, SIDES, "translation.side")
+        one_of(self.names or "train", ("train", "own"), "translation.names")
+        if not self.paths and self.names is None:
+            raise ConfigError("translation=lexicon has no words: give translation.paths or translation.names=train")
+
+    def lexicon(self, collection: Collection, split: str) -> Lexicon:
+        """The lexicon for a split."""
+        source, target = languages(collection)
+        entries = [entry for path in self.paths for entry in read_entries(path, source, target)]
+        for part in {"train": ["train"], "own": ["train", split]}.get(self.names or "", []):
+            entries += names_entries(collection.split(part), collection.documents)
+        if self.side == "documents":
+            entries = [(translation, term, weight) for term, translation, weight in entries]
+        return Lexicon.of(entries, self.alternatives)
+
+    def queries(self, collection: Collection, split: str) -> Mapping[str, Query]:
+        """The queries, translated if that is the side; those without a translation are counted in the log."""
+        asked = collection.split(split).queries
+        if self.side == "documents":
+            return asked
+        lexicon, language = self.lexicon(collection, split), languages(collection)[1]
+        found = {}
+        for i, query in asked.items():
+            parts = lexicon.parts(query.text)
+            found[i] = WeightedQuery(i, " ".join(text for text, _ in parts), language, parts)
+        empty = sum(not query.text for query in found.values())
+        log.info("%s: %d terms, %d of %d queries without one", split, len(lexicon.entries), empty, len(found))
+        return found
+
+    def documents(self, collection: Collection, split: str) -> Mapping[str, Document]:
+        """The documents, translated if that is the side, by the heaviest translation of each term."""
+        if self.side == "queries":
+            return collection.documents
+        lexicon, language = self.lexicon(collection, split), languages(collection)[0]
+        first = Lexicon({term: ((table[0][0], 1.0),) for term, table in lexicon.entries.items()})
+        return {
+            i: Document(i, " ".join(text for text, _ in first.parts(document.text)), language)
+            for i, document in collection.documents.items()
+        }
+
+
+@dataclass(frozen=True)
+class GivenTranslation:
+    """Translations from a file, `id<TAB>text` a line, gzip or plain; each query (or document) must have its line."""
+
+    path: str
+    side: str = "queries"
+
+    def __post_init__(self) -> None:
+        one_of(self.side, SIDES, "translation.side")
+
+    def _texts(self, wanted: Mapping[str, object]) -> dict[str, str]:
+        texts: dict[str, str] = {}
+        for number, line in read_lines(self.path):
+            text_id, tab, text = line.partition("\t")
+            problem = "no 'id<TAB>text'" if not tab else f"id {text_id!r} twice" if text_id in texts else ""
+            if problem:
+                raise DataError(problem, path=self.path, line=number, cure="correct the line")
+            texts[text_id] = text
+        absent = [text_id for text_id in wanted if text_id not in texts]
+        if absent:
+            problem = f"{len(absent)} of {len(wanted)} {self.side} have no translation, the first is {absent[0]!r}"
+            raise DataError(problem, path=self.path, cure="add their lines")
+        return texts
+
+    def queries(self, collection: Collection, split: str) -> Mapping[str, Query]:
+        """The queries, with the file's texts if that is the side."""
+        asked = collection.split(split).queries
+        if self.side == "documents":
+            return asked
+        texts, language = self._texts(asked), languages(collection)[1]
+        return {i: Query(i, texts[i], language) for i in asked}
+
+    def documents(self, collection: Collection, split: str) -> Mapping[str, Document]:
+        """The documents, with the file's texts if that is the side."""
+        if self.side == "queries":
+            return collection.documents
+        texts, language = self._texts(collection.documents), languages(collection)[0]
+        return {i: Document(i, texts[i], language) for i in collection.documents}

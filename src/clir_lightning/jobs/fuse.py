@@ -1,0 +1,62 @@
+"""`clir fuse`: one TREC run file of several, with weights as given or tuned on other queries."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from clir_lightning.data.trec import read_qrels, read_run, write_run
+from clir_lightning.errors import ConfigError
+from clir_lightning.evaluation.evaluate import evaluate
+from clir_lightning.evaluation.measures import measure
+from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.provenance import write_json
+from clir_lightning.retrieval.fusion import fuse, tune
+
+log = logging.getLogger(__name__)
+
+
+def tuned_weights(config: DictConfig, settings: dict[str, Any]) -> list[float]:
+    """The weights that suit `tune.runs`, in the order of `runs`, best."""
+    if len(config.tune.runs) != len(config.runs) or config.tune.qrels is None:
+        raise ConfigError("tune.runs takes one file for each of runs, in their order, and needs tune.qrels")
+    runs, qrels = [read_run(path) for path in config.tune.runs], read_qrels(config.tune.qrels)
+
+    def quality(weights: Sequence[float]) -> float:
+        fused = fuse(runs, **settings, weights=weights)
+        return evaluate(fused, qrels, [config.tune.measure]).means[config.tune.measure]
+
+    weights = tune(runs, quality)
+    log.info("weights %s, %s %.4f on the tuning queries", weights, config.tune.measure, quality(weights))
+    return weights
+
+
+def main(config: DictConfig) -> None:
+    """Run the job."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    for name in ("fused.trec", "weights.json", "metrics.json"):
+        (folder / name).unlink(missing_ok=True)
+    for name in [*config.measures, config.tune.measure]:
+        measure(name)
+    if config.weights is not None and config.tune.runs:
+        raise ConfigError("give either weights=… or tune.runs=…")
+    settings = {"method": config.method, "normalisation": config.normalisation, "k": config.k, "depth": config.depth}
+    runs = [read_run(path) for path in config.runs]
+    plain: Any = OmegaConf.to_container(config)
+    weights = tuned_weights(config, settings) if config.tune.runs else plain["weights"]
+    fused = fuse(runs, **settings, weights=weights)
+    write_run(fused, folder / "fused.trec")
+    write_json({"runs": plain["runs"], "weights": weights or [1.0] * len(runs), **settings}, folder / "weights.json")
+    console = Console()
+    if config.qrels is not None:
+        rows = [evaluate(run, read_qrels(config.qrels), config.measures) for run in (*runs, fused)]
+        write_json({row.name: row.means for row in rows}, folder / "metrics.json")
+        console.print(result_table(f"fused, against {config.qrels}", rows))
+    console.print(f"files: {folder}", soft_wrap=True)
+    console.print("  fused.trec\n  weights.json")

@@ -1,0 +1,87 @@
+"""`clir retrieve`: from a collection to candidate lists, a TREC run file a split."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from clir_lightning.build import build
+from clir_lightning.data.collection import Collection
+from clir_lightning.data.trec import write_run
+from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.evaluation.evaluate import Evaluation, evaluate
+from clir_lightning.evaluation.measures import measure
+from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.retrieval.expansion import RM3
+from clir_lightning.retrieval.lists import add_missing_relevant, fill_random
+from clir_lightning.retrieval.retriever import Retriever
+from clir_lightning.retrieval.translation import Translation
+from clir_lightning.types import Run
+
+log = logging.getLogger(__name__)
+
+
+def _check(config: DictConfig) -> None:
+    """Complain before the work."""
+    for name in config.measures:
+        measure(name)
+    one_of(config.maximise, config.measures, "maximise")
+    one_of(config.fill, ("none", "random"), "fill")
+    if config.depth < 1 or not config.splits:
+        raise ConfigError("depth must be a number from 1, and splits must name one at least")
+    if config.add_missing_relevant_to_train and "train" not in config.splits:
+        raise ConfigError("add_missing_relevant_to_train works on the split train alone; add it to splits")
+
+
+def lists_for(config: DictConfig, collection: Collection, split: str, found: Run) -> Run:
+    """The candidate lists of a split, filled up as the settings say."""
+    qrels = collection.split(split).qrels
+    if config.fill == "random":
+        found = fill_random(found, collection.documents, qrels, depth=config.depth, seed=config.seed)
+    if config.add_missing_relevant_to_train and split == "train":
+        log.warning("train: RELEVANT DOCUMENTS ARE ADDED to the run file; use it for training, never measure it")
+        found = add_missing_relevant(found, qrels, depth=config.depth)
+    return found
+
+
+def main(config: DictConfig) -> float:
+    """Run the job; returns the dev split's measure to maximise, or the last split's."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    for old in [folder / "metrics.json", folder / "provenance.json", *(folder / "runs").glob("*.trec")]:
+        old.unlink(missing_ok=True)  # a folder used again must not show another run's results
+    _check(config)
+    watch = Stopwatch()
+    with watch.stage("data"):
+        collection: Collection = build(config.data)
+        for split in config.splits:
+            collection.split(split)
+    retriever: Retriever = build(config.retriever)
+    translation: Translation = build(config.translation)
+    if config.rm3 is not None:
+        retriever = RM3(retriever, **config.rm3)
+    rows: dict[str, Evaluation] = {}
+    for split in config.splits:
+        with watch.stage(f"{split}: translation"):
+            queries, documents = translation.queries(collection, split), translation.documents(collection, split)
+        with watch.stage(f"{split}: retrieval"):
+            found = retriever(documents, queries, depth=config.depth)
+        empty = sum(not hits for hits in found.values())
+        if empty:
+            log.warning("%s: %d of %d queries found nothing", split, empty, len(found))
+        rows[split] = evaluate(Run(found.by_query, split), collection.split(split).qrels, config.measures)
+        write_run(lists_for(config, collection, split, found), folder / "runs" / f"{split}.trec")
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    write_json(provenance(plain, config.seed, watch), folder / "provenance.json")
+    write_json({split: row.means for split, row in rows.items()}, folder / "metrics.json")
+    console = Console()
+    console.print(result_table(f"{collection.name}: {retriever.name}, as found", list(rows.values())))
+    console.print(f"files: {folder}", soft_wrap=True)
+    for split in rows:
+        console.print(f"  runs/{split}.trec")
+    return rows["dev" if "dev" in rows else config.splits[-1]].means[config.maximise]

@@ -1,0 +1,34 @@
+"""`clir data inspect | export | fetch`, as a user runs them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from program import clir
+
+
+def test_export_then_inspect(tmp_path: Path) -> None:
+    done = clir("data", "export", "layout=trec", "path=out", cwd=tmp_path)
+    assert "data=folder data.path=out data.query_language=zh data.document_language=kk" in done.stdout
+    with open(tmp_path / "out" / "qrels" / "dev.qrels", "a", encoding="utf-8") as stream:
+        stream.write("nobody 0 x 1\n")
+    languages = ["data.query_language=zh", "data.document_language=kk", "data.splits=[train,dev,test1]"]
+    card = clir("data", "inspect", "data=folder", "data.path=out", *languages, cwd=tmp_path).stdout
+    assert "2903, 0 repeat another's text" in card
+    assert "2555 queries" in card
+    assert "1 defects left out" in card
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_fetch_says_which_files_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setitem(os.environ, name, "http://127.0.0.1:9")
+    monkeypatch.setitem(os.environ, "IR_DATASETS_HOME", str(tmp_path / "home"))
+    monkeypatch.setitem(os.environ, "IR_DATASETS_DL_TRIES", "1")
+    done = clir("data", "fetch", "path=FOLDER", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "put kk.tsv.gz, zh.kk.train.base.jl.gz, zh.kk.dev.base.jl.gz" in done.stderr
+    assert "Traceback" not in done.stderr

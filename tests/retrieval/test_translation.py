@@ -1,0 +1,167 @@
+"""Translations: lexicons of every source, weights, both sides, files, and a model made on the spot."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Split as SplitCharacters
+from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast
+
+from clir_lightning.data.collection import Collection
+from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.retrieval.bm25 import LightBM25
+from clir_lightning.retrieval.lexicon import Lexicon, read_entries
+from clir_lightning.retrieval.mt import MachineTranslation
+from clir_lightning.retrieval.retriever import WeightedQuery, parts_of
+from clir_lightning.retrieval.translation import GivenTranslation, LexiconTranslation, NoTranslation
+
+
+def test_a_table_of_terms_gives_weighted_translations(collection: Collection, tmp_path: Path) -> None:
+    table = tmp_path / "terms.tsv"
+    table.write_text("阿拉木图\tАлматы\t3\n阿拉木图\tқала\t1\n", encoding="utf-8")
+    translation = LexiconTranslation([str(table)])
+    query = translation.queries(collection, "dev")["q3"]
+    assert parts_of(query) == (("Алматы", 0.75), ("қала", 0.25))
+    assert query.language == "kk"
+    assert parts_of(LexiconTranslation([str(table)], alternatives=1).queries(collection, "dev")["q3"])[0][1] == 1.0
+    found = LightBM25(analyser="words")(collection.documents, {"q3": query}, depth=5)
+    assert found.ranking("q3") == ["c", "d"]  # c has both words, d the second alone
+
+
+def test_weights_scale_scores(collection: Collection) -> None:
+    """Score = Σ weight × BM25 of the term, so a quarter of the weight is a quarter of the score."""
+    whole = WeightedQuery("q", "", "kk", (("алматы", 1.0),))
+    quarter = WeightedQuery("q", "", "kk", (("алматы", 0.25), ("жоқсөз", 0.75)))
+    scores = [LightBM25()(collection.documents, {"q": query}, depth=5)["q"]["c"] for query in (whole, quarter)]
+    assert scores[1] == pytest.approx(scores[0] / 4, rel=1e-6)
+
+
+def test_entity_labels_give_own_and_neighbours_names(tmp_path: Path) -> None:
+    path = tmp_path / "entities.jsonl.gz"
+    near = {"label_zh": ["城市", "首都"], "label_kk": ["қала", "астана"]}
+    row = {"q_item_info": {"label_zh": "阿拉木图", "label_kk": "Алматы"}, "adj_item_info": near}
+    with gzip.open(path, "wt", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+    pairs = [("阿拉木图", "Алматы", 1.0), ("城市", "қала", 1.0), ("首都", "астана", 1.0)]
+    assert list(read_entries(path, "zh", "kk")) == pairs
+    with pytest.raises(DataError, match="line 1: no entity labels"):
+        list(read_entries(path, "en", "kk"))
+
+
+@pytest.mark.parametrize("line", ["one field", "a\tb\t-1", "a\tb\tx", "\tb", "a\tb\t1\t2", "a\tb\tnan"])
+def test_a_bad_table_names_its_line(line: str, tmp_path: Path) -> None:
+    (tmp_path / "terms.tsv").write_text(f"a\tb\n{line}\n")
+    with pytest.raises(DataError, match=r"terms.tsv, line 2: .* is no entry"):
+        list(read_entries(tmp_path / "terms.tsv", "zh", "kk"))
+
+
+def test_names_are_the_training_queries_or_the_splits_own_too(collection: Collection) -> None:
+    assert LexiconTranslation(names="train").queries(collection, "dev")["q3"].text == ""
+    assert LexiconTranslation(names="own").queries(collection, "dev")["q3"].text == "Алматы"
+    with pytest.raises(ConfigError, match="no words"):
+        LexiconTranslation()
+
+
+def test_documents_are_translated_word_by_word_of_their_language(collection: Collection, tmp_path: Path) -> None:
+    (tmp_path / "terms.tsv").write_text("哈萨克语\tқазақ тілі\n城市\tқала\n线\tқал\n", encoding="utf-8")
+    translation = LexiconTranslation([str(tmp_path / "terms.tsv")], side="documents")
+    documents = translation.documents(collection, "dev")
+    assert {i: document.text for i, document in documents.items()} == {
+        "a": "哈萨克语",
+        "b": "",
+        "c": "城市",
+        "d": "城市",
+    }
+    assert documents["a"].language == "zh"
+    assert translation.queries(collection, "dev") is collection.split("dev").queries
+    found = LightBM25()(documents, collection.split("train").queries, depth=5)
+    assert found.ranking("q1") == ["a"]
+
+
+def test_whole_words_only_where_words_are_separated() -> None:
+    lexicon = Lexicon.of([("тіл", "语", 1), ("2024", "x", 1)])
+    assert lexicon.parts("тілі тіл 20245 ABC-7") == (("语", 1.0), ("20245", 1.0), ("abc", 1.0), ("7", 1.0))
+
+
+def test_given_translations_must_be_complete(collection: Collection, tmp_path: Path) -> None:
+    path = tmp_path / "given.tsv"
+    path.write_text("q1\tқазақ тілі\nq2\tфранцуз тілі\n", encoding="utf-8")
+    queries = GivenTranslation(str(path)).queries(collection, "train")
+    assert [(query.text, query.language) for query in queries.values()] == [
+        ("қазақ тілі", "kk"),
+        ("француз тілі", "kk"),
+    ]
+    with pytest.raises(DataError, match="1 of 1 queries have no translation, the first is 'q3'"):
+        GivenTranslation(str(path)).queries(collection, "dev")
+    path.write_text("q1 no tab\n", encoding="utf-8")
+    with pytest.raises(DataError, match="line 1: no 'id<TAB>text'"):
+        GivenTranslation(str(path)).queries(collection, "train")
+    with pytest.raises(ConfigError, match=r"translation.side is 'query'; allowed: queries, documents"):
+        GivenTranslation(str(path), side="query")
+
+
+def test_none_changes_nothing(collection: Collection) -> None:
+    assert NoTranslation().queries(collection, "dev") is collection.split("dev").queries
+    assert NoTranslation().documents(collection, "dev") is collection.documents
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A one-layer M2M-100 with random weights and a tokenizer of characters."""
+    folder = tmp_path_factory.mktemp("m2m")
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "__kk__", *"哈萨克语法阿拉木图абвгд"]
+    core = Tokenizer(WordLevel({piece: i for i, piece in enumerate(pieces)}, unk_token="<unk>"))
+    core.pre_tokenizer = SplitCharacters("", "isolated")
+    special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    make: Any = PreTrainedTokenizerFast
+    make(tokenizer_object=core, **special, extra_special_tokens=["__kk__"]).save_pretrained(folder)
+    config = M2M100Config(
+        vocab_size=len(pieces),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        bos_token_id=0,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+    )
+    M2M100ForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def test_a_model_translates_in_batches_and_each_text_once(
+    model_folder: Path, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def translation(batch_size: int, cache: str | None = str(tmp_path)) -> MachineTranslation:
+        model = str(model_folder)
+        return MachineTranslation(model, target="__kk__", max_length=6, beams=2, batch_size=batch_size, cache=cache)
+
+    first = translation(batch_size=1).queries(collection, "train")
+    assert {query.language for query in first.values()} == {"kk"}
+    assert any(query.text for query in first.values())
+    assert translation(8, cache=None).queries(collection, "train") == first  # batches and padding change nothing
+    monkeypatch.setattr(MachineTranslation, "_run", lambda *_: pytest.fail("translated again"))
+    assert translation(batch_size=8).queries(collection, "train") == first
+
+
+def test_a_model_translates_documents(model_folder: Path, collection: Collection) -> None:
+    translation = MachineTranslation(str(model_folder), side="documents", max_length=4, beams=1)
+    assert {document.language for document in translation.documents(collection, "dev").values()} == {"zh"}
+    assert translation.queries(collection, "dev") is collection.split("dev").queries
+
+
+def test_a_missing_model_and_an_unknown_language_are_one_line(model_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="has no language 'xx'"):
+        MachineTranslation(str(model_folder), target="xx").translate(["法"])
+    with pytest.raises(ConfigError, match="translation model '/nowhere/model' cannot be loaded"):
+        MachineTranslation("/nowhere/model").translate(["法"])

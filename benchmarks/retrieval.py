@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ENGINES = ("lucene", "bm25s", "tantivy")
 QUERIES, DEPTH = 1000, 100
@@ -53,14 +54,20 @@ def ours(folder: Path, engine: str, work: Path) -> dict[str, float]:
 
     documents = {i: Document(i, text, "kk") for i, text in lines(folder)}
     queries: dict[str, Query] = {i: Query(i, text, "kk") for i, text in draw(folder).items()}
+    spent: list[float] = []
     if engine == "bm25s":
-        start = time.perf_counter()
-        LightBM25()(documents, dict([*queries.items()][:1]), depth=DEPTH)
-        index = time.perf_counter() - start
+        index_of = LightBM25._index
+
+        def timed_index(self: LightBM25, *given: Any) -> Any:
+            start = time.perf_counter()
+            built = index_of(self, *given)
+            spent.append(time.perf_counter() - start)
+            return built
+
+        LightBM25._index = timed_index  # type: ignore[method-assign]
         start = time.perf_counter()
         LightBM25()(documents, queries, depth=DEPTH)
-        return {"index": index, "search": time.perf_counter() - start - index, "memory": peak()}
-    spent: list[float] = []
+        return {"index": spent[0], "search": time.perf_counter() - start - spent[0], "memory": peak()}
     run = Java.run
 
     def timed(self: Java, main: str, arguments: list[str]) -> str:

@@ -21,6 +21,7 @@ ADDED = {
     ("datamodule",): {"collection", "seed"},
     ("architecture",): {"encoder"},
     ("architecture", "head"): {"width", "channels"},
+    ("module",): {"model", "losses"},
     ("logger", "csv"): {"folder"},
     ("logger", "wandb"): {"folder"},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,12 @@ from clir_lightning.models.heads.pacrr import PACRR
 from clir_lightning.models.heads.vanilla import Vanilla
 from models.conftest import Batches
 
-CHUNKED = {"vanilla": Vanilla, "cedr_knrm": KNRM, "cedr_pacrr": partial(PACRR, query_length=8), "cedr_drmm": DRMM}
+CHUNKED: dict[str, Callable[..., nn.Module]] = {
+    "vanilla": Vanilla,
+    "cedr_knrm": KNRM,
+    "cedr_pacrr": partial(PACRR, query_length=8),
+    "cedr_drmm": DRMM,
+}
 NAMES = ["cross", "cross/mean", "cross/parts", *CHUNKED]
 
 
@@ -34,7 +40,7 @@ def architecture(name: str, encoder: Encoder, **settings: Any) -> nn.Module:
 
 def texts(name: str) -> list[tuple[str, ...]]:
     """Pairs that the architecture takes: without chunks, no long ones."""
-    pairs = [("short", "one"), ("long", "few"), ("short", "some")]
+    pairs: list[tuple[str, ...]] = [("short", "one"), ("long", "few"), ("short", "some")]
     return [*pairs, ("long", "many"), ("short", "many")] if name in CHUNKED else pairs
 
 
@@ -162,4 +168,4 @@ def test_gradient_checkpointing_gives_the_same_gradients(name: str, encoder: Enc
         model.zero_grad()
         model(batch).sum().backward()
         gradients.append(torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]))
-    assert torch.allclose(*gradients, atol=1e-5)
+    assert torch.allclose(gradients[0], gradients[1], atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import random
 import shutil
@@ -76,6 +77,25 @@ def test_top_100_is_the_light_ones() -> None:
     assert sum(overlaps) / len(overlaps) >= 0.99
     best = lucene.ranking("w")[0]
     assert lucene["w"][best] == pytest.approx(light["w"][best], abs=1e-3)
+
+
+@needs_java
+def test_lucenes_own_lengths_are_an_option() -> None:
+    asked = queries(q="қала")
+    exact, coded = (LuceneBM25(accurate=accurate)(SMALL, asked, depth=10) for accurate in (True, False))
+    assert exact["q"] == pytest.approx(coded["q"], abs=1e-3)  # lengths below 40 are exact in either
+
+
+@needs_java
+def test_a_full_disk_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    LuceneBM25(cache=str(tmp_path))(SMALL, queries(q="қала"), depth=10)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(LuceneBM25, "_search", full)
+    with pytest.raises(DataError, match=r"cannot be written \(No space left on device\); free room"):
+        LuceneBM25(cache=str(tmp_path))(SMALL, queries(q="қала"), depth=10)
 
 
 @needs_java

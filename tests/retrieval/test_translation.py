@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split as SplitCharacters
@@ -135,6 +136,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         eos_token_id=2,
         decoder_start_token_id=2,
     )
+    torch.manual_seed(1)
     M2M100ForConditionalGeneration(config).save_pretrained(folder)
     return folder
 

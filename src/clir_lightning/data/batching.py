@@ -41,6 +41,11 @@ class Batch:
     query_spans: Tensor | None = None  # [B·D, 2], first token and the one after the last of each row's query
     document_spans: Tensor | None = None  # [B·D, 2]
 
+    @property
+    def cells(self) -> int:
+        """Tokens with padding."""
+        return self.input_ids.numel()
+
     def to(self, device: torch.device, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
-from clir_lightning.data.batching import Batch, PairDataset, Step
+from clir_lightning.data.batching import Batch, PairDataset
 from clir_lightning.data.collection import Collection, candidates, candidates_from
 from clir_lightning.data.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.sampling import Sampling
@@ -114,7 +114,7 @@ class RankingDataModule(pl.LightningDataModule):
 
     def samples(self, epoch: int) -> list[Sample]:
         """The training samples of an epoch."""
-        return self._draw(self.collection.split(self.splits["train"]), epoch)
+        return self._draw(epoch)
 
     def counts(self) -> str:
         """The number of queries of each split, for the log."""
@@ -162,7 +162,7 @@ class RankingDataModule(pl.LightningDataModule):
             seed=self.seed,
             **self._place(),
         )
-        return self._loader(batches)
+        return self._loader(self._dataset(), batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The dev split's candidates."""
@@ -202,17 +202,17 @@ class RankingDataModule(pl.LightningDataModule):
             tokens=self.score_batch_tokens,
             **self._place(),
         )
-        return self._loader(batches)
+        return self._loader(self._dataset(), batches)
 
     def _dataset(self) -> PairDataset:
         if self.dataset is None:
             raise RuntimeError("call tokenise(tokenizer) before asking for batches")
         return self.dataset
 
-    def _loader(self, batches: Sampler[Step]) -> DataLoader[Batch]:
+    def _loader(self, dataset: Dataset[Any], batches: Sampler[Any]) -> DataLoader[Any]:
         # The sampler yields whole steps and the dataset makes a batch of each: no collation is left to do.
         return DataLoader(
-            self._dataset(),
+            dataset,
             sampler=batches,
             batch_size=None,
             num_workers=self.workers,

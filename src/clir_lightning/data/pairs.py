@@ -79,10 +79,10 @@ class Pairs:
         return (np.arange(self.input_ids.shape[1]) < self.lengths[:, None]).astype(np.int64)
 
 
-def _ragged(starts: Ints, lengths: Ints) -> Ints:
+def ragged(starts: Ints, lengths: Ints) -> Ints:
     """The numbers `start, start + 1, …` of each range, end to end.
 
-    >>> _ragged(np.array([5, 0]), np.array([2, 3]))
+    >>> ragged(np.array([5, 0]), np.array([2, 3]))
     array([5, 6, 0, 1, 2])
     """
     ends = np.cumsum(lengths)
@@ -148,7 +148,7 @@ class PairAssembler:
             (self.queries, query_rows, query_at, queries),
             (self.documents, document_rows, document_at, documents),
         ):
-            ids[_ragged(base + at, size)] = table.ids[_ragged(np.asarray(table.offsets[rows]), size)]
+            ids[ragged(base + at, size)] = table.ids[ragged(np.asarray(table.offsets[rows]), size)]
         segments = None
         if template.segments is not None:
             column = np.arange(width)

@@ -47,7 +47,7 @@ class RankingMeasures(Metric):
         """Row and column `[N]` in the pool of each pair of ids."""
         rows = [self._row[query] for query in queries]
         columns = [self._column[row][document] for row, document in zip(rows, documents, strict=True)]
-        return torch.tensor(rows), torch.tensor(columns)
+        return torch.tensor(rows, dtype=torch.long), torch.tensor(columns, dtype=torch.long)
 
     def update(self, rows: Tensor, columns: Tensor, scores: Tensor) -> None:
         """Add pairs: their rows and columns in the pool and their scores, `[N]` each."""

@@ -44,7 +44,8 @@ def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
     data: RankingDataModule = build(trained.datamodule, build(trained.data), seed=trained.seed)
     encoder = Encoder(str(home / "encoder"), weights=False)
     data.tokenise(encoder.tokenizer)
-    module = CrossModule(build(trained.architecture, encoder), build_all(trained.loss), **trained.optimizer)
+    model, losses = build(trained.architecture, encoder), build_all(trained.loss)
+    module: CrossModule = build(trained.module, model, losses, **trained.optimizer)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
     qrels = data.qrels("test")

@@ -91,9 +91,9 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
     losses = build_all(config.loss)
     if not losses:
         raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
-    module = CrossModule(model, losses, **config.optimizer)
     if config.init_from is not None:
         load_weights(model, Path(config.init_from))
+    module: CrossModule = build(config.module, model, losses, **config.optimizer)
     module.check(data.samples, config.trainer.max_epochs or 1)
     return module
 

@@ -32,8 +32,10 @@ def parameter_groups(
     """
     if not 0 < layer_decay <= 1:
         raise ConfigError(f"optimizer.layer_decay is {layer_decay}; allowed: above 0, 1 for none")
-    encoder = getattr(model, "encoder", None)
-    level = levels(encoder) if isinstance(encoder, Encoder) else {}
+    level: dict[int, int] = {}
+    for part in model.modules():
+        if isinstance(part, Encoder):
+            level |= levels(part)
     top = max(level.values(), default=0)
     head = learning_rate if head_learning_rate is None else head_learning_rate
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}

@@ -34,7 +34,7 @@ class Throughput(pl.Callback):
         now = time.perf_counter()
         self.seconds, self._since = self.seconds + now - self._since, now
         self.tokens += batch.tokens
-        self.cells += batch.input_ids.numel()
+        self.cells += batch.cells
         self.queries += len(batch.samples)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

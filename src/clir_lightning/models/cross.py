@@ -8,14 +8,9 @@ from torch import Tensor, nn
 from clir_lightning.data.batching import Batch
 from clir_lightning.errors import one_of
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.pooling import mean
 
 POOLINGS = {"cls": 1, "mean": 1, "parts": 4}  # how many vectors of the encoder's width the head reads
-
-
-def mean_of(states: Tensor, mask: Tensor) -> Tensor:
-    """The mean of states `[N, T, H]` where the mask `[N, T]` is true, `[N, H]`; 0 where it is nowhere."""
-    weights = mask.to(states.dtype)
-    return (states * weights[:, :, None]).sum(dim=1) / weights.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def parts(states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -24,7 +19,7 @@ def parts(states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     assert batch.document_spans is not None
     place = torch.arange(states.shape[1], device=states.device)
     inside = [(place >= spans[:, :1]) & (place < spans[:, 1:]) for spans in (batch.query_spans, batch.document_spans)]
-    return mean_of(states, inside[0]), mean_of(states, inside[1])
+    return mean(states, inside[0]), mean(states, inside[1])
 
 
 class CrossEncoder(nn.Module):
@@ -57,7 +52,7 @@ class CrossEncoder(nn.Module):
         if self.pooling == "cls":
             return states[:, 0]
         if self.pooling == "mean":
-            return mean_of(states, batch.attention_mask)
+            return mean(states, batch.attention_mask)
         query, document = parts(states, batch)
         return torch.cat([query, document, (query - document).abs(), query * document], dim=1)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from clir_lightning.errors import DataError
 from clir_lightning.retrieval.analysis import Analyser, choose
@@ -17,8 +17,6 @@ from clir_lightning.retrieval.retriever import Rows, term_weights, whole_weights
 from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)
-
-CHUNK = 1 << 25  # scores computed at a time
 
 
 @dataclass(frozen=True)
@@ -35,19 +33,21 @@ class LightBM25:
         rows = Rows.of(documents)
         analyser = choose(self.analyser, rows.language(), lucene=False)
         log.info("%s, documents in %s", self.name, analyser)
-        scores, vocabulary, kept = self._index(rows, analyser)
-        weights, scales = _matrix(queries, analyser, vocabulary)
+        index, vocabulary, kept = self._index(rows, analyser)
+        data, columns, bounds = (index[part] for part in ("data", "indices", "indptr"))
         lists: dict[str, dict[str, float]] = {}
-        step = max(1, CHUNK // len(kept))
-        names = list(queries)
-        for start in range(0, len(names), step):
-            block = (weights[start : start + step] @ scores).toarray()
-            for query, row, scale in zip(names[start : start + step], block, scales[start : start + step], strict=True):
-                lists[query] = {rows.ids[kept[i]]: float(row[i] / scale) for i in best(row, depth)}
+        for query_id, query in queries.items():
+            known = {term: weight for term, weight in term_weights(query, analyser).items() if term in vocabulary}
+            weights, scale = whole_weights(known)
+            scores = np.zeros(len(kept))
+            for term, weight in weights.items():
+                postings = slice(bounds[vocabulary[term]], bounds[vocabulary[term] + 1])
+                scores[columns[postings]] += weight * data[postings]
+            lists[query_id] = {rows.ids[kept[i]]: float(scores[i] / scale) for i in best(scores, depth)}
         return Run(lists, name=self.name)
 
-    def _index(self, rows: Rows, analyser: Analyser) -> tuple[csr_matrix, dict[str, int], NDArray[np.int64]]:
-        """Scores `[terms, documents]`, the terms' rows, and the row of each document that has a term."""
+    def _index(self, rows: Rows, analyser: Analyser) -> tuple[dict[str, Any], dict[str, int], NDArray[np.int64]]:
+        """Scores by term (columns of a sparse matrix), the terms' columns, and the row of each document with a term."""
         assert analyser.tokens is not None
         vocabulary: dict[str, int] = {}
         found: list[tuple[int, NDArray[np.int32]]] = []
@@ -61,9 +61,7 @@ class LightBM25:
         logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
         index = bm25s.BM25(method="lucene", k1=self.k1, b=self.b)
         index.index(([tokens for _, tokens in found], dict(vocabulary)), create_empty_token=False, show_progress=False)
-        parts = (index.scores["data"], index.scores["indices"], index.scores["indptr"])
-        kept = np.array([row for row, _ in found], np.int64)
-        return csr_matrix(parts, shape=(len(vocabulary), len(kept))), vocabulary, kept
+        return index.scores, vocabulary, np.array([row for row, _ in found], np.int64)
 
 
 def best(scores: NDArray[np.float64], depth: int) -> list[int]:
@@ -72,31 +70,12 @@ def best(scores: NDArray[np.float64], depth: int) -> list[int]:
     >>> best(np.array([0.0, 1.0, 2.0, 1.0]), 2)
     [2, 1]
     """
-    if depth < len(scores):
-        border = np.partition(scores, -depth)[-depth]
-        columns = np.flatnonzero(scores >= max(border, np.nextafter(0, 1)))
-    else:
-        columns = np.flatnonzero(scores > 0)
+    columns = np.flatnonzero(scores > 0)
+    if depth < len(columns):
+        border = np.partition(scores[columns], -depth)[-depth]
+        columns = columns[scores[columns] >= border]
     order: list[int] = columns[np.argsort(-scores[columns], kind="stable")][:depth].tolist()
     return order
-
-
-def _matrix(
-    queries: Mapping[str, Query], analyser: Analyser, vocabulary: Mapping[str, int]
-) -> tuple[csr_matrix, list[float]]:
-    """Term weights `[queries, terms]`, and what to divide each query's scores by."""
-    data: list[int] = []
-    columns: list[int] = []
-    bounds, scales = [0], []
-    for query in queries.values():
-        known = {term: weight for term, weight in term_weights(query, analyser).items() if term in vocabulary}
-        weights, scale = whole_weights(known)
-        data += weights.values()
-        columns += (vocabulary[term] for term in weights)
-        bounds.append(len(data))
-        scales.append(scale)
-    matrix = csr_matrix((np.array(data, np.float64), columns, bounds), shape=(len(queries), len(vocabulary)))
-    return matrix, scales
 
 
 def rerank(candidates: Run, ranked: Run) -> Run:

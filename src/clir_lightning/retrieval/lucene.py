@@ -60,19 +60,33 @@ class LuceneBM25:
         java, rows = Java.find(self.java, self.memory), Rows.of(documents)
         analyser = choose(self.analyser, rows.language(), lucene=True)
         log.info("%s, documents in %s", self.name, analyser)
-        with ExitStack() as stack:
-            root = Path(self.cache).expanduser() / "lucene" if self.cache else None
-            if root is None:
-                root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clir-lucene-")))
-            index = self._index(java, rows, analyser, root)
-            work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clir-search-")))
-            topics, scales = _topics(queries, analyser, index)
-            lists: dict[str, dict[str, float]] = {query: {} for query in queries}
-            if topics:
-                found = self._search(java, index, analyser, list(topics.values()), depth, work)
-                _check_answered(found, list(topics), analyser)
-                for query, hits in zip(topics, found, strict=True):
-                    lists[query] = {rows.ids[row]: score / scales[query] for row, score in hits.items()}
+        try:
+            with tempfile.TemporaryDirectory(prefix="clir-lucene-") as work:
+                root = Path(self.cache).expanduser() / "lucene" if self.cache else Path(work)
+                index = self._index(java, rows, analyser, root)
+                return self._answer(java, rows, analyser, index, queries, depth, Path(work))
+        except OSError as error:
+            cure = "free room where temporary files go, or set TMPDIR to another disk"
+            raise DataError(f"Lucene's files cannot be written ({error.strerror or error})", cure=cure) from error
+
+    def _answer(
+        self,
+        java: Java,
+        rows: Rows,
+        analyser: Analyser,
+        index: Path,
+        queries: Mapping[str, Query],
+        depth: int,
+        work: Path,
+    ) -> Run:
+        """The run over an index, checked."""
+        topics, scales = _topics(queries, analyser, index)
+        lists: dict[str, dict[str, float]] = {query: {} for query in queries}
+        if topics:
+            found = self._search(java, index, analyser, list(topics.values()), depth, work)
+            _check_answered(found, list(topics), analyser)
+            for query, hits in zip(topics, found, strict=True):
+                lists[query] = {rows.ids[row]: score / scales[query] for row, score in hits.items()}
         return Run(lists, name=self.name)
 
     def _analysis(self, analyser: Analyser) -> list[str]:
@@ -85,20 +99,12 @@ class LuceneBM25:
 
         def build(folder: Path) -> dict[str, Any]:
             threads = self.threads or os.cpu_count() or 1
-            source = folder.with_name(f"{folder.name}.input")
+            source = folder.with_name(f"{folder.name}.input.partial")  # removed with the folder after a crash
             try:
                 written, terms = _write_documents(rows, analyser, source, threads)
                 options = ["-bm25.accurate"] if self.accurate else []
-                command: list[Argument] = [
-                    "-collection",
-                    "JsonCollection",
-                    "-input",
-                    source,
-                    "-index",
-                    folder,
-                    "-threads",
-                    threads,
-                ]
+                command: list[Argument] = ["-collection", "JsonCollection", "-input", source, "-index", folder]
+                command += ["-threads", threads]
                 said = java.run("io.anserini.index.IndexCollection", [*command, *options, *self._analysis(analyser)])
             finally:
                 shutil.rmtree(source, ignore_errors=True)
@@ -122,16 +128,8 @@ class LuceneBM25:
             stream.writelines(f"{number:09d}\t{text}\n" for number, text in enumerate(topics))
         output = work / "run.trec"
         output.unlink(missing_ok=True)
-        command: list[Argument] = [
-            "-index",
-            index,
-            "-topics",
-            work / "topics.tsv",
-            "-topicReader",
-            "TsvString",
-            "-output",
-            output,
-        ]
+        command: list[Argument] = ["-index", index, "-topics", work / "topics.tsv", "-topicReader", "TsvString"]
+        command += ["-output", output]
         model: list[Argument] = ["-bm25.accurate" if self.accurate else "-bm25", "-bm25.k1", self.k1, "-bm25.b", self.b]
         more: list[Argument] = [
             "-hits",

@@ -1,0 +1,133 @@
+"""`DualModule`: training and scoring of every architecture that encodes queries and documents apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.checkpoint import checkpoint
+
+from clir_lightning.data.separate import SeparateBatch
+from clir_lightning.data.texts import Texts
+from clir_lightning.lightning.cross_module import CrossModule
+from clir_lightning.lightning.gathering import gather_rows, world
+from clir_lightning.losses.contrastive import Contrast, ContrastiveLoss
+from clir_lightning.losses.loss import RankingLoss
+from clir_lightning.models.dual import Side
+
+
+def join(parts: list[Tensor]) -> Tensor:
+    """Encoded parts `[N, P]` or `[N, T, P]` below each other, the latter with zeros to the longest T."""
+    if parts[0].ndim == 2:
+        return torch.cat(parts)
+    return pad_sequence([row for part in parts for row in part], batch_first=True)
+
+
+class DualModule(CrossModule):
+    """Wraps a model that encodes texts (`models.dual.Representation`); optimised as `CrossModule` is.
+
+    Args:
+        model: the architecture.
+        losses: by name; contrastive ones see the whole step, others scores and grades `[B, D]` of own documents.
+        chunk: encode so many texts at a time and keep no activations but those of the chunk that gradients are being
+            computed of: GradCache (Gao et al., 2021), equal gradients in the memory of a chunk for a second forward
+            pass. `None` keeps all.
+        optimisation: as of `CrossModule`.
+    """
+
+    model: Any
+
+    def __init__(
+        self, model: nn.Module, losses: Mapping[str, RankingLoss], *, chunk: int | None = None, **optimisation: Any
+    ) -> None:
+        super().__init__(model, losses, **optimisation)
+        self.chunk = chunk
+        self.encoded: dict[int, Tensor] = {}  # by document row, while scoring
+
+    def encode(self, texts: Texts, side: Side) -> Tensor:
+        """Vectors `[N, P]` or `[N, T, P]`, a chunk at a time in training."""
+        if self.chunk is None or not torch.is_grad_enabled():
+            encoded: Tensor = self.model.encode(texts, side)
+            return encoded
+        return join(
+            [checkpoint(self.model.encode, part, side, use_reentrant=False) for part in texts.parts(self.chunk)]
+        )
+
+    def contrasts(self, batch: SeparateBatch) -> list[Contrast]:
+        """The batch's queries against the documents of all processes, once for each size of vectors."""
+        queries, documents = self.encode(batch.queries, "query"), self.encode(batch.documents, "document")
+        everyone = gather_rows(documents)
+        rows = gather_rows(batch.rows, fill=-1)
+        count, width = batch.grades.shape
+        first = world()[0] * (len(rows) // world()[1])  # of this process's documents
+        own = first + torch.arange(count * width, device=rows.device).view(count, width)
+        relevant = (rows[None, :, None] == batch.relevant[:, None, :]).any(dim=-1)  # [B, N]
+        allowed = (~relevant & (rows >= 0)).scatter(1, own, batch.grades < batch.grades[:, :1])
+        allowed = allowed.scatter(1, own[:, :1], True)
+        return [
+            Contrast(self.model.similarity(q, d), own[:, 0], own, allowed, batch.grades, self.model.scale(), q, d)
+            for q, d in zip(self.model.views(queries), self.model.views(everyone), strict=True)
+        ]
+
+    def _value(self, loss: RankingLoss, contrast: Contrast, batch: SeparateBatch) -> tuple[Tensor, Tensor]:
+        """A loss as it is logged, and as it is minimised: with each query's weight where it gives one value a query."""
+        scores = contrast.own_similarities * contrast.scale
+        labels = loss.labels(batch)  # type: ignore[arg-type]  # samples and grades are all that a loss reads
+        value: Tensor = loss(contrast) if isinstance(loss, ContrastiveLoss) else loss(scores, labels)
+        value = loss.weight * value
+        weights = torch.tensor(batch.weights or (1.0,) * len(batch.samples), device=value.device)
+        return value.detach().mean(), (value * (weights if value.ndim else weights.mean())).mean()
+
+    def training_step(self, batch: SeparateBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+        """One step: the sum of the losses, each a mean over the sizes of vectors and logged under its name."""
+        contrasts, size = self.contrasts(batch), len(batch.samples)
+        logged, minimised = {}, []
+        for name, loss in self.losses.items():
+            values = [self._value(loss, contrast, batch) for contrast in contrasts]
+            logged[f"train/{name}"] = torch.stack([value for value, _ in values]).mean()
+            minimised.append(torch.stack([value for _, value in values]).mean())
+        if len(logged) > 1:
+            self.log_dict(logged, batch_size=size)
+        total = torch.stack(list(logged.values())).sum()
+        self.log("train/loss", total, prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
+        self.log("train/temperature", 1 / self.model.scale().detach(), batch_size=size)
+        return torch.stack(minimised).sum()
+
+    def _rank(self, batch: SeparateBatch) -> Tensor:
+        """Keep the vectors of documents; score queries `[B, D]` against those kept. Documents alone give `[0, 0]`."""
+        if len(batch.documents):
+            vectors = self.encode(batch.documents, "document").cpu()
+            if vectors.ndim == 3:  # what is kept ends where the text does
+                ends = batch.documents.attention_mask.sum(dim=1).tolist()
+                kept = [row[:end].clone() for row, end in zip(vectors, ends, strict=True)]
+            else:
+                kept = list(vectors)
+            self.encoded.update(zip(batch.rows.tolist(), kept, strict=True))
+        if not len(batch.queries):
+            return batch.grades.new_zeros(0, 0)
+        queries = self.encode(batch.queries, "query")
+        candidates = batch.rows.view(len(queries), -1).tolist()
+        scores = []
+        for query, rows in zip(queries, candidates, strict=True):
+            documents = pad_sequence([self.encoded[row] for row in rows], batch_first=True).to(query.device)
+            scores.append(self.model.similarity(query[None], documents)[0])
+        return torch.stack(scores)
+
+    def validation_step(self, batch: SeparateBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+        """Scores `[B, D]` of queries, `[0, 0]` of documents; `RankingMetrics` collects them."""
+        return self._rank(batch)
+
+    def test_step(self, batch: SeparateBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+        """Scores `[B, D]` of queries, `[0, 0]` of documents; `RankingMetrics` collects them."""
+        return self._rank(batch)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the vectors of another state of the model."""
+        self.encoded = {}
+
+    def on_test_epoch_start(self) -> None:
+        """Forget the vectors of another state of the model."""
+        self.encoded = {}

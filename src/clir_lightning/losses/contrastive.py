@@ -1,0 +1,190 @@
+"""Contrastive losses of models that encode queries and documents apart: pure functions, thin modules over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clir_lightning.data.batching import Batch
+from clir_lightning.data.separate import SeparateBatch
+from clir_lightning.errors import ConfigError
+from clir_lightning.losses.loss import RankingLoss
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """B queries against all N documents of a step, those of other processes among them."""
+
+    similarities: Tensor  # [B, N], no temperature
+    positives: Tensor  # [B] the column of each query's positive
+    own: Tensor  # [B, D] the columns of each query's own documents, the positive's first
+    allowed: Tensor  # [B, N] False for what is judged relevant to a query without being its positive
+    grades: Tensor  # [B, D]
+    scale: Tensor  # 1 / temperature
+    queries: Tensor  # [B, P] or [B, T, P]
+    documents: Tensor  # [N, P] or [N, T, P]
+
+    @property
+    def own_similarities(self) -> Tensor:
+        """Similarities of the queries with their own documents, `[B, D]`, the positive's first."""
+        return self.similarities.gather(1, self.own)
+
+
+class ContrastiveLoss(RankingLoss):
+    """A loss that sees the whole step; other ranking losses see a query's own scores and labels `[B, D]` alone."""
+
+    def labels(self, batch: Batch | SeparateBatch) -> Tensor:
+        """The grades `[B, D]`; `ConfigError` for pairs, which have no vectors of their own."""
+        if not isinstance(batch, SeparateBatch):
+            raise ConfigError(f"loss {type(self).__name__} needs vectors; use architecture=dual or architecture=late")
+        return batch.grades
+
+    def forward(self, contrast: Contrast) -> Tensor:
+        """The loss of each query, `[B]`, or a scalar."""
+        raise NotImplementedError
+
+
+def info_nce(logits: Tensor, positives: Tensor, allowed: Tensor) -> Tensor:
+    """−log softmax of the positive among the allowed documents, `[B]` (van den Oord et al., 2018).
+
+    `logits` `[B, N]` are similarities over the temperature, `positives` `[B]` columns. At full collapse, where all
+    similarities are alike, it is ln N.
+
+    >>> info_nce(torch.zeros(1, 4), torch.tensor([2]), torch.tensor([[True, True, True, False]]))  # ln 3
+    tensor([1.0986])
+    """
+    chosen = allowed.scatter(1, positives[:, None], True)
+    return -logits.masked_fill(~chosen, -torch.inf).log_softmax(dim=1).gather(1, positives[:, None])[:, 0]
+
+
+def cosine_hinge(similarities: Tensor, margin: float = 0.5) -> Tensor:
+    """max(0, margin − cos(q, d⁺) + cos(q, d⁻)), averaged over a query's negatives, `[B]`.
+
+    `similarities` `[B, D]` holds the positive's first. At full collapse it is the margin.
+
+    >>> cosine_hinge(torch.tensor([[0.9, 0.9], [0.9, 0.2]]))
+    tensor([0.5000, 0.0000])
+    """
+    return torch.relu(margin - similarities[:, :1] + similarities[:, 1:]).mean(dim=1)
+
+
+def triplet(similarities: Tensor, margin: float = 0.3) -> Tensor:
+    """max(0, margin + ‖q − d⁺‖ − ‖q − d⁻‖) of unit vectors, averaged over a query's negatives, `[B]`.
+
+    Cosines `[B, D]`, the positive's first; ‖a − b‖ = √(2 − 2·cos). FaceNet (Schroff et al., 2015) squares them.
+
+    >>> triplet(torch.tensor([[1.0, 0.5]]), margin=1.2)  # 1.2 + 0 − 1
+    tensor([0.2000])
+    """
+    distances = (2 - 2 * similarities).clamp(min=1e-12).sqrt()
+    return torch.relu(margin + distances[:, :1] - distances[:, 1:]).mean(dim=1)
+
+
+def cosent(similarities: Tensor, grades: Tensor, scale: float | Tensor = 20.0) -> Tensor:
+    """CoSENT (Su, 2022): ln(1 + Σ exp(scale·(s_j − s_i))) over all pairs i, j of the batch with grade i > grade j.
+
+    A query's pair may stand against another query's. A scalar.
+
+    >>> cosent(torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]]))  # ln 2
+    tensor(0.6931)
+    """
+    flat, order = scale * similarities.flatten(), grades.flatten()
+    worse = flat[None, :] - flat[:, None]  # [i, j] s_j − s_i
+    kept = worse[order[:, None] > order[None, :]]
+    return torch.cat([torch.zeros(1, device=flat.device, dtype=flat.dtype), kept]).logsumexp(dim=0)
+
+
+def alignment(queries: Tensor, positives: Tensor) -> Tensor:
+    """Mean squared distance of pairs that belong together (Wang and Isola, 2020); vectors `[B, P]`.
+
+    >>> alignment(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
+    tensor(2.)
+    """
+    return (queries - positives).square().sum(dim=1).mean()
+
+
+def uniformity(vectors: Tensor, t: float = 2.0) -> Tensor:
+    """ln of the mean of exp(−t·‖x − y‖²) over distinct vectors `[N, P]` (Wang and Isola, 2020); lower is more even.
+
+    >>> uniformity(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
+    tensor(-8.)
+    """
+    return torch.pdist(vectors).square().mul(-t).logsumexp(dim=0) - torch.log(
+        torch.tensor(len(vectors) * (len(vectors) - 1) / 2, device=vectors.device)
+    )
+
+
+class InfoNCE(ContrastiveLoss):
+    """Module over `info_nce`.
+
+    Args:
+        in_batch: the documents of other queries are negatives too; otherwise a query's own alone.
+        symmetric: add the other direction, each positive document among the step's queries, and halve the sum.
+    """
+
+    documents = 1  # other queries' documents suffice
+
+    def __init__(self, in_batch: bool = True, symmetric: bool = False, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        self.in_batch, self.symmetric = in_batch, symmetric
+
+    def forward(self, contrast: Contrast) -> Tensor:
+        """The loss of each query, `[B]`."""
+        allowed = contrast.allowed
+        if not self.in_batch:
+            allowed = allowed & torch.zeros_like(allowed).scatter(1, contrast.own, True)
+        logits = contrast.similarities * contrast.scale
+        there = info_nce(logits, contrast.positives, allowed)
+        if not self.symmetric:
+            return there
+        queries = torch.arange(len(logits), device=logits.device)
+        back = logits[:, contrast.positives].T, contrast.allowed[:, contrast.positives].T
+        return (there + info_nce(back[0], queries, back[1])) / 2
+
+
+class CosineHinge(ContrastiveLoss):
+    """Module over `cosine_hinge`."""
+
+    def __init__(self, margin: float = 0.5, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        self.margin = margin
+
+    def forward(self, contrast: Contrast) -> Tensor:
+        """The loss of each query, `[B]`."""
+        return cosine_hinge(contrast.own_similarities, self.margin)
+
+
+class Triplet(ContrastiveLoss):
+    """Module over `triplet`."""
+
+    def __init__(self, margin: float = 0.3, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        self.margin = margin
+
+    def forward(self, contrast: Contrast) -> Tensor:
+        """The loss of each query, `[B]`."""
+        return triplet(contrast.own_similarities, self.margin)
+
+
+class CoSENT(ContrastiveLoss):
+    """Module over `cosent`, with the model's temperature."""
+
+    def forward(self, contrast: Contrast) -> Tensor:
+        """A scalar."""
+        return cosent(contrast.own_similarities, contrast.grades, contrast.scale)
+
+
+class AlignmentUniformity(ContrastiveLoss):
+    """alignment · ‖q − d⁺‖² + uniformity · (that of the queries + that of the documents) / 2, for one vector a text."""
+
+    def __init__(self, alignment: float = 1.0, uniformity: float = 0.5, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        self.alignment, self.uniformity = alignment, uniformity
+
+    def forward(self, contrast: Contrast) -> Tensor:
+        """A scalar."""
+        near = alignment(contrast.queries, contrast.documents[contrast.positives])
+        even = (uniformity(contrast.queries) + uniformity(contrast.documents)) / 2
+        return self.alignment * near + self.uniformity * even

@@ -1,0 +1,68 @@
+"""Late interaction: a vector a token, and each query token takes its best document token (ColBERT)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from clir_lightning.data.texts import Texts
+from clir_lightning.models.dual import Side, Temperature
+from clir_lightning.models.encoder import Encoder
+
+
+def max_sim(queries: Tensor, documents: Tensor) -> Tensor:
+    """Σ over query tokens of the greatest dot product with a document token, `[B, N]` (Khattab and Zaharia, 2020).
+
+    `queries` `[B, Tq, P]` and `documents` `[N, Td, P]` hold zero vectors behind a text's end; those never count.
+
+    >>> max_sim(torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), torch.tensor([[[0.6, 0.8], [0.0, 0.0]]]))
+    tensor([[1.4000]])
+    """
+    products = torch.einsum("bqp,ndp->bnqd", queries, documents)
+    products = products.masked_fill((documents == 0).all(dim=-1)[None, :, None, :], -torch.inf)
+    best = products.amax(dim=-1)  # [B, N, Tq]
+    return best.masked_fill((queries == 0).all(dim=-1)[:, None, :], 0.0).sum(dim=-1)
+
+
+class LateInteraction(nn.Module):
+    """Encoder → projection of each token to a unit vector, for queries and documents alike.
+
+    Args:
+        encoder: gives the states.
+        dimension: size of a token's vector.
+        temperature: what the similarities, sums of as many cosines as the query has tokens, are divided by in training.
+        learn_temperature: train it from there on.
+    """
+
+    def __init__(
+        self, encoder: Encoder, *, dimension: int = 128, temperature: float = 1.0, learn_temperature: bool = False
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.projection = nn.Linear(encoder.width, dimension, bias=False)
+        self.temperature = Temperature(temperature, learnt=learn_temperature)
+        self.width = dimension
+
+    def check_lengths(self, max_length: int, query_length: int | None) -> None:
+        """Refuse texts longer than the encoder has positions for."""
+        self.encoder.check_length(max_length)
+        self.encoder.check_length(query_length or 0, "datamodule.query_length")
+
+    def encode(self, texts: Texts, side: Side) -> Tensor:
+        """Unit vectors of the tokens, `[N, T, P]`, zero where there is padding."""
+        vectors = normalize(self.projection(self.encoder(texts)), dim=-1)
+        return vectors * texts.attention_mask.unsqueeze(-1)
+
+    def similarity(self, queries: Tensor, documents: Tensor) -> Tensor:
+        """MaxSim `[B, N]`."""
+        return max_sim(queries, documents)
+
+    def views(self, encoded: Tensor) -> list[Tensor]:
+        """The vectors as they are."""
+        return [encoded]
+
+    def scale(self) -> Tensor:
+        """1 / temperature."""
+        scale: Tensor = self.temperature()
+        return scale

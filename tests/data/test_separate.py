@@ -1,0 +1,74 @@
+"""Queries and documents apart: token ids equal the tokenizer's own, each document is encoded once."""
+
+from __future__ import annotations
+
+import pytest
+from transformers import PreTrainedTokenizerBase
+
+from clir_lightning.data.batching import Step
+from clir_lightning.data.collection import Collection
+from clir_lightning.data.separate import Encode, Rank, SeparateDataset, SeparateScoring
+from clir_lightning.data.texts import TextAssembler, TextTemplate
+from clir_lightning.data.tokens import tokenise
+from clir_lightning.errors import ConfigError
+from clir_lightning.types import Run, Sample
+from data.tokenizers_for_tests import bert_like, xlmr_like
+
+
+def dataset(collection: Collection, tokenizer: PreTrainedTokenizerBase) -> SeparateDataset:
+    queries = {i: query for split in collection.splits.values() for i, query in split.queries.items()}
+    return SeparateDataset(
+        TextAssembler(tokenise(queries, tokenizer, name="q"), TextTemplate.of(tokenizer, "query: "), 32),
+        TextAssembler(tokenise(collection.documents, tokenizer, name="d"), TextTemplate.of(tokenizer), 32),
+        collection.split("train"),
+    )
+
+
+@pytest.mark.parametrize("make", [bert_like, xlmr_like])
+def test_ids_are_the_tokenizers_own(collection: Collection, make: object) -> None:
+    tokenizer = bert_like() if make is bert_like else xlmr_like()
+    batch = dataset(collection, tokenizer)[Step([Sample("q1", ("a", "b"), (6, 0)), Sample("q2", ("b", "d"), (6, 0))])]
+    texts = ["query: 哈萨克语", "query: 法语"]
+    expected = tokenizer(texts, padding=True, return_tensors="pt")
+    assert batch.queries.input_ids.tolist() == expected["input_ids"].tolist()
+    assert batch.queries.attention_mask.tolist() == expected["attention_mask"].tolist()
+    documents = [collection.documents[i].text for i in ("a", "b", "b", "d")]
+    assert batch.documents.input_ids.tolist() == tokenizer(documents, padding=True)["input_ids"]
+
+
+def test_the_cut_keeps_the_end_token(collection: Collection) -> None:
+    tokenizer = bert_like()
+    table = tokenise(collection.documents, tokenizer, name="d")
+    short = TextAssembler(table, TextTemplate.of(tokenizer), 4)
+    texts = [document.text for document in collection.documents.values()]
+    expected = tokenizer(texts, padding=True, truncation=True, max_length=4)["input_ids"]
+    rows = table.index.rows(list(collection.documents))
+    assert short.texts(rows).input_ids.tolist() == expected
+    with pytest.raises(ConfigError, match="raise it to 3 or more"):
+        TextAssembler(table, TextTemplate.of(tokenizer), 2)
+
+
+def test_relevant_documents_are_named(collection: Collection) -> None:
+    made = dataset(collection, bert_like())
+    batch = made[Step([Sample("q1", ("a", "b"), (6, 0)), Sample("q2", ("b", "d"), (6, 0))])]
+    rows = {i: int(made.documents.table.index.rows([i])[0]) for i in "abcd"}
+    assert [sorted(row) for row in batch.relevant.tolist()] == [[-1, rows["a"]], sorted([rows["a"], rows["b"]])]
+
+
+def test_each_document_is_encoded_once_and_before_it_is_ranked(collection: Collection) -> None:
+    made = dataset(collection, bert_like())
+    candidates = Run({"q1": {"a": 1.0, "b": 0.0}, "q2": {"b": 1.0, "c": 0.0}, "q3": {"c": 1.0}})
+    seen: list[int] = []
+    ranked = []
+    for step in SeparateScoring(candidates, queries=made.queries, documents=made.documents, size=2):
+        batch = made[step]
+        if isinstance(step, Encode):
+            assert not batch.samples
+            seen += batch.rows.tolist()
+        else:
+            assert isinstance(step, Rank)
+            assert set(batch.rows.tolist()) <= set(seen)
+            assert len(batch.documents) == 0
+            ranked += [sample.query_id for sample in batch.samples]
+    assert len(seen) == len(set(seen)) == 3
+    assert sorted(ranked) == ["q1", "q2", "q3"]

@@ -1,0 +1,27 @@
+"""`clir train architecture=dual` and `late` on the demo, and the checkpoint read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clir_lightning.data.trec import read_run
+from program import SHORT, clir
+
+
+@pytest.mark.parametrize("architecture", ["dual", "late"])
+def test_a_checkpoint_scores_as_its_training_did(architecture: str, tmp_path: Path) -> None:
+    settings = (f"architecture={architecture}", "datamodule.test_queries=5", "datamodule.query_prefix='query: '")
+    clir("train", *SHORT, *settings, "hydra.run.dir=out", cwd=tmp_path)
+    clir("evaluate", "checkpoint=out/checkpoints/best.ckpt", "split=test1", "hydra.run.dir=again", cwd=tmp_path)
+    first, second = (read_run(tmp_path / folder / "runs" / "test.trec") for folder in ("out", "again"))
+    assert len(first) == 5
+    for query in first:
+        assert first[query] == pytest.approx(second[query], abs=1e-5)
+
+
+def test_a_contrastive_loss_of_pairs_is_refused(tmp_path: Path) -> None:
+    done = clir("train", *SHORT, "loss=[infonce]", cwd=tmp_path, check=False)
+    assert "loss InfoNCE needs vectors; use architecture=dual or architecture=late" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -65,6 +65,7 @@ class RankingDataModule(pl.LightningDataModule):
         score_batch_size: pairs in a scoring batch; `None` for no such limit.
         score_batch_tokens: tokens in a scoring batch, padding included; `None` for no such limit.
         max_length: tokens of a pair, special ones included; only the document is cut.
+        query_length, document_length: tokens that queries and documents are cut to before that; `None` cuts neither.
         workers: processes that assemble batches beside the training one.
         cache: folder of the token store, kept from run to run; `None` keeps tokens in memory.
         seed: decides samples, their order and the candidates' order.
@@ -87,6 +88,8 @@ class RankingDataModule(pl.LightningDataModule):
         score_batch_size: int | None = 128,
         score_batch_tokens: int | None = None,
         max_length: int = 256,
+        query_length: int | None = None,
+        document_length: int | None = None,
         workers: int = 0,
         cache: str | None = None,
         seed: int = 1,
@@ -104,6 +107,10 @@ class RankingDataModule(pl.LightningDataModule):
         self.batch_size, self.batch_tokens = batch_size, batch_tokens
         self.score_batch_size, self.score_batch_tokens = score_batch_size, score_batch_tokens
         self.max_length, self.workers, self.cache = max_length, workers, cache
+        self.query_length, self.document_length = query_length, document_length
+        for name, length in {"query_length": query_length, "document_length": document_length}.items():
+            if length is not None and length < 1:
+                raise ConfigError(f"datamodule.{name} is {length}; allowed: 1 or more, or null")
         shown = {"val": dev_queries, "test": test_queries}
         self.candidates: dict[str, Run] = {
             stage: _candidates((candidates or {}).get(stage), collection, self.splits[stage], depth, seed, shown[stage])
@@ -136,8 +143,17 @@ class RankingDataModule(pl.LightningDataModule):
         queries = tokenise(wanted, tokenizer, name="queries", cache=self.cache)
         documents = tokenise(self.collection.documents, tokenizer, name="documents", cache=self.cache)
         template = PairTemplate.of(tokenizer)
-        template.room(int(queries.lengths().max()), self.max_length)
-        assembler = PairAssembler(queries, documents, template, tokenizer.pad_token_id, self.max_length)
+        longest = int(queries.lengths().max())
+        template.room(min(longest, self.query_length or longest), self.max_length)
+        assembler = PairAssembler(
+            queries,
+            documents,
+            template,
+            tokenizer.pad_token_id,
+            self.max_length,
+            self.query_length,
+            self.document_length,
+        )
         self.dataset = PairDataset(assembler)
         log.info("max_length=%d cuts %.1f %% of the documents", self.max_length, 100 * self.cut_share())
 

@@ -42,7 +42,7 @@ class SeparateDataModule(RankingDataModule):
         wanted = {name: query for part in self.splits.values() for name, query in self._queries(part)}
         assemblers = []
         for name, records, prefix, length in (
-            ("queries", wanted, self.query_prefix, self.query_length),
+            ("queries", wanted, self.query_prefix, self.query_length or self.max_length),
             ("documents", self.collection.documents, self.document_prefix, self.max_length),
         ):
             template = TextTemplate.of(tokenizer, prefix)

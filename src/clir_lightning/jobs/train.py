@@ -30,6 +30,7 @@ from clir_lightning.lightning.interruption import FiniteLoss, Interruption
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.resumption import Resumption
 from clir_lightning.lightning.throughput import Throughput
+from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.retrieval.baseline import bm25_rows
 
@@ -79,14 +80,17 @@ def _data(config: DictConfig) -> RankingDataModule:
 def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossModule:
     source = build(config.encoder)
     name = source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed)
-    encoder = Encoder(name, layers=source.layers)
+    encoder = Encoder(name, layers=source.layers, gradient_checkpointing=source.gradient_checkpointing)
     encoder.describe(folder / "encoder")
-    encoder.check_length(data.max_length)
+    model = build(config.architecture, encoder)
+    model.check_lengths(data.max_length, data.query_length)
     data.tokenise(encoder.tokenizer)
     losses = build_all(config.loss)
     if not losses:
         raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
-    module: CrossModule = build(config.module, build(config.architecture, encoder), losses, **config.optimizer)
+    if config.init_from is not None:
+        load_weights(model, Path(config.init_from))
+    module: CrossModule = build(config.module, model, losses, **config.optimizer)
     module.check(data.samples, config.trainer.max_epochs or 1)
     return module
 

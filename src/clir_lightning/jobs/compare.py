@@ -1,0 +1,64 @@
+"""`clir compare`: systems side by side, with deviations over seeds, paired tests against a baseline and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from clir_lightning.data.lines import write_whole
+from clir_lightning.evaluation import tables
+from clir_lightning.evaluation.cautions import cautions
+from clir_lightning.evaluation.comparison import Comparison, compare
+from clir_lightning.evaluation.measures import measure
+from clir_lightning.jobs.compared import commits, systems_of
+
+FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv")
+
+
+def show(comparison: Comparison, alpha: float, notes: list[str]) -> None:
+    """Print the tables, what they show, and what there is to note."""
+    console = Console()
+    head, cells = tables.measure_head(comparison), tables.measure_cells(comparison, alpha)
+    console.print(tables.terminal(f"{comparison.queries} queries", head, cells), soft_wrap=True)
+    console.print(tables.explanation(comparison, alpha), soft_wrap=True)
+    if comparison.tests:
+        rows = [tables.paired_cells(test) for test in comparison.tests]
+        console.print(tables.terminal(f"against {comparison.baseline}", tables.PAIRED_HEAD, rows, 2), soft_wrap=True)
+    for note in notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def main(config: DictConfig) -> None:
+    """Run the job."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    for name in config.measures:
+        measure(name)
+    runs: Any = OmegaConf.to_container(config.runs)
+    systems = systems_of(runs, config.qrels)
+    comparison = compare(
+        systems,
+        baseline=config.baseline,
+        measures=list(config.measures),
+        queries=config.queries,
+        samples=config.samples,
+        seed=config.seed,
+    )
+    notes = [*cautions(systems, commits(systems)), *comparison.notes]
+    contents = (
+        tables.markdown(comparison, config.alpha, notes),
+        tables.latex(comparison, config.alpha),
+        tables.csv_text(comparison),
+        tables.json_text(comparison, notes),
+        tables.per_query_csv(comparison),
+    )
+    for name, content in zip(FILES, contents, strict=True):
+        with write_whole(folder / name) as stream:
+            stream.write(content)
+    show(comparison, config.alpha, notes)
+    Console().print(f"files: {folder}\n  " + "\n  ".join(FILES), soft_wrap=True)

@@ -9,23 +9,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from rich.markup import escape
 from rich.table import Table
 
 from clir_lightning.evaluation.comparison import Comparison, PairedTest, Row
 from clir_lightning.evaluation.measures import label
 
-PAIRED_HEAD = (
-    "system",
-    "measure",
-    "difference",
-    "p randomisation",
-    "Holm",
-    "p t-test",
-    "Holm",
-    "wins",
-    "ties",
-    "losses",
-)
+PAIRED_HEAD = ("system", "measure", "difference", "p randomisation", "Holm", "p t-test", "Holm", "wins/ties/losses")
 
 
 def percent(row: Row, measure: str) -> str:
@@ -73,8 +63,8 @@ def measure_cells(comparison: Comparison, alpha: float) -> list[list[str]]:
 def paired_cells(test: PairedTest) -> list[str]:
     """A row of the table of tests."""
     p = (test.p_randomisation, test.p_randomisation_holm, test.p_t, test.p_t_holm)
-    counts = (test.wins, test.ties, test.losses)
-    return [test.system, label(test.measure), f"{100 * test.difference:+.1f}", *map(printed_p, p), *map(str, counts)]
+    counts = f"{test.wins}/{test.ties}/{test.losses}"
+    return [test.system, label(test.measure), f"{100 * test.difference:+.1f}", *map(printed_p, p), counts]
 
 
 def explanation(comparison: Comparison, alpha: float) -> str:
@@ -90,11 +80,11 @@ def explanation(comparison: Comparison, alpha: float) -> str:
 
 def terminal(title: str, head: Sequence[str], cells: Sequence[Sequence[str]], left: int = 1) -> Table:
     """A table for the terminal whose first `left` columns hold text."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for place, name in enumerate(head):
         table.add_column(name, justify="left" if place < left else "right")
     for row in cells:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     return table
 
 

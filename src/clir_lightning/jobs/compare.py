@@ -8,6 +8,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 from clir_lightning.data.lines import write_whole
 from clir_lightning.evaluation import tables
@@ -19,15 +21,23 @@ from clir_lightning.jobs.compared import commits, systems_of
 FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv")
 
 
+def whole(table: Table, console: Console) -> None:
+    """Print a table without cutting its cells: a terminal folds them, a file has no width to keep to."""
+    wide = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    if not console.is_terminal:
+        console = Console(width=max(wide, console.width))
+    console.print(table)
+
+
 def show(comparison: Comparison, alpha: float, notes: list[str]) -> None:
     """Print the tables, what they show, and what there is to note."""
     console = Console()
     head, cells = tables.measure_head(comparison), tables.measure_cells(comparison, alpha)
-    console.print(tables.terminal(f"{comparison.queries} queries", head, cells), soft_wrap=True)
-    console.print(tables.explanation(comparison, alpha), soft_wrap=True)
+    whole(tables.terminal(f"{comparison.queries} queries", head, cells), console)
+    console.print(tables.explanation(comparison, alpha), soft_wrap=True, markup=False)
     if comparison.tests:
         rows = [tables.paired_cells(test) for test in comparison.tests]
-        console.print(tables.terminal(f"against {comparison.baseline}", tables.PAIRED_HEAD, rows, 2), soft_wrap=True)
+        whole(tables.terminal(f"against {comparison.baseline}", tables.PAIRED_HEAD, rows, 2), console)
     for note in notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
 

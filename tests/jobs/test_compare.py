@@ -15,7 +15,7 @@ from clir_lightning.data.trec import read_run, write_run
 from clir_lightning.types import Run
 from program import clir
 
-FILES = {"comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv"}
+FILES = {"comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv", "report.html"}
 
 
 def another(run: Path, target: Path, shift: float, **changed: object) -> Path:

@@ -48,7 +48,7 @@ def spread(scores: Tensor, grades: Tensor, present: Tensor | None = None) -> Spr
     gap = (scores * best).sum(dim=1) / best.sum(dim=1).clamp(min=1)
     gap = gap - (scores * others).sum(dim=1) / others.sum(dim=1).clamp(min=1)
     size = max(1, PAIRS // scores.shape[1] ** 2)
-    parts = zip(*(matrix[told].split(size) for matrix in (scores, grades, there)), strict=True)
+    parts = zip(*(torch.split(matrix[told], size) for matrix in (scores, grades, there)), strict=True)
     shares = [_ordered(*part) for part in parts] or [scores.new_zeros(0)]
     return Spread(_mean(deviation[count > 1]), _mean(torch.cat(shares)), _mean(gap[told]))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections import ChainMap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +14,21 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from clir_lightning.build import build
+from clir_lightning.data.collection import Collection
 from clir_lightning.data.lines import write_whole
+from clir_lightning.errors import ClirError, one_of
 from clir_lightning.evaluation import tables
 from clir_lightning.evaluation.cautions import cautions
-from clir_lightning.evaluation.comparison import Comparison, compare
+from clir_lightning.evaluation.comparison import Comparison, System, compare
 from clir_lightning.evaluation.measures import measure
+from clir_lightning.evaluation.report.examples import Texts
+from clir_lightning.evaluation.report.page import page
 from clir_lightning.jobs.compared import commits, systems_of
 
-FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv")
+FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv", "report.html")
+
+log = logging.getLogger(__name__)
 
 
 def whole(table: Table, console: Console) -> None:
@@ -40,6 +50,39 @@ def show(comparison: Comparison, alpha: float, notes: list[str]) -> None:
         whole(tables.terminal(f"against {comparison.baseline}", tables.PAIRED_HEAD, rows, 2), console)
     for note in notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def texts(config: DictConfig, systems: Sequence[System]) -> Texts:
+    """The texts of the collection that `data` names, or that an output folder was trained on; else none."""
+    configs = [member.config for system in systems for member in system.members if member.config is not None]
+    own = next((OmegaConf.create(dict(found)) for found in configs if found.get("data")), None)
+    data = config.data or (None if own is None else own.data)
+    if not config.report.texts or not data:
+        return Texts({}, {})
+    try:
+        collection: Collection = build(data)
+    except ClirError as error:
+        log.warning("the report shows ids without texts: %s", error)
+        return Texts({}, {})
+    queries = ChainMap(*(dict(split.queries) for split in collection.splits.values()))
+    return Texts(queries, collection.documents)
+
+
+def report(config: DictConfig, comparison: Comparison, systems: Sequence[System], notes: Sequence[str]) -> str:
+    """The HTML report."""
+    chosen = config.report.measure
+    return page(
+        comparison,
+        systems,
+        title=f"{len(systems)} systems on {comparison.queries} queries",
+        alpha=config.alpha,
+        notes=notes,
+        commits=commits(systems),
+        texts=texts(config, systems),
+        measure=comparison.measures[-1] if chosen is None else one_of(chosen, comparison.measures, "report.measure"),
+        examples=config.report.examples,
+        depth=config.report.depth,
+    )
 
 
 def main(config: DictConfig) -> None:
@@ -66,6 +109,7 @@ def main(config: DictConfig) -> None:
         tables.csv_text(comparison),
         tables.json_text(comparison, notes),
         tables.per_query_csv(comparison),
+        report(config, comparison, systems, notes),
     )
     for name, content in zip(FILES, contents, strict=True):
         with write_whole(folder / name) as stream:

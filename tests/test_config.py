@@ -20,6 +20,7 @@ FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
 ADDED = {
     ("datamodule",): {"collection", "seed"},
     ("architecture",): {"encoder"},
+    ("architecture", "head"): {"width", "channels"},
     ("module",): {"model", "losses"},
     ("logger", "csv"): {"folder"},
     ("logger", "wandb"): {"folder"},

@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
 from clir_lightning.errors import ClirError, ConfigError
 
@@ -26,11 +26,19 @@ def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
                 raise cause from None
             cause = cause.__cause__
         raise ConfigError(" ".join(str(error).split())) from error
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key} has no value; give {error.full_key}=…") from None
 
 
 def build_all(nodes: DictConfig | list[Any] | None, **extra: Any) -> dict[str, Any]:
     """The objects of a multi-select group, by name; entries set to null are left out."""
     return {str(name): build(node, **extra) for name, node in dict(nodes or {}).items() if node is not None}
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The configuration as dictionaries, lists and values, its references resolved."""
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    return dict(values)
 
 
 def saved_config(folder: Path) -> DictConfig:

@@ -78,3 +78,20 @@ def test_a_query_that_leaves_no_room_names_the_length_that_would() -> None:
     length = ours.queries.length("q")
     with pytest.raises(ConfigError, match=f"raise max_length to {length + 4} or more"):
         ours.join(np.array([0]), np.array([0]))
+
+
+@pytest.mark.parametrize("tokenizer", [bert_like(), xlmr_like()], ids=["bert", "xlmr"])
+def test_spans_hold_query_and_document_and_each_can_be_cut_first(tokenizer: PreTrainedTokenizerBase) -> None:
+    queries, documents = {"q": Query("q", "哈萨克语 阿拉木图", "zh")}, {"d": Document("d", "қазақ тілі — тіл", "kk")}
+    tables = tokenise(queries, tokenizer, name="queries"), tokenise(documents, tokenizer, name="documents")
+    row = np.zeros(1, np.int64)
+    for query_length, document_length in ((None, None), (2, None), (None, 3), (2, 3)):
+        joined = PairAssembler(
+            *tables, PairTemplate.of(tokenizer), tokenizer.pad_token_id, 64, query_length, document_length
+        ).join(row, row)
+        for spans, table, name, length in (
+            (joined.query_spans, tables[0], "q", query_length),
+            (joined.document_spans, tables[1], "d", document_length),
+        ):
+            start, stop = spans[0]
+            assert joined.input_ids[0, start:stop].tolist() == table[name][:length].tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ class Batch:
     samples: tuple[Sample, ...]  # B of them
     weights: tuple[float, ...] = ()  # B of them, each query's share in the loss times B; nothing: 1 each
     tokens: int = 0  # without padding
+    query_spans: Tensor | None = None  # [B·D, 2], first token and the one after the last of each row's query
+    document_spans: Tensor | None = None  # [B·D, 2]
 
     @property
     def cells(self) -> int:
@@ -46,17 +49,12 @@ class Batch:
     def to(self, device: torch.device, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""
 
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.to(device, non_blocking=non_blocking)
-
-        types = None if self.token_type_ids is None else move(self.token_type_ids)
-        return replace(
-            self,
-            input_ids=move(self.input_ids),
-            attention_mask=move(self.attention_mask),
-            token_type_ids=types,
-            grades=move(self.grades),
-        )
+        tensors: dict[str, Any] = {
+            name: value.to(device, non_blocking=non_blocking)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        return replace(self, **tensors)
 
     def parts(self, token_limit: int) -> Iterator[Batch]:
         """The batch cut between queries into parts of at most `token_limit` tokens with padding, if possible.
@@ -76,6 +74,8 @@ class Batch:
                 self.grades[start:stop],
                 self.samples[start:stop],
                 self.weights[start:stop],
+                query_spans=None if self.query_spans is None else self.query_spans[rows],
+                document_spans=None if self.document_spans is None else self.document_spans[rows],
             )
 
 
@@ -109,4 +109,6 @@ class PairDataset(Dataset[Batch]):
             tuple(step.samples),
             tuple(step.weight * sample.weight for sample in step.samples),
             int(pairs.lengths.sum()),
+            torch.from_numpy(pairs.query_spans),
+            torch.from_numpy(pairs.document_spans),
         )

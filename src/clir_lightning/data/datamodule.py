@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
@@ -33,6 +34,21 @@ def _candidates(path: str | None, collection: Collection, split: str, depth: int
     return candidates_from(read_run(path), collection, split, depth=depth, seed=seed, limit=limit)
 
 
+class StepLoader(DataLoader[Any]):
+    """A loader that a resumed training enters where it was left: Lightning asks for its state and gives it back."""
+
+    trainer: pl.Trainer | None = None  # of training loaders
+
+    def state_dict(self) -> dict[str, int]:
+        """The steps of this epoch that training has taken, whatever has been fetched ahead."""
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress if self.trainer else None
+        return {"steps": progress.current.processed if progress else 0}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Leave those steps out of the next epoch."""
+        self.sampler.skip = state_dict["steps"]  # type: ignore[attr-defined]
+
+
 class RankingDataModule(pl.LightningDataModule):
     """Training batches from `train`, candidate lists of `dev` and `test`.
 
@@ -49,6 +65,7 @@ class RankingDataModule(pl.LightningDataModule):
         score_batch_size: pairs in a scoring batch; `None` for no such limit.
         score_batch_tokens: tokens in a scoring batch, padding included; `None` for no such limit.
         max_length: tokens of a pair, special ones included; only the document is cut.
+        query_length, document_length: tokens that queries and documents are cut to before that; `None` cuts neither.
         workers: processes that assemble batches beside the training one.
         cache: folder of the token store, kept from run to run; `None` keeps tokens in memory.
         seed: decides samples, their order and the candidates' order.
@@ -71,6 +88,8 @@ class RankingDataModule(pl.LightningDataModule):
         score_batch_size: int | None = 128,
         score_batch_tokens: int | None = None,
         max_length: int = 256,
+        query_length: int | None = None,
+        document_length: int | None = None,
         workers: int = 0,
         cache: str | None = None,
         seed: int = 1,
@@ -88,6 +107,10 @@ class RankingDataModule(pl.LightningDataModule):
         self.batch_size, self.batch_tokens = batch_size, batch_tokens
         self.score_batch_size, self.score_batch_tokens = score_batch_size, score_batch_tokens
         self.max_length, self.workers, self.cache = max_length, workers, cache
+        self.query_length, self.document_length = query_length, document_length
+        for name, length in {"query_length": query_length, "document_length": document_length}.items():
+            if length is not None and length < 1:
+                raise ConfigError(f"datamodule.{name} is {length}; allowed: 1 or more, or null")
         shown = {"val": dev_queries, "test": test_queries}
         self.candidates: dict[str, Run] = {
             stage: _candidates((candidates or {}).get(stage), collection, self.splits[stage], depth, seed, shown[stage])
@@ -120,8 +143,17 @@ class RankingDataModule(pl.LightningDataModule):
         queries = tokenise(wanted, tokenizer, name="queries", cache=self.cache)
         documents = tokenise(self.collection.documents, tokenizer, name="documents", cache=self.cache)
         template = PairTemplate.of(tokenizer)
-        template.room(int(queries.lengths().max()), self.max_length)
-        assembler = PairAssembler(queries, documents, template, tokenizer.pad_token_id, self.max_length)
+        longest = int(queries.lengths().max())
+        template.room(min(longest, self.query_length or longest), self.max_length)
+        assembler = PairAssembler(
+            queries,
+            documents,
+            template,
+            tokenizer.pad_token_id,
+            self.max_length,
+            self.query_length,
+            self.document_length,
+        )
         self.dataset = PairDataset(assembler)
         log.info("max_length=%d cuts %.1f %% of the documents", self.max_length, 100 * self.cut_share())
 
@@ -146,7 +178,7 @@ class RankingDataModule(pl.LightningDataModule):
             seed=self.seed,
             **self._place(),
         )
-        return self._loader(self._dataset(), batches)
+        return self._training(self._dataset(), batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The dev split's candidates."""
@@ -193,12 +225,21 @@ class RankingDataModule(pl.LightningDataModule):
             raise RuntimeError("call tokenise(tokenizer) before asking for batches")
         return self.dataset
 
-    def _loader(self, dataset: Dataset[Any], batches: Sampler[Any]) -> DataLoader[Any]:
-        # The sampler yields whole steps and the dataset makes a batch of each: no collation is left to do.
-        return DataLoader(
+    def _training(self, dataset: Dataset[Any], batches: TrainingBatches) -> DataLoader[Any]:
+        loader = self._loader(dataset, batches)
+        if self.trainer is not None:  # workers start fetching before Lightning tells the sampler its epoch
+            loader.trainer = self.trainer
+            batches.set_epoch(self.trainer.current_epoch)
+        return loader
+
+    def _loader(self, dataset: Dataset[Any], batches: Sampler[Any]) -> StepLoader:
+        # The sampler yields whole steps and the dataset makes a batch of each: no collation is left to do. The loader's
+        # own generator leaves the global one, and with it dropout, to training alone.
+        return StepLoader(
             dataset,
             sampler=batches,
             batch_size=None,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            generator=torch.Generator().manual_seed(self.seed),
         )

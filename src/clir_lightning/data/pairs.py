@@ -70,6 +70,8 @@ class Pairs:
     input_ids: Ints  # [N, T]
     lengths: Ints  # [N]
     segments: Ints | None  # [N, T]
+    query_spans: Ints  # [N, 2], first token and the one after the last
+    document_spans: Ints  # [N, 2]
 
     @property
     def mask(self) -> Ints:
@@ -92,8 +94,8 @@ def ragged(starts: Ints, lengths: Ints) -> Ints:
 class PairAssembler:
     """Joins queries and documents, given by their rows, into pairs of at most `max_length` tokens.
 
-    Only the document is cut, as `truncation="only_second"` does. All rows of a call are joined at once, by index
-    arithmetic on the token store.
+    Only the document is cut, as `truncation="only_second"` does, unless `query_length` or `document_length` cut first.
+    All rows of a call are joined at once, by index arithmetic on the token store.
     """
 
     queries: TokenTable
@@ -101,12 +103,17 @@ class PairAssembler:
     template: PairTemplate
     pad_id: int
     max_length: int
+    query_length: int | None = None
+    document_length: int | None = None
 
     def _parts(self, query_rows: Ints, document_rows: Ints) -> tuple[Ints, Ints]:
         queries = self.queries.lengths(query_rows)
+        if self.query_length is not None:
+            queries = np.minimum(queries, self.query_length)
         room = self.max_length - self.template.specials - queries
         if len(room) and room.min() < 1:
             self.template.room(int(queries.max()), self.max_length)
+        room = np.minimum(room, self.document_length or self.max_length)
         kept: Ints = np.minimum(self.documents.lengths(document_rows), room)
         return queries, kept
 
@@ -151,4 +158,5 @@ class PairAssembler:
             ):
                 segments[column >= place[:, None]] = segment
             segments[column >= lengths[:, None]] = 0
-        return Pairs(ids.reshape(count, width), lengths, segments)
+        query_spans, document_spans = np.stack([query_at, between_at], 1), np.stack([document_at, after_at], 1)
+        return Pairs(ids.reshape(count, width), lengths, segments, query_spans, document_spans)

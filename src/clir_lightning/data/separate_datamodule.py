@@ -42,7 +42,7 @@ class SeparateDataModule(RankingDataModule):
         wanted = {name: query for part in self.splits.values() for name, query in self._queries(part)}
         assemblers = []
         for name, records, prefix, length in (
-            ("queries", wanted, self.query_prefix, self.query_length),
+            ("queries", wanted, self.query_prefix, self.query_length or self.max_length),
             ("documents", self.collection.documents, self.document_prefix, self.max_length),
         ):
             template = TextTemplate.of(tokenizer, prefix)
@@ -81,7 +81,7 @@ class SeparateDataModule(RankingDataModule):
             seed=self.seed,
             **self._place(),
         )
-        return self._loader(dataset, batches)
+        return self._training(dataset, batches)
 
     def _scoring(self, stage: str) -> DataLoader[Any]:
         dataset = self.dataset_apart()

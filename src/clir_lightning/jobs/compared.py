@@ -35,18 +35,18 @@ def paths(patterns: Sequence[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
+def as_written(config: DictConfig) -> dict[str, Any]:
     """The configuration as it was written, references unresolved."""
     return cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False))
 
 
 def training_config(folder: Path) -> dict[str, Any]:
     """The configuration that the folder's system was trained with; for one of `clir evaluate`, its checkpoint's."""
-    config = plain(saved_config(folder))
+    config = as_written(saved_config(folder))
     if config.get("checkpoint") is None:
         return config
     started = str(OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime.cwd)
-    trained = plain(saved_config((Path(started) / config["checkpoint"]).resolve().parents[1]))
+    trained = as_written(saved_config((Path(started) / config["checkpoint"]).resolve().parents[1]))
     trained["datamodule"]["test"] = config["split"]
     trained["data"] = {**trained["data"], **config.get("data", {})}
     return trained

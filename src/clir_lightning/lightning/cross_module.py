@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import get_scheduler
 
 from clir_lightning.data.batching import Batch
+from clir_lightning.lightning.parameters import parameter_groups
 from clir_lightning.lightning.scoring import HalvingScorer
 from clir_lightning.losses.distillation import Distillation
 from clir_lightning.losses.loss import RankingLoss
@@ -24,6 +25,8 @@ class CrossModule(pl.LightningModule):
         model: the architecture.
         losses: by name; their weighted sum is minimised.
         learning_rate: AdamW's peak learning rate.
+        head_learning_rate: the same for all that is not the encoder; `None` for the same value.
+        layer_decay: factor on the learning rate of each layer below the top one.
         weight_decay: AdamW's, not applied to biases and normalisation weights.
         schedule: a schedule's name in transformers, `linear` or `constant_with_warmup` among them.
         warmup: share of all steps over which the learning rate rises from 0.
@@ -35,6 +38,8 @@ class CrossModule(pl.LightningModule):
         losses: Mapping[str, RankingLoss],
         *,
         learning_rate: float = 1e-5,
+        head_learning_rate: float | None = None,
+        layer_decay: float = 1.0,
         weight_decay: float = 0.01,
         schedule: str = "linear",
         warmup: float = 0.1,
@@ -42,7 +47,12 @@ class CrossModule(pl.LightningModule):
         super().__init__()
         self.model = model
         self.losses: Mapping[str, RankingLoss] = nn.ModuleDict(dict(losses))  # type: ignore[assignment]
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.rates: dict[str, Any] = {
+            "learning_rate": learning_rate,
+            "head_learning_rate": head_learning_rate,
+            "layer_decay": layer_decay,
+            "weight_decay": weight_decay,
+        }
         self.schedule, self.warmup = schedule, warmup
         self._score = HalvingScorer()
         self.step_scores: Tensor | None = None  # [B, D] of the last training step, for callbacks
@@ -85,12 +95,7 @@ class CrossModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with warm-up and decay over all the steps that the trainer will make."""
-        trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        groups = [
-            {"params": [p for p in trainable if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate)
+        optimizer = torch.optim.AdamW(parameter_groups(self.model, **self.rates), lr=self.rates["learning_rate"])
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = get_scheduler(
             self.schedule, optimizer, num_warmup_steps=round(self.warmup * steps), num_training_steps=steps

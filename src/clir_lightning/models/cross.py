@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from clir_lightning.data.batching import Batch
+from clir_lightning.errors import one_of
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.pooling import mean
+
+POOLINGS = {"cls": 1, "mean": 1, "parts": 4}  # how many vectors of the encoder's width the head reads
+
+
+def parts(states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The mean states of each row's query and of its document, `[N, H]` both."""
+    assert batch.query_spans is not None
+    assert batch.document_spans is not None
+    place = torch.arange(states.shape[1], device=states.device)
+    inside = [(place >= spans[:, :1]) & (place < spans[:, 1:]) for spans in (batch.query_spans, batch.document_spans)]
+    return mean(states, inside[0]), mean(states, inside[1])
 
 
 class CrossEncoder(nn.Module):
-    """[CLS] state of the pair → feed-forward → one score, as monoBERT (Nogueira and Cho, 2019).
+    """The pair's states pooled → feed-forward → one score, as monoBERT (Nogueira and Cho, 2019).
 
     Args:
         encoder: gives the states.
+        pooling: `cls`, the first state; `mean`, of all the pair's tokens; `parts`, the means u of the query's tokens
+            and v of the document's as (u, v, |u − v|, u ⊙ v), for encoders that were trained to match mean vectors.
         hidden: width of the feed-forward layer; `None` for the encoder's own.
         dropout: before each linear layer.
     """
 
-    def __init__(self, encoder: Encoder, *, hidden: int | None = None, dropout: float = 0.1) -> None:
+    def __init__(
+        self, encoder: Encoder, *, pooling: str = "cls", hidden: int | None = None, dropout: float = 0.1
+    ) -> None:
         super().__init__()
         self.encoder = encoder
-        hidden = hidden or encoder.width
+        self.pooling = one_of(pooling, POOLINGS, "architecture.pooling")
+        hidden, width = hidden or encoder.width, encoder.width * POOLINGS[pooling]
         self.head = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(encoder.width, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, 1)
+            nn.Dropout(dropout), nn.Linear(width, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, 1)
         )
+
+    def check_lengths(self, max_length: int, query_length: int | None) -> None:
+        """Refuse pairs longer than the encoder has positions for."""
+        self.encoder.check_length(max_length)
+
+    def _pool(self, states: Tensor, batch: Batch) -> Tensor:
+        if self.pooling == "cls":
+            return states[:, 0]
+        if self.pooling == "mean":
+            return mean(states, batch.attention_mask)
+        query, document = parts(states, batch)
+        return torch.cat([query, document, (query - document).abs(), query * document], dim=1)
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores `[B, D]` of B queries with D documents each."""
-        states = self.encoder(batch)[:, 0]  # [B·D, H]
-        scores: Tensor = self.head(states).view(batch.grades.shape)
+        scores: Tensor = self.head(self._pool(self.encoder(batch), batch)).view(batch.grades.shape)
         return scores

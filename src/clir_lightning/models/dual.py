@@ -98,6 +98,11 @@ class DualEncoder(nn.Module):
         self.register_buffer("query_mean", torch.zeros(self.width))
         self.register_buffer("document_mean", torch.zeros(self.width))
 
+    def check_lengths(self, max_length: int, query_length: int | None) -> None:
+        """Refuse texts longer than the encoder has positions for."""
+        self.encoder.check_length(max_length)
+        self.encoder.check_length(query_length or 0, "datamodule.query_length")
+
     def encode(self, texts: Texts, side: Side) -> Tensor:
         """Vectors `[N, P]`, of length 1 with `similarity: cosine`."""
         tower = self.encoder if side == "query" or self.document_encoder is None else self.document_encoder

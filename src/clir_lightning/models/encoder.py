@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
-from clir_lightning.data.batching import Batch
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.texts import Texts
 from clir_lightning.errors import ConfigError
 
 
@@ -21,10 +21,24 @@ class PretrainedEncoder:
 
     name: str
     layers: int | None = None
+    gradient_checkpointing: bool = False
 
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Nothing to make: the name itself."""
         return self.name
+
+
+class Rows(Protocol):
+    """Padded rows of token ids, `[N, T]` each: a batch, or what an architecture makes of one."""
+
+    @property
+    def input_ids(self) -> Tensor: ...  # noqa: D102
+
+    @property
+    def attention_mask(self) -> Tensor: ...  # noqa: D102
+
+    @property
+    def token_type_ids(self) -> Tensor | None: ...  # noqa: D102
 
 
 class Encoder(nn.Module):
@@ -34,9 +48,13 @@ class Encoder(nn.Module):
         name: a Hugging Face name or folder.
         layers: keep the first so many layers; `None` for all.
         weights: `False` builds the architecture alone, for a checkpoint to fill.
+        gradient_checkpointing: keep only the layers' inputs in training and compute the rest again: about a third
+            slower, memory of one layer instead of all.
     """
 
-    def __init__(self, name: str, *, layers: int | None = None, weights: bool = True) -> None:
+    def __init__(
+        self, name: str, *, layers: int | None = None, weights: bool = True, gradient_checkpointing: bool = False
+    ) -> None:
         super().__init__()
         try:
             self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
@@ -55,23 +73,50 @@ class Encoder(nn.Module):
                 "give a folder with config.json, tokenizer.json and model.safetensors, or a hub name while online"
             ) from error
         self.width: int = config.hidden_size
+        self.pad_id: int = self.tokenizer.pad_token_id
         # RoBERTa's family counts positions from behind the padding id.
         offset = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0
         self.longest: int = config.max_position_embeddings - offset
+        self.depth: int = config.num_hidden_layers
+        if gradient_checkpointing:
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
 
-    def forward(self, batch: Batch | Texts) -> Tensor:
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The transformer layers, the lowest first."""
+        lists = (part for part in self.model.modules() if isinstance(part, nn.ModuleList))
+        return next(part for part in lists if len(part) == self.depth)
+
+    def forward(self, rows: Rows) -> Tensor:
         """Hidden states of the last layer, `[N, T, H]`."""
-        types = {} if batch.token_type_ids is None else {"token_type_ids": batch.token_type_ids}
-        output = self.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **types)
+        types = {} if rows.token_type_ids is None else {"token_type_ids": rows.token_type_ids}
+        output = self.model(input_ids=rows.input_ids, attention_mask=rows.attention_mask, **types)
         states: Tensor = output.last_hidden_state
         return states
 
-    def check_length(self, max_length: int) -> None:
-        """Refuse pairs longer than the encoder has positions for."""
-        if max_length > self.longest:
-            raise ConfigError(
-                f"datamodule.max_length is {max_length}; this encoder takes at most {self.longest} tokens"
-            )
+    def visit(self, rows: Rows, see: Callable[[int, Tensor], None]) -> Tensor:
+        """`forward` that shows each level's states `[N, T, H]` as they come: 0 the embeddings, then every layer.
+
+        Nothing is kept here, so that without gradients only what `see` keeps takes memory.
+        """
+
+        def before(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+            see(0, arguments[0] if arguments else keywords["hidden_states"])
+
+        def after(level: int) -> Callable[[nn.Module, Any, Any], None]:
+            return lambda _, __, output: see(level, output[0] if isinstance(output, tuple) else output)
+
+        with ExitStack() as hooks:
+            blocks = self.blocks
+            hooks.callback(blocks[0].register_forward_pre_hook(before, with_kwargs=True).remove)
+            for level, block in enumerate(blocks, 1):
+                hooks.callback(block.register_forward_hook(after(level)).remove)
+            return self.forward(rows)
+
+    def check_length(self, length: int, name: str = "datamodule.max_length") -> None:
+        """Refuse rows longer than the encoder has positions for; `name` is the setting that decides."""
+        if length > self.longest:
+            raise ConfigError(f"{name} is {length}; this encoder takes at most {self.longest} tokens")
 
     def describe(self, folder: Path) -> None:
         """Write config and tokenizer, without weights, so that a checkpoint can be read without the original."""

@@ -44,6 +44,11 @@ class LateInteraction(nn.Module):
         self.temperature = Temperature(temperature, learnt=learn_temperature)
         self.width = dimension
 
+    def check_lengths(self, max_length: int, query_length: int | None) -> None:
+        """Refuse texts longer than the encoder has positions for."""
+        self.encoder.check_length(max_length)
+        self.encoder.check_length(query_length or 0, "datamodule.query_length")
+
     def encode(self, texts: Texts, side: Side) -> Tensor:
         """Unit vectors of the tokens, `[N, T, P]`, zero where there is padding."""
         vectors = normalize(self.projection(self.encoder(texts)), dim=-1)

@@ -1,0 +1,91 @@
+"""CEDR: contextual states and their similarity matrices for document ranking (MacAvaney et al., 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from clir_lightning.data.batching import Batch
+from clir_lightning.data.pairs import PairTemplate
+from clir_lightning.errors import ConfigError
+from clir_lightning.models.chunks import Chunks, cut_into_chunks
+from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.heads.signals import Signals
+
+
+def token_similarity(states: Tensor, chunks: Chunks) -> Tensor:
+    """Xᵢⱼ, the cosine of query token i and document token j, `[P, Q, D]` of states `[N, T, H]`; 0 at padding."""
+    with torch.autocast(states.device.type, enabled=False):  # half precision would blur the narrow kernel
+        unit = normalize(states.float().flatten(0, 1), dim=1)
+        query = unit[chunks.query_at] * chunks.query_mask[:, :, None]
+        document = unit[chunks.document_at] * chunks.document_mask[:, :, None]
+        return query @ document.transpose(1, 2)
+
+
+class CEDR(nn.Module):
+    """The pair in chunks through the encoder; a head over the averaged [CLS] and each level's similarity matrix.
+
+    Args:
+        encoder: gives the states.
+        head: makes the head from `width` (H) and `channels` (L levels): vanilla, KNRM, PACRR or DRMM.
+        query_length: query tokens in the matrices, Q; the data room cuts queries to the same.
+        chunk_length: tokens of a chunk with the query and special tokens; `None` for as many as the encoder takes.
+        levels: states that matrices are made of: 0 the embeddings, 1 the first layer, …; `None` for all.
+        dropout: on [CLS].
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        head: Callable[..., nn.Module],
+        *,
+        query_length: int = 20,
+        chunk_length: int | None = None,
+        levels: Sequence[int] | None = None,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.query_length = encoder, query_length
+        self.chunk_length = chunk_length or encoder.longest
+        self.levels = list(range(encoder.depth + 1)) if levels is None else sorted(levels)
+        if not self.levels or not set(self.levels) <= set(range(encoder.depth + 1)):
+            raise ConfigError(f"architecture.levels are {self.levels}; allowed: some of 0 to {encoder.depth}")
+        self.dropout = nn.Dropout(dropout)
+        self.head = head(width=encoder.width, channels=len(self.levels))
+
+    def check_lengths(self, max_length: int, query_length: int | None) -> None:
+        """Refuse queries longer than the matrices, and chunks without room for a document."""
+        if query_length is None or query_length > self.query_length:
+            raise ConfigError(
+                f"datamodule.query_length is {query_length}; this architecture reads {self.query_length} query "
+                f"tokens at most: set datamodule.query_length={self.query_length}"
+            )
+        self.encoder.check_length(self.chunk_length, "architecture.chunk_length")
+        least = query_length + PairTemplate.of(self.encoder.tokenizer).specials + 1
+        if self.chunk_length < least:
+            raise ConfigError(
+                f"architecture.chunk_length is {self.chunk_length}; a query of {query_length} tokens with special "
+                f"tokens and a document needs {least} or more"
+            )
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Scores `[B, D]` of B queries with D documents each."""
+        chunks = cut_into_chunks(
+            batch, length=self.chunk_length, query_length=self.query_length, pad_id=self.encoder.pad_id
+        )
+        matrices: list[Tensor] = []
+
+        def see(level: int, states: Tensor) -> None:
+            if level in self.levels:
+                matrices.append(token_similarity(states, chunks))
+
+        uses = getattr(self.head, "uses_similarity", True)
+        states = self.encoder.visit(chunks, see) if uses else self.encoder(chunks)
+        cls = self.dropout(chunks.average(states[:, 0]))
+        nothing = cls.new_zeros(len(cls), 0, *chunks.query_mask.shape[1:], *chunks.document_mask.shape[1:])
+        similarity = torch.stack(matrices, dim=1) if matrices else nothing  # [P, L, Q, D]
+        scores: Tensor = self.head(Signals(cls, similarity, chunks.query_mask, chunks.document_mask))
+        return scores.view(batch.grades.shape)

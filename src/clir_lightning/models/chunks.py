@@ -1,0 +1,84 @@
+"""Long pairs as several encoder rows: the document cut into balanced chunks, the query in front of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clir_lightning.data.batching import Batch
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """N rows of T tokens that hold P pairs, and where each pair's tokens lie in the rows laid end to end, `[N·T]`."""
+
+    input_ids: Tensor  # [N, T]
+    attention_mask: Tensor  # [N, T]
+    token_type_ids: Tensor | None  # [N, T]
+    pair: Tensor  # [N], whose chunk each row is
+    counts: Tensor  # [P], chunks of each pair
+    query_at: Tensor  # [P, Q], the query's tokens in the pair's first chunk
+    query_mask: Tensor  # [P, Q]
+    document_at: Tensor  # [P, D], the document's tokens over all of the pair's chunks
+    document_mask: Tensor  # [P, D]
+
+    def average(self, rows: Tensor) -> Tensor:
+        """Each pair's mean over its chunks, `[P, …]` of `[N, …]`."""
+        total = rows.new_zeros(len(self.counts), *rows.shape[1:]).index_add_(0, self.pair, rows)
+        return total / self.counts.to(rows.dtype).view(-1, *[1] * (rows.ndim - 1))
+
+
+def _places(spans: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """The numbers 0 … width−1 for each span, and which of them lie within it, `[P, width]` both."""
+    steps = torch.arange(width, device=spans.device).expand(len(spans), width)
+    return steps, steps < (spans[:, 1] - spans[:, 0])[:, None]
+
+
+def cut_into_chunks(batch: Batch, *, length: int, query_length: int, pad_id: int) -> Chunks:
+    """Cut each pair into rows of at most `length` tokens: special tokens and query in all, document parts in turn.
+
+    A document of L tokens that needs n chunks is cut at ⌊k·L/n⌋, so that its parts differ by one token at most; n
+    depends on the pair alone. Of the query, the first `query_length` places are given, fewer are masked.
+    """
+    assert batch.query_spans is not None
+    assert batch.document_spans is not None
+    lengths = batch.attention_mask.sum(dim=1)
+    start, stop = batch.document_spans.unbind(dim=1)  # the tokens before `start` and from `stop` on are in every chunk
+    tokens, extra = stop - start, start + lengths - stop
+    room = (length - extra).clamp(min=1)
+    counts = ((tokens + room - 1) // room).clamp(min=1)  # [P]
+    first = counts.cumsum(0) - counts
+    pair = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)  # [N]
+    number = torch.arange(len(pair), device=counts.device) - first[pair]
+    begin, end = (step * tokens[pair] // counts[pair] for step in (number, number + 1))
+    sizes = end - begin + extra[pair]
+
+    width = int(sizes.max())
+    column = torch.arange(width, device=counts.device)[None]
+    document_end = (start[pair] + end - begin)[:, None]
+    source = column + torch.where(column < start[pair][:, None], 0, begin[:, None])
+    source = torch.where(column < document_end, source, column - document_end + stop[pair][:, None])
+    real = column < sizes[:, None]
+    source, rows = torch.where(real, source, 0), pair[:, None]
+    types = None if batch.token_type_ids is None else torch.where(real, batch.token_type_ids[rows, source], 0)
+
+    steps, query_mask = _places(batch.query_spans, query_length)
+    query_at = torch.where(query_mask, first[:, None] * width + batch.query_spans[:, :1] + steps, 0)
+    steps, document_mask = _places(batch.document_spans, max(1, int(tokens.max())))
+    many, size = counts[:, None], tokens[:, None].clamp(min=1)
+    holder = ((steps + 1) * many - 1) // size  # the last chunk that begins at or before the token
+    inside = start[:, None] + steps - holder * size // many
+    document_at = torch.where(document_mask, (first[:, None] + holder) * width + inside, 0)
+    return Chunks(
+        torch.where(real, batch.input_ids[rows, source], pad_id),
+        real.long(),
+        types,
+        pair,
+        counts,
+        query_at,
+        query_mask,
+        document_at,
+        document_mask,
+    )

@@ -1,0 +1,1 @@
+"""Heads over [CLS] states and similarity matrices."""

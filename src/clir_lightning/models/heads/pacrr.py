@@ -1,0 +1,72 @@
+"""PACRR: convolutions over similarity matrices (Hui et al., 2017); CEDR adds [CLS] (MacAvaney et al., 2019)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from clir_lightning.models.heads.signals import Signals
+
+
+def strongest(features: Tensor, query_mask: Tensor, document_mask: Tensor, top: int) -> Tensor:
+    """The `top` largest of features `[P, Q, D]`, none of them below 0, per query token over real document tokens.
+
+    `[P, Q, top]`; 0 at padding and where a document has fewer tokens than that.
+
+    >>> x = torch.tensor([[[0.2, 0.5, 0.9]]])  # the last document token is padding
+    >>> strongest(x, torch.tensor([[True]]), torch.tensor([[True, True, False]]), top=2).tolist()
+    [[[0.5, 0.2...]]]
+    """
+    kept = features * (query_mask[:, :, None] & document_mask[:, None])
+    return pad(kept, (0, max(0, top - kept.shape[2]))).topk(top, dim=2).values
+
+
+class PACRR(nn.Module):
+    """n×n convolutions for n = 1 … `longest`, the maximum over filters, the `top` signals of each query token.
+
+    Those of all query tokens, joined with [CLS], go through layers of `hidden`, `hidden` and 1.
+
+    Args:
+        width: of the [CLS] state, H.
+        channels: similarity matrices, L.
+        query_length: query tokens, Q; padded places give 0.
+        longest: widest convolution.
+        filters: of each convolution.
+        top: signals per query token and convolution.
+        hidden: width of the two layers at the end.
+    """
+
+    uses_similarity = True
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        channels: int,
+        query_length: int = 20,
+        longest: int = 3,
+        filters: int = 32,
+        top: int = 2,
+        hidden: int = 32,
+    ) -> None:
+        super().__init__()
+        self.top = top
+        self.convolutions = nn.ModuleList(nn.Conv2d(channels, filters, n) for n in range(1, longest + 1))
+        self.combine = nn.Sequential(
+            nn.Linear(query_length * longest * top + width, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 1),
+        )
+
+    def forward(self, signals: Signals) -> Tensor:
+        """Scores `[P]`."""
+        found = []
+        for n, convolution in enumerate(self.convolutions):
+            windows = convolution(pad(signals.similarity, (0, n, 0, n))).relu().amax(dim=1)  # [P, Q, D]
+            found.append(strongest(windows, signals.query_mask, signals.document_mask, self.top))
+        features = torch.cat(found, dim=2).flatten(1)
+        scores: Tensor = self.combine(torch.cat([features, signals.cls], dim=1)).squeeze(1)
+        return scores

@@ -83,7 +83,9 @@ def _data(config: DictConfig) -> RankingDataModule:
 def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossModule:
     source = build(config.encoder)
     name = source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed)
-    encoder = Encoder(name, layers=source.layers, gradient_checkpointing=source.gradient_checkpointing)
+    encoder = Encoder(
+        name, layers=source.layers, gradient_checkpointing=source.gradient_checkpointing, frozen=source.frozen
+    )
     encoder.describe(folder / "encoder")
     model = build(config.architecture, encoder)
     model.check_lengths(data.max_length, data.query_length)

@@ -6,6 +6,11 @@ INSTALLED := .venv/.installed
 .DEFAULT_GOAL := help
 .PHONY: run test lint slow bench help clean
 
+# What `make bench` measures on; ENCODER may be a folder.
+DOCUMENTS ?= 100000
+ENCODER ?= xlm-roberta-base
+BENCH := outputs/bench-$(DOCUMENTS)
+
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
@@ -18,12 +23,18 @@ test: lint  ## set up, then everything that continuous integration checks
 	$(BIN)/pytest $(ARGS)
 
 lint: $(INSTALLED)  ## ruff and the type checker
-	$(BIN)/ruff check src tests conf
-	$(BIN)/ruff format --check src tests conf
+	$(BIN)/ruff check src tests conf benchmarks
+	$(BIN)/ruff format --check src tests conf benchmarks
 	$(BIN)/mypy
 
 slow: $(INSTALLED)  ## the tests that the default suite leaves out
 	$(BIN)/pytest -m slow $(ARGS)
+
+bench: $(INSTALLED)  ## the measurements of docs/benchmarks.md (DOCUMENTS=1000000 ENCODER=folder)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	test -d $(BENCH) || $(BIN)/python benchmarks/generate.py $(BENCH) --documents $(DOCUMENTS)
+	$(BIN)/python benchmarks/data.py $(BENCH) $(ENCODER)
+	$(BIN)/python benchmarks/retrieval.py $(BENCH)
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*##\s*/  make \1\t/' | expand -t 16

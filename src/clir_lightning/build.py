@@ -35,6 +35,12 @@ def build_all(nodes: DictConfig | list[Any] | None, **extra: Any) -> dict[str, A
     return {str(name): build(node, **extra) for name, node in dict(nodes or {}).items() if node is not None}
 
 
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The configuration as dictionaries, lists and values, its references resolved."""
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    return dict(values)
+
+
 def saved_config(folder: Path) -> DictConfig:
     """The configuration that the run in this output folder was started with."""
     path = folder / ".hydra" / "config.yaml"

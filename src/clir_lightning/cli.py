@@ -22,6 +22,10 @@ VERBS = {
         "write a collection in the BEIR, TREC or CLIRMatrix layout",
         "clir data export data=demo layout=beir path=FOLDER",
     ),
+    "data triples": (
+        "write the training samples of an epoch to a file",
+        "clir data triples data=demo sampling=original path=triples.tsv",
+    ),
     "data fetch": (
         "fetch a CLIRMatrix pair, or say which files to put where",
         "clir data fetch query_language=zh document_language=kk path=FOLDER",

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clir_lightning.data.clirmatrix import read_clirmatrix
+from clir_lightning.data.folder import read_folder
 from clir_lightning.errors import DataError
 from data.test_clirmatrix import QUERY, lay
 
@@ -93,3 +94,63 @@ def test_variants_and_test2(tmp_path: Path, variant: str, name: str) -> None:
     lay(tmp_path, DOCUMENTS, QUERIES)
     (tmp_path / name).write_bytes(QUERIES)
     assert len(read_clirmatrix(str(tmp_path), variant=variant, splits=["test2"]).split("test2").queries) == 3
+
+
+BEIR = {
+    "corpus.jsonl": "".join(f'{{"_id": "d{i}", "title": "", "text": "Қазақ мәтіні {i}"}}\n' for i in range(4)),
+    "queries.jsonl": "".join(f'{{"_id": "q{i}", "text": "查询 {i}"}}\n' for i in range(3)),
+    "qrels/dev.tsv": "query-id\tcorpus-id\tscore\n" + "".join(f"q{i}\td{j}\t{j}\n" for i in range(3) for j in range(4)),
+}
+TREC = {
+    "documents.tsv": "".join(f"d{i}\tҚазақ мәтіні {i}\n" for i in range(4)),
+    "queries.tsv": "".join(f"q{i}\t查询 {i}\n" for i in range(3)),
+    "qrels/dev.qrels": "".join(f"q{i} 0 d{j} {j}\n" for i in range(3) for j in range(4)),
+    "runs/dev.trec": "".join(f"q{i} Q0 d{j} {j + 1} {4 - j}.5 first\n" for i in range(3) for j in range(4)),
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    files=st.sampled_from([BEIR, TREC]),
+    which=st.integers(0, 3),
+    place=st.integers(0, 10_000),
+    kind=st.sampled_from(["cut", "insert", "replace"]),
+    value=st.one_of(
+        st.binary(min_size=1, max_size=4),
+        st.sampled_from([b"\n", b"\t", b" ", b"\\ud800", b"9" * 5000, b"[" * 5000, b"null", b"\x00", b"nan", b"\r"]),
+    ),
+    on_error=st.sampled_from(["error", "skip"]),
+    prepared=st.booleans(),
+)
+def test_a_correct_folder_or_a_data_error(
+    files: dict[str, str], which: int, place: int, kind: str, value: bytes, on_error: str, prepared: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        content = {file: text.encode() for file, text in files.items()}
+        mutated = [*content][which % len(content)]
+        content[mutated] = mutate(content[mutated], place, kind, value)
+        for file, text in content.items():
+            (Path(name) / file).parent.mkdir(exist_ok=True)
+            (Path(name) / file).write_bytes(text)
+        try:
+            got = read_folder(
+                name,
+                query_language="zh",
+                document_language="kk",
+                splits=["dev"],
+                on_error=on_error,
+                cache=f"{name}/cache" if prepared else None,
+            )
+        except DataError:
+            assert not [p for p in Path(name, "cache", "collections").glob("*") if not p.name.startswith(".")]
+            return
+        documents, queries, qrels, *run = (text.rstrip(b"\n").count(b"\n") + 1 for text in content.values())
+        split = got.split("dev")
+        if on_error == "error":  # each line is there, the header of BEIR's judgements aside
+            assert len(got.documents) == documents
+            assert sum(len(split.qrels[query]) for query in split.qrels) == qrels - (files is BEIR)
+            assert split.run is None or [sum(len(split.run[query]) for query in split.run)] == run
+            assert len(split.queries) <= queries
+        for query_id, grades in split.qrels.items():
+            assert split.queries[query_id].text.strip()
+            assert all(got.documents[document].text.strip() for document in grades if document in got.documents)

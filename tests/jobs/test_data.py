@@ -1,4 +1,4 @@
-"""`clir data inspect | export | fetch`, as a user runs them."""
+"""`clir data inspect | export | triples | fetch`, as a user runs them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from clir_lightning.data.demo import build_demo
+from clir_lightning.data.mining import Triples
+from clir_lightning.data.sampling import Graded
 from program import clir
 
 
@@ -21,6 +24,16 @@ def test_export_then_inspect(tmp_path: Path) -> None:
     assert "2555 queries" in card
     assert "1 defects left out" in card
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_triples_are_the_samples_that_training_draws(tmp_path: Path) -> None:
+    done = clir("data", "triples", "sampling=graded", "seed=3", "epoch=2", "path=triples.tsv", cwd=tmp_path)
+    split = build_demo().split("train")
+    drawn = Graded()(split, seed=3, epoch=2)
+    read = Triples(str(tmp_path / "triples.tsv"))(split, seed=1, epoch=0)
+    assert f"{len(drawn)} samples: triples.tsv" in done.stdout
+    assert [(sample.query_id, sample.document_ids) for sample in read] == [(s.query_id, s.document_ids) for s in drawn]
+    assert [sample.grades for sample in read] == [sample.grades for sample in drawn]
 
 
 def test_fetch_says_which_files_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
@@ -31,6 +32,21 @@ def _candidates(path: str | None, collection: Collection, split: str, depth: int
     if path is None:
         return candidates(collection, split, depth=depth, seed=seed, limit=limit)
     return candidates_from(read_run(path), collection, split, depth=depth, seed=seed, limit=limit)
+
+
+class StepLoader(DataLoader[Any]):
+    """A loader that a resumed training enters where it was left: Lightning asks for its state and gives it back."""
+
+    trainer: pl.Trainer | None = None  # of training loaders
+
+    def state_dict(self) -> dict[str, int]:
+        """The steps of this epoch that training has taken, whatever has been fetched ahead."""
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress if self.trainer else None
+        return {"steps": progress.current.processed if progress else 0}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Leave those steps out of the next epoch."""
+        self.sampler.skip = state_dict["steps"]  # type: ignore[attr-defined]
 
 
 class RankingDataModule(pl.LightningDataModule):
@@ -162,7 +178,7 @@ class RankingDataModule(pl.LightningDataModule):
             seed=self.seed,
             **self._place(),
         )
-        return self._loader(self._dataset(), batches)
+        return self._training(self._dataset(), batches)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The dev split's candidates."""
@@ -209,12 +225,21 @@ class RankingDataModule(pl.LightningDataModule):
             raise RuntimeError("call tokenise(tokenizer) before asking for batches")
         return self.dataset
 
-    def _loader(self, dataset: Dataset[Any], batches: Sampler[Any]) -> DataLoader[Any]:
-        # The sampler yields whole steps and the dataset makes a batch of each: no collation is left to do.
-        return DataLoader(
+    def _training(self, dataset: Dataset[Any], batches: TrainingBatches) -> DataLoader[Any]:
+        loader = self._loader(dataset, batches)
+        if self.trainer is not None:  # workers start fetching before Lightning tells the sampler its epoch
+            loader.trainer = self.trainer
+            batches.set_epoch(self.trainer.current_epoch)
+        return loader
+
+    def _loader(self, dataset: Dataset[Any], batches: Sampler[Any]) -> StepLoader:
+        # The sampler yields whole steps and the dataset makes a batch of each: no collation is left to do. The loader's
+        # own generator leaves the global one, and with it dropout, to training alone.
+        return StepLoader(
             dataset,
             sampler=batches,
             batch_size=None,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            generator=torch.Generator().manual_seed(self.seed),
         )

@@ -123,6 +123,8 @@ class _Folder:
     def run(self, path: Path) -> Run:
         """The candidates that a run file holds."""
         ranked = grouped(TREC_RUN(path, self.intake.problems.found), float)
+        if not ranked:
+            raise DataError("no candidates", path=path, cure="the file is empty: write it again, or remove it")
         known = self._known(ranked, path)
         return Run(
             {query_id: self.intake.values(query_id, ranked[query_id], path, is_score) for query_id in known},

@@ -81,7 +81,7 @@ class SeparateDataModule(RankingDataModule):
             seed=self.seed,
             **self._place(),
         )
-        return self._loader(dataset, batches)
+        return self._training(dataset, batches)
 
     def _scoring(self, stage: str) -> DataLoader[Any]:
         dataset = self.dataset_apart()

@@ -60,6 +60,7 @@ class TrainingBatches(Sampler[Step]):
         self.draw, self.size, self.tokens, self.lengths, self.seed = draw, size, tokens, lengths, seed
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
+        self.skip = 0  # steps of the next pass that a resumed training has behind it
         samples = draw(0)
         first = len(self._cut(samples, 0))
         self.steps = first if tokens is None else min(first + max(1, first // 50), len(samples))
@@ -108,7 +109,8 @@ class TrainingBatches(Sampler[Step]):
         mean = sum(map(len, batches)) / len(batches)
         if self.tokens is None:
             mean = float(len(batches[0]))  # so that a full batch of the fixed size has weight 1
-        for batch in batches:
+        skip, self.skip = self.skip, 0
+        for batch in batches[skip:]:
             share = batch[self.rank :: self.world_size]
             yield Step(share, len(share) * self.world_size / mean) if share else Step(batch[:1], 0.0)
 

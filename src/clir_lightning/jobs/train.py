@@ -6,15 +6,14 @@ import logging
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
-from clir_lightning.build import build, build_all
+from clir_lightning.build import build, build_all, plain
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.trec import write_qrels
 from clir_lightning.errors import ConfigError
@@ -24,8 +23,12 @@ from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.jobs.resume import KeepConfig, Start, start
+from clir_lightning.lightning.checkpoints import LastCheckpoint, plugins
 from clir_lightning.lightning.cross_module import CrossModule
+from clir_lightning.lightning.interruption import FiniteLoss, Interruption
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
+from clir_lightning.lightning.resumption import Resumption
 from clir_lightning.lightning.throughput import Throughput
 from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.models.encoder import Encoder
@@ -34,12 +37,7 @@ from clir_lightning.retrieval.baseline import bm25_rows
 log = logging.getLogger(__name__)
 
 MONITOR = "ndcg_10"
-RESULTS = (
-    "metrics.json",
-    "provenance.json",
-    "per_query.csv",
-    *(f"runs/{stage}.{kind}" for stage in ("val", "test") for kind in ("trec", "qrels")),
-)
+RESULTS = ("metrics.json", "provenance.json", "per_query.csv", "runs/val.qrels", "runs/test.qrels", "runs/test.trec")
 
 
 def _quiet() -> None:
@@ -51,20 +49,19 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*Experiment logs directory .* exists and is not empty.*")
 
 
-def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics) -> pl.Trainer:
-    checkpoints = ModelCheckpoint(
-        folder / "checkpoints",
-        filename="best",
-        monitor=f"val/{MONITOR}",
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
+def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics, begin: Start) -> pl.Trainer:
+    checkpoints = folder / "checkpoints"
+    best = ModelCheckpoint(
+        checkpoints, filename="best", monitor=f"val/{MONITOR}", mode="max", enable_version_counter=False
     )
-    loggers = build_all(config.logger, folder=folder)
+    last = LastCheckpoint(checkpoints, config.checkpoint_steps)
+    own = [metrics, Throughput(), Resumption(), FiniteLoss(folder), KeepConfig(plain(config))]
+    loggers = build_all(config.logger, folder=folder, step=begin.step)
     trainer: pl.Trainer = build(
         config.trainer,
-        callbacks=[metrics, Throughput(), checkpoints, *build_all(config.callbacks).values()],
+        callbacks=[*own, *build_all(config.callbacks).values(), best, last, Interruption(last)],
         logger=list(loggers.values()),
+        plugins=plugins(),
         default_root_dir=str(folder),
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -103,8 +100,9 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
 def main(config: DictConfig) -> float:
     """Run the job; returns the best `val/ndcg_10`, for sweeps to maximise."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    for name in RESULTS:  # a folder used again must not show another run's results
-        (folder / name).unlink(missing_ok=True)
+    begin = start(config.resume, plain(config), folder, RESULTS)
+    if begin.finished is not None:
+        return float(begin.finished["val"][MONITOR])
     _quiet()
     pl.seed_everything(config.seed, verbose=False)
     watch = Stopwatch()
@@ -115,9 +113,9 @@ def main(config: DictConfig) -> float:
         module = _module(config, data, folder)
     pools = {stage: Pool.of(data.candidates[stage], data.qrels(stage)) for stage in ("val", "test")}
     metrics = RankingMetrics(pools, folder=folder, name=config.name)
-    trainer = _trainer(config, folder, metrics)
+    trainer = _trainer(config, folder, metrics, begin)
     with watch.stage("training"):
-        trainer.fit(module, data)
+        trainer.fit(module, data, ckpt_path=begin.checkpoint)
     with watch.stage("test"):
         trainer.test(module, data, ckpt_path=str(folder / "checkpoints" / "best.ckpt"), verbose=False)
     with watch.stage("baselines"):
@@ -143,12 +141,11 @@ def _report(
     watch: Stopwatch,
     data: RankingDataModule,
 ) -> None:
-    plain: Any = OmegaConf.to_container(config, resolve=True)
     test = evaluations["test"]
     for stage in ("val", "test"):
         write_qrels(data.qrels(stage), folder / "runs" / f"{stage}.qrels")
     write_per_query(test, folder / "per_query.csv")
-    write_json(provenance(plain, config.seed, watch), folder / "provenance.json")
+    write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
     write_json({stage: evaluations[stage].means for stage in ("val", "test")}, folder / "metrics.json")
     title = f"{data.collection.name}, {data.splits['test']}: {len(data.candidates['test'])} queries"
     console = Console()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 
 from clir_lightning.data.batching import Batch
 from clir_lightning.data.trec import write_run
@@ -43,6 +44,20 @@ class RankingMetrics(pl.Callback):
         self.measures = tuple(dict.fromkeys((*measures, monitor)))
         self.metrics = {stage: RankingMeasures(pool, self.measures) for stage, pool in pools.items()}
         self.evaluations: dict[str, Evaluation] = {}
+        self._best: dict[str, Tensor] = {}  # the best validation's scores, for a training that goes on
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The best validation's scores."""
+        return self._best
+
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
+        """Evaluate them again: what was the best so far decides as if training had never stopped."""
+        self._best = state_dict
+        if state_dict:
+            metric = self.metrics["val"]
+            metric.scores, metric.scored = state_dict["scores"].clone(), state_dict["scored"].clone()
+            self.evaluations["val"] = metric.evaluation(self.name)
+            metric.reset()
 
     def _start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget what an interrupted pass left."""
@@ -72,12 +87,14 @@ class RankingMetrics(pl.Callback):
         metric = self.metrics[stage]
         with metric.sync_context():
             result, run = metric.evaluation(self.name), metric.run(self.name)
+            state = {"scores": metric.scores.cpu().clone(), "scored": metric.scored.cpu().clone()}
         for name, value in result.means.items():
             # Every process holds the same value: there is nothing to reduce.
             pl_module.log(f"{stage}/{name}", value, prog_bar=name == self.monitor, rank_zero_only=False)
         best = self.evaluations.get(stage)
         if stage == "test" or best is None or result.means[self.monitor] > best.means[self.monitor]:
             self.evaluations[stage] = result
+            self._best = state if stage == "val" else self._best
             if self.folder is not None and trainer.is_global_zero:
                 write_run(run, self.folder / "runs" / f"{stage}.trec")
 

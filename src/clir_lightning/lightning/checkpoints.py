@@ -1,0 +1,122 @@
+"""The checkpoint to go on from: written whole or not at all, checked before it is read, the one before it kept."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from clir_lightning.errors import DataError
+
+log = logging.getLogger(__name__)
+
+LAST, BEFORE = "last.ckpt", "previous.ckpt"
+
+
+class WholeFileIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and moves it there when it is complete and on the disk.
+
+    Raises `DataError` when it cannot be written; what stood in its place stays.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write `checkpoint` to `path`."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.partial")
+        try:
+            with open(partial, "wb") as stream:
+                torch.save(checkpoint, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(path)
+        except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError at its end
+            partial.unlink(missing_ok=True)
+            reason = error if isinstance(error, OSError) else error.__context__
+            full = isinstance(reason, OSError) and reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            cure = "make room and go on with resume=auto" if full else "see to the folder and go on with resume=auto"
+            problem = "no space left for the checkpoint" if full else f"the checkpoint cannot be written ({error})"
+            raise DataError(problem, path=path, cure=f"the last good one stays; {cure}") from error
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+        """Read a checkpoint: tensors and plain values only, whatever the caller asks for."""
+        loaded: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
+        return loaded
+
+
+def plugins() -> list[Any]:
+    """The trainer's plugins: this writer, and SLURM without Lightning's own way of saving and queueing again."""
+    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
+    return [WholeFileIO(), *slurm]
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps `last.ckpt` and the one before it, `previous.ckpt`, at the end of each epoch and of every so many steps.
+
+    Args:
+        folder: where they lie.
+        every_steps: optimisation steps between two within an epoch; `None` for the ends of epochs alone.
+    """
+
+    def __init__(self, folder: Path, every_steps: int | None = None) -> None:
+        self.folder, self.every_steps = folder, every_steps
+        self._saved = -1  # the step of the last one
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Write one now; all processes take part. Call it at the end of a training step or epoch only."""
+        for logger in trainer.loggers:  # what is logged so far must not be lost beside what is saved
+            logger.save()
+        last = self.folder / LAST
+        if trainer.is_global_zero and last.exists():
+            last.replace(self.folder / BEFORE)
+        trainer.save_checkpoint(last, weights_only=False)
+        self._saved = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save when enough steps are made. Where validation or the epoch's end follows, that saves."""
+        between = (batch_idx + 1) % int(trainer.val_check_batch or 1) and batch_idx + 1 < trainer.num_training_batches
+        if self.every_steps and between and trainer.global_step >= max(self._saved, 0) + self.every_steps:
+            self.save(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save, validation included."""
+        self.save(trainer)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count from where training starts or goes on."""
+        self._saved = trainer.global_step
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether each part of the file matches its checksum: a truncated or damaged one does not."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError):
+        return False
+
+
+def newest_whole(folder: Path) -> Path | None:
+    """The checkpoint to go on from, or `None`; a damaged one is passed over with a warning.
+
+    Raises `DataError` when there are checkpoints and none is whole.
+    """
+    found = [path for path in (folder / LAST, folder / BEFORE) if path.exists()]
+    for path in found:
+        if is_whole(path):
+            return path
+        log.warning("%s is truncated or damaged; looking for the one before it", path)
+    if found:
+        raise DataError("no whole checkpoint", path=folder, cure="start anew with resume=null")
+    return None

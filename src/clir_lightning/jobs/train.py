@@ -27,6 +27,7 @@ from clir_lightning.jobs.resume import KeepConfig, Start, start
 from clir_lightning.lightning.checkpoints import LastCheckpoint, plugins
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.interruption import FiniteLoss, Interruption
+from clir_lightning.lightning.precision import precision_for
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.resumption import Resumption
 from clir_lightning.lightning.throughput import Throughput
@@ -59,6 +60,7 @@ def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics, begin: S
     loggers = build_all(config.logger, folder=folder, step=begin.step)
     trainer: pl.Trainer = build(
         config.trainer,
+        precision=precision_for(config.trainer.get("precision")),
         callbacks=[*own, *build_all(config.callbacks).values(), best, last, Interruption(last)],
         logger=list(loggers.values()),
         plugins=plugins(),

@@ -71,6 +71,9 @@ def test_each_option_composes_and_its_targets_bind(file: Path) -> None:
     group, option = file.parts[0], file.stem
     multi = group in ("logger", "callbacks", "loss")
     verbs = [verb for verb in VERBS if f"- {group}:" in (CONF / f"{root_name(verb)}.yaml").read_text(encoding="utf-8")]
+    if group in ("experiment", "sweep"):  # a whole job's settings belong to the verb of their command
+        head = (CONF / file).read_text(encoding="utf-8")
+        verbs = [verb for verb in verbs if f"# clir {verb} {group}={option}" in head]
     assert verbs, f"no verb has the group {group}"
     for verb in verbs:
         assert mistakes(composed(verb, [f"{group}=[{option}]" if multi else f"{group}={option}"])) == []

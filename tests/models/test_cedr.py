@@ -17,6 +17,7 @@ from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.heads.drmm import DRMM
 from clir_lightning.models.heads.knrm import KNRM
+from clir_lightning.models.heads.maxsim import MaxSim
 from clir_lightning.models.heads.pacrr import PACRR
 from clir_lightning.models.heads.vanilla import Vanilla
 from models.conftest import Batches
@@ -26,6 +27,7 @@ CHUNKED: dict[str, Callable[..., nn.Module]] = {
     "cedr_knrm": KNRM,
     "cedr_pacrr": partial(PACRR, query_length=8),
     "cedr_drmm": DRMM,
+    "cedr_maxsim": MaxSim,
 }
 NAMES = ["cross", "cross/mean", "cross/parts", *CHUNKED]
 
@@ -169,3 +171,22 @@ def test_gradient_checkpointing_gives_the_same_gradients(name: str, encoder: Enc
         model(batch).sum().backward()
         gradients.append(torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]))
     assert torch.allclose(gradients[0], gradients[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("frozen", [None, 0, 1])
+def test_frozen_layers_get_no_gradient_and_the_rest_does(
+    frozen: int | None, encoder: Encoder, batches: Batches
+) -> None:
+    """0 fixes the embeddings, 1 the first layer too."""
+    if frozen is not None:
+        encoder.freeze(frozen)
+    model = architecture("cedr_knrm", encoder)
+    model(batches(("long", "few", "some"))).sum().backward()
+    layers = [all(w.grad is not None for w in block.parameters()) for block in encoder.blocks]
+    assert (encoder.model.embeddings.word_embeddings.weight.grad is None) == (frozen is not None)
+    assert layers == [frozen != 1, True]
+
+
+def test_more_frozen_layers_than_there_are_is_refused(encoder: Encoder) -> None:
+    with pytest.raises(ConfigError, match=r"encoder.frozen is 3; allowed: 0 to 2, or null to train all"):
+        encoder.freeze(3)

@@ -29,6 +29,7 @@ from clir_lightning.jobs.resume import KeepConfig, Start, start
 from clir_lightning.lightning.checkpoints import LastCheckpoint, WholeFileIO
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.interruption import FiniteLoss, Interruption
+from clir_lightning.lightning.precision import precision_for
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.resumption import Resumption
 from clir_lightning.lightning.throughput import Throughput
@@ -65,6 +66,7 @@ def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics, begin: S
     loggers = build_all(config.logger, folder=folder, step=begin.step)
     trainer: pl.Trainer = build(
         config.trainer,
+        precision=precision_for(config.trainer.get("precision")),
         callbacks=[*own, *build_all(config.callbacks).values(), best, last, Interruption(last)],
         logger=list(loggers.values()),
         # Several processes are this job's own business (jobs/processes.py), on SLURM too.
@@ -87,7 +89,9 @@ def _data(config: DictConfig) -> RankingDataModule:
 def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossModule:
     source = build(config.encoder)
     name = once(lambda: source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed))
-    encoder = Encoder(name, layers=source.layers, gradient_checkpointing=source.gradient_checkpointing)
+    encoder = Encoder(
+        name, layers=source.layers, gradient_checkpointing=source.gradient_checkpointing, frozen=source.frozen
+    )
     once(lambda: encoder.describe(folder / "encoder"))
     model = build(config.architecture, encoder)
     model.check_lengths(data.max_length, data.query_length)

@@ -22,6 +22,7 @@ class PretrainedEncoder:
     name: str
     layers: int | None = None
     gradient_checkpointing: bool = False
+    frozen: int | None = None
 
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Nothing to make: the name itself."""
@@ -50,10 +51,17 @@ class Encoder(nn.Module):
         weights: `False` builds the architecture alone, for a checkpoint to fill.
         gradient_checkpointing: keep only the layers' inputs in training and compute the rest again: about a third
             slower, memory of one layer instead of all.
+        frozen: fix the embeddings (0) and so many of the lowest layers; `None` trains all.
     """
 
     def __init__(
-        self, name: str, *, layers: int | None = None, weights: bool = True, gradient_checkpointing: bool = False
+        self,
+        name: str,
+        *,
+        layers: int | None = None,
+        weights: bool = True,
+        gradient_checkpointing: bool = False,
+        frozen: int | None = None,
     ) -> None:
         super().__init__()
         try:
@@ -80,6 +88,16 @@ class Encoder(nn.Module):
         self.depth: int = config.num_hidden_layers
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        if frozen is not None:
+            self.freeze(frozen)
+
+    def freeze(self, layers: int) -> None:
+        """Fix the embeddings and the lowest `layers` layers."""
+        if not 0 <= layers <= self.depth:
+            raise ConfigError(f"encoder.frozen is {layers}; allowed: 0 to {self.depth}, or null to train all")
+        learning = {id(weight) for block in self.blocks[layers:] for weight in block.parameters()}
+        for weight in self.parameters():
+            weight.requires_grad_(id(weight) in learning)
 
     @property
     def blocks(self) -> nn.ModuleList:

@@ -13,6 +13,7 @@ from torch import nn
 
 from clir_lightning.models.heads.drmm import DRMM, log_histogram
 from clir_lightning.models.heads.knrm import KNRM, kernel_pooling
+from clir_lightning.models.heads.maxsim import MaxSim, mean_maximum
 from clir_lightning.models.heads.pacrr import PACRR, strongest
 from clir_lightning.models.heads.signals import Signals
 from clir_lightning.models.heads.vanilla import Vanilla
@@ -92,11 +93,18 @@ def naive_drmm(head: Any, cls: Array, x: Array) -> float:
     return total
 
 
+def naive_maxsim(head: Any, cls: Array, x: Array) -> float:
+    best = [sum(max(row) for row in level) / len(level) for level in x]
+    weighted = sum(w * b for w, b in zip(head.levels.tolist(), best, strict=True))
+    return float(weighted / head.temperature + linear(head.linear, cls)[0])
+
+
 CASES = [
     (Vanilla, {}, naive_vanilla),
     (KNRM, {}, naive_knrm),
     (PACRR, {"query_length": QUERY}, naive_pacrr),
     (DRMM, {}, naive_drmm),
+    (MaxSim, {}, naive_maxsim),
 ]
 
 
@@ -160,3 +168,14 @@ def test_the_layers_are_the_papers() -> None:
     assert pacrr.combine[0].in_features == 20 * 3 * 2 + WIDTH
     assert [layer.weight.shape[0] for layer in drmm.combine if isinstance(layer, nn.Linear)] == [5, 1]
     assert drmm.combine[0].in_features == LEVELS * 11 + WIDTH
+
+
+def test_maxsim_starts_from_the_similarities_alone(signals: Signals) -> None:
+    head = MaxSim(width=WIDTH, channels=LEVELS, temperature=0.5)
+    best = mean_maximum(signals.similarity, signals.query_mask, signals.document_mask)
+    assert torch.allclose(head(signals) - head.linear.bias, best.mean(dim=1) / 0.5)
+
+
+def test_a_document_without_tokens_has_no_similarity() -> None:
+    x = torch.zeros(1, 1, 1, 1)
+    assert mean_maximum(x, torch.tensor([[True]]), torch.tensor([[False]])).item() == 0.0

@@ -42,13 +42,13 @@ class Trained:
         module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
         return cls(checkpoint, config, encoder, module.eval())
 
-    def text_encoder(self, verb: str) -> TextEncoder:
-        """The model as a function from texts to vectors; `ConfigError`, with the verb's name, if it is none."""
+    def text_encoder(self) -> TextEncoder:
+        """The model as a function from texts to vectors; `ConfigError` if it is none."""
         model: Any = self.module.model
         if not isinstance(model, DualEncoder):
             raise ConfigError(
-                f"clir {verb} needs a vector a text, from a checkpoint of architecture=dual; "
-                f"{self.checkpoint} is of {type(model).__name__}, which can rerank: rerank={self.checkpoint}"
+                f"{self.checkpoint} is of {type(model).__name__}; a vector a text is needed, from a checkpoint of "
+                "architecture=dual (others can rerank: rerank=…)"
             )
         data = self.config.datamodule
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -60,8 +60,8 @@ class Trained:
         )
 
 
-def loaded(retriever: Any, verb: str = "retrieve") -> Any:
+def loaded(retriever: Any) -> Any:
     """The retriever; a dense one with the model of its checkpoint."""
     if not isinstance(retriever, DenseRetriever):
         return retriever
-    return replace(retriever, encoder=Trained.load(retriever.checkpoint).text_encoder(verb))
+    return replace(retriever, encoder=Trained.load(retriever.checkpoint).text_encoder())

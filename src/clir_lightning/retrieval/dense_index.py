@@ -31,6 +31,7 @@ class Search(Protocol):
 
 def faiss() -> Any:
     """The FAISS library; `ConfigError` names the extra that it comes with."""
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells which builds of itself it tries
     try:
         import faiss as library
     except ImportError:

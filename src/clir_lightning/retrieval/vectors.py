@@ -99,7 +99,7 @@ def _fill(
     todo = [number for number in own if not finished[number]]
     if len(todo) < len(own):
         log.info("%d of %d blocks are encoded already: going on behind them", len(own) - len(todo), len(own))
-    with tqdm(desc="encoding documents", total=len(todo) * block, unit=" texts", leave=False) as bar:
+    with tqdm(desc="encoding documents", total=min(len(todo) * block, rows), unit=" texts", leave=False) as bar:
         for number in todo:
             part = np.arange(number * block, min((number + 1) * block, rows))
             vectors[part] = encode(part)

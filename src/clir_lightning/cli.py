@@ -14,6 +14,10 @@ VERBS = {
         "measures of a run file, or of a checkpoint on a split",
         "clir evaluate run=FILE qrels=FILE",
     ),
+    "compare": (
+        "systems over seeds, with tests of significance and a report",
+        "clir compare runs=['outputs/*/*'] baseline=cross",
+    ),
     "data inspect": (
         "a collection's card: counts, lengths, grades, what is missing or twice",
         "clir data inspect data=demo",

@@ -29,6 +29,8 @@ def test_output_folder_holds_what_is_promised_and_nothing_else(demo_run: Path) -
         "checkpoints/last.ckpt",
         "runs/val.trec",
         "runs/test.trec",
+        "runs/test.bm25.trec",
+        "runs/test.bm25_own_names.trec",
         "runs/val.qrels",
         "runs/test.qrels",
         "per_query.csv",

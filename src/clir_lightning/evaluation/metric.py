@@ -56,10 +56,14 @@ class RankingMeasures(Metric):
         self.scores.scatter_reduce_(0, places, scores.detach().to(self.scores), "amax")
         self.scored[places] = 1
 
-    def _ranked(self) -> tuple[Pool, Ranked]:
+    def matrix(self) -> tuple[Tensor, Pool]:
+        """The scores `[Q, D]` and the pool of what was scored; inside `sync_context()`, of all processes."""
         pool, shape = self.pool.to(self.scores.device), self.pool.grades.shape
-        pool = replace(pool, present=pool.present & self.scored.view(shape).bool())
-        return pool, pool.ranked(self.scores.view(shape), depth=self.depth)
+        return self.scores.view(shape), replace(pool, present=pool.present & self.scored.view(shape).bool())
+
+    def _ranked(self) -> tuple[Pool, Ranked]:
+        scores, pool = self.matrix()
+        return pool, pool.ranked(scores, depth=self.depth)
 
     def compute(self) -> dict[str, Tensor]:
         """The mean of each measure over all judged queries."""

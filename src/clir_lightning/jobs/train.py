@@ -15,7 +15,7 @@ from rich.console import Console
 
 from clir_lightning.build import build, build_all, plain
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.trec import write_qrels
+from clir_lightning.data.trec import write_qrels, write_run
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import MEASURES, Evaluation, evaluate
 from clir_lightning.evaluation.floors import ideal, random_order
@@ -38,7 +38,11 @@ from clir_lightning.retrieval.baseline import bm25_rows
 log = logging.getLogger(__name__)
 
 MONITOR = "ndcg_10"
-RESULTS = ("metrics.json", "provenance.json", "per_query.csv", "runs/val.qrels", "runs/test.qrels", "runs/test.trec")
+BASELINES = ("bm25", "bm25_own_names")  # the BM25 rows' run files
+RESULTS = (
+    *("metrics.json", "provenance.json", "per_query.csv", "runs/val.qrels", "runs/test.qrels", "runs/test.trec"),
+    *(f"runs/test.{name}.trec" for name in BASELINES),
+)
 
 
 def _quiet() -> None:
@@ -121,16 +125,22 @@ def main(config: DictConfig) -> float:
     with watch.stage("test"):
         trainer.test(module, data, ckpt_path=str(folder / "checkpoints" / "best.ckpt"), verbose=False)
     with watch.stage("baselines"):
-        floors = _floors(data, pools["test"])
+        floors = _floors(data, pools["test"], folder if trainer.is_global_zero else None)
     if trainer.is_global_zero:
         _report(config, folder, metrics.evaluations, floors, watch, data)
     return metrics.evaluations["val"].means[MONITOR]
 
 
-def _floors(data: RankingDataModule, pool: Pool) -> list[Evaluation]:
-    """Random order, BM25 on the same candidates, and what the best possible order of them reaches."""
+def _floors(data: RankingDataModule, pool: Pool, folder: Path | None) -> list[Evaluation]:
+    """Random order, BM25 on the same candidates, and what the best possible order of them reaches.
+
+    The BM25 runs go to `runs/test.NAME.trec` in `folder`, for `clir compare`.
+    """
     train, test = data.splits["train"], data.splits["test"]
     rows = bm25_rows(data.collection, data.candidates["test"], train=train, split=test, cache=data.cache)
+    if folder is not None:
+        for name, run in zip(BASELINES, rows, strict=True):
+            write_run(run, folder / "runs" / f"test.{name}.trec")
     bm25 = [evaluate(run, data.qrels("test")) for run in rows]
     return [random_order(pool, MEASURES), *bm25, ideal(pool, MEASURES)]
 

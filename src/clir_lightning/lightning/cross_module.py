@@ -55,6 +55,7 @@ class CrossModule(pl.LightningModule):
         }
         self.schedule, self.warmup = schedule, warmup
         self._score = HalvingScorer()
+        self.step_scores: Tensor | None = None  # [B, D] of the last training step, for callbacks
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores `[B, D]`."""
@@ -75,6 +76,7 @@ class CrossModule(pl.LightningModule):
         minimised.
         """
         scores = self(batch)
+        self.step_scores = scores.detach()
         values = {name: loss.weight * loss(scores, loss.labels(batch)) for name, loss in self.losses.items()}
         total = torch.stack(list(values.values())).sum(dim=0)  # [B]
         size = len(batch.samples)

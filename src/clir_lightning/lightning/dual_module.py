@@ -84,6 +84,7 @@ class DualModule(CrossModule):
     def training_step(self, batch: SeparateBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """One step: the sum of the losses, each a mean over the sizes of vectors and logged under its name."""
         contrasts, size = self.contrasts(batch), len(batch.samples)
+        self.step_scores = contrasts[0].own_similarities.detach()
         logged, minimised = {}, []
         for name, loss in self.losses.items():
             values = [self._value(loss, contrast, batch) for contrast in contrasts]

@@ -98,6 +98,12 @@ class RankingMetrics(pl.Callback):
             if self.folder is not None and trainer.is_global_zero:
                 write_run(run, self.folder / "runs" / f"{stage}.trec")
 
+    def scores(self, stage: str) -> tuple[Tensor, Pool]:
+        """All processes' scores `[Q, D]` of a stage's last pass, and the pool of the pairs that were scored."""
+        metric = self.metrics[stage]
+        with metric.sync_context():
+            return metric.matrix()
+
     on_validation_epoch_start = on_test_epoch_start = _start
     on_validation_batch_end = on_test_batch_end = _collect
     on_validation_epoch_end = on_test_epoch_end = _finish

@@ -1,0 +1,117 @@
+"""The page: tables, cautions, figures and examples in one self-contained HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from clir_lightning.evaluation import tables
+from clir_lightning.evaluation.comparison import Comparison, System
+from clir_lightning.evaluation.measures import label
+from clir_lightning.evaluation.report import charts
+from clir_lightning.evaluation.report.examples import Texts, example, most_different
+from clir_lightning.evaluation.report.style import STYLE
+
+
+def _table(head: Sequence[str], cells: Sequence[Sequence[str]], left: int, marked: Mapping[int, str]) -> str:
+    def line(row: Sequence[str], tag: str, kind: str = "") -> str:
+        parts = [
+            f"<{tag}{' class=text' if place < left else ''}>{escape(cell)}</{tag}>" for place, cell in enumerate(row)
+        ]
+        return f"<tr{f' class={kind}' if kind else ''}>{''.join(parts)}</tr>"
+
+    body = "".join(line(row, "td", marked.get(place, "")) for place, row in enumerate(cells))
+    return f'<div class="wide"><table><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table></div>'
+
+
+def _figures(title: str, text: str, figures: Sequence[charts.Figure]) -> str:
+    if not figures:
+        return ""
+    shown = "".join(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>" for caption, picture in figures)
+    return f'<section><h2>{escape(title)}</h2><p>{escape(text)}</p><div class="figures">{shown}</div></section>'
+
+
+def _tests(comparison: Comparison) -> str:
+    if not comparison.tests:
+        return ""
+    table = _table(tables.PAIRED_HEAD, [tables.paired_cells(test) for test in comparison.tests], 2, {})
+    what = (
+        "Difference: system minus baseline, in points. Holm: the p-value before it, adjusted over the systems. "
+        "Wins, ties and losses count queries."
+    )
+    return f"<section><h2>Against {escape(comparison.baseline)}</h2><p>{what}</p>{table}</section>"
+
+
+def _examples(name: str, shown: Sequence[str]) -> str:
+    if not shown:
+        return ""
+    what = f"By {name} against the baseline; the number before a document is its grade."
+    return f"<section><h2>Queries that differ most</h2><p>{escape(what)}</p>{''.join(shown)}</section>"
+
+
+def _sources(systems: Sequence[System], commits: Mapping[Path, str | None]) -> str:
+    rows = [
+        [
+            system.name,
+            "" if member.seed is None else str(member.seed),
+            str(member.folder or member.run.name),
+            (commits.get(member.folder) or "") if member.folder else "",
+        ]
+        for system in systems
+        for member in system.members
+    ]
+    table = _table(["system", "seed", "folder or run", "commit"], rows, 4, {})
+    return f"<section><h2>What was compared</h2>{table}</section>"
+
+
+def page(
+    comparison: Comparison,
+    systems: Sequence[System],
+    *,
+    title: str,
+    alpha: float,
+    notes: Sequence[str],
+    commits: Mapping[Path, str | None],
+    texts: Texts,
+    measure: str,
+    examples: int = 10,
+    depth: int = 5,
+) -> str:
+    """The report of a comparison; `measure` is the one that figures and examples are of."""
+    qrels = {query: systems[0].members[0].qrels[query] for query in comparison.rows[0].per_query}
+    head, cells = tables.measure_head(comparison), tables.measure_cells(comparison, alpha)
+    base = next(i for i, row in enumerate(comparison.all_rows) if row.name == comparison.baseline)
+    overview = _table(head, cells, 1, {0: "bound", len(cells) - 1: "bound", base: "base"})
+    warned = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    shown = [
+        example(comparison, systems, query, qrels[query], texts, measure=measure, depth=depth)
+        for query in most_different(comparison, measure, examples)
+    ]
+    name = label(measure)
+    parts = [
+        f"<header><h1>{escape(title)}</h1></header>",
+        f"<aside><h2>To bear in mind</h2><ul>{warned}</ul></aside>" if notes else "",
+        f"<section>{overview}<p>{escape(tables.explanation(comparison, alpha))}</p></section>",
+        _tests(comparison),
+        _figures(
+            f"{name} of each query",
+            f"Each query's {name}, mean over the seeds, minus the baseline's; queries in order of the difference.",
+            charts.query_differences(comparison, measure),
+        ),
+        _figures(
+            "Recall over depth",
+            "The share of a query's relevant documents among the first so many, mean over queries and seeds.",
+            charts.recall_over_depth(comparison, systems, qrels),
+        ),
+        _figures(
+            "Scores of relevant and other documents",
+            "Apart, where a system tells them apart whatever the query; unjudged documents are among the others.",
+            charts.score_distributions(systems, qrels),
+        ),
+        _figures("Over training", "A line a seed.", charts.over_training(comparison, systems, measure)),
+        _examples(name, shown),
+        _sources(systems, commits),
+    ]
+    top = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+    return f"<!doctype html>\n<html lang=en>{top}<style>{STYLE}</style><main>{''.join(parts)}</main></html>\n"

@@ -1,0 +1,118 @@
+"""`clir compare`: systems side by side, with deviations over seeds, paired tests against a baseline and a report."""
+
+from __future__ import annotations
+
+import logging
+from collections import ChainMap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+from clir_lightning.build import build
+from clir_lightning.data.collection import Collection
+from clir_lightning.data.lines import write_whole
+from clir_lightning.errors import ClirError, one_of
+from clir_lightning.evaluation import tables
+from clir_lightning.evaluation.cautions import cautions
+from clir_lightning.evaluation.comparison import Comparison, System, compare
+from clir_lightning.evaluation.measures import measure
+from clir_lightning.evaluation.report.examples import Texts
+from clir_lightning.evaluation.report.page import page
+from clir_lightning.jobs.compared import commits, systems_of
+
+FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv", "report.html")
+
+log = logging.getLogger(__name__)
+
+
+def whole(table: Table, console: Console) -> None:
+    """Print a table without cutting its cells: a terminal folds them, a file has no width to keep to."""
+    wide = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    if not console.is_terminal:
+        console = Console(width=max(wide, console.width))
+    console.print(table)
+
+
+def show(comparison: Comparison, alpha: float, notes: list[str]) -> None:
+    """Print the tables, what they show, and what there is to note."""
+    console = Console()
+    head, cells = tables.measure_head(comparison), tables.measure_cells(comparison, alpha)
+    whole(tables.terminal(f"{comparison.queries} queries", head, cells), console)
+    console.print(tables.explanation(comparison, alpha), soft_wrap=True, markup=False)
+    if comparison.tests:
+        rows = [tables.paired_cells(test) for test in comparison.tests]
+        whole(tables.terminal(f"against {comparison.baseline}", tables.PAIRED_HEAD, rows, 2), console)
+    for note in notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def texts(config: DictConfig, systems: Sequence[System]) -> Texts:
+    """The texts of the collection that `data` names, or that an output folder was trained on; else none."""
+    configs = [member.config for system in systems for member in system.members if member.config is not None]
+    own = next((OmegaConf.create(dict(found)) for found in configs if found.get("data")), None)
+    data = config.data or (None if own is None else own.data)
+    if not config.report.texts or not data:
+        return Texts({}, {})
+    try:
+        collection: Collection = build(data)
+    except ClirError as error:
+        log.warning("the report shows ids without texts: %s", error)
+        return Texts({}, {})
+    queries = ChainMap(*(dict(split.queries) for split in collection.splits.values()))
+    return Texts(queries, collection.documents)
+
+
+def report(config: DictConfig, comparison: Comparison, systems: Sequence[System], notes: Sequence[str]) -> str:
+    """The HTML report."""
+    chosen = config.report.measure
+    return page(
+        comparison,
+        systems,
+        title=f"{len(systems)} systems on {comparison.queries} queries",
+        alpha=config.alpha,
+        notes=notes,
+        commits=commits(systems),
+        texts=texts(config, systems),
+        measure=comparison.measures[-1] if chosen is None else one_of(chosen, comparison.measures, "report.measure"),
+        examples=config.report.examples,
+        depth=config.report.depth,
+    )
+
+
+def main(config: DictConfig) -> None:
+    """Run the job."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    for name in config.measures:
+        measure(name)
+    runs: Any = OmegaConf.to_container(config.runs)
+    systems = systems_of(runs, config.qrels)
+    comparison = compare(
+        systems,
+        baseline=config.baseline,
+        measures=list(config.measures),
+        queries=config.queries,
+        samples=config.samples,
+        seed=config.seed,
+    )
+    notes = [*cautions(systems, commits(systems)), *comparison.notes]
+    contents = (
+        tables.markdown(comparison, config.alpha, notes),
+        tables.latex(comparison, config.alpha),
+        tables.csv_text(comparison),
+        tables.json_text(comparison, notes),
+        tables.per_query_csv(comparison),
+        report(config, comparison, systems, notes),
+    )
+    for name, content in zip(FILES, contents, strict=True):
+        with write_whole(folder / name) as stream:
+            stream.write(content)
+    show(comparison, config.alpha, notes)
+    Console().print(f"files: {folder}\n  " + "\n  ".join(FILES), soft_wrap=True)

@@ -9,14 +9,17 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
+from clir_lightning.allowed import check_targets
 from clir_lightning.errors import ClirError, ConfigError
 
 
 def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
     """The object that `node._target_` names, with the node's values and `extra`; nested nodes are built too.
 
-    A `ClirError` from within comes through as it is; a wrong argument becomes a `ConfigError`.
+    Only what `allowed.check_target` lets through is built. A `ClirError` from within comes through as it is; a wrong
+    argument becomes a `ConfigError`.
     """
+    check_targets(OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node)
     try:
         return instantiate(node, *args, **extra, _convert_="all")
     except InstantiationException as error:

@@ -125,10 +125,13 @@ def run_verb(verb: str, overrides: list[str]) -> None:
     from omegaconf import DictConfig
 
     from clir_lightning.errors import ClirError
+    from clir_lightning.jobs.sweep import guarded, in_sweep
 
     job = importlib.import_module(f"clir_lightning.jobs.{root_name(verb)}").main
 
     def task(config: DictConfig) -> object:
+        if in_sweep():
+            return guarded(job, config)
         try:
             return job(config)
         except ClirError as error:

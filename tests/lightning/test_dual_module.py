@@ -52,17 +52,18 @@ def test_cached_gradients_are_equal(collection: Collection, encoder: Encoder, la
     encoder.model.eval()  # no dropout: a chunk draws other masks than a whole batch
     model = LateInteraction(encoder, dimension=8) if late else DualEncoder(encoder, learn_temperature=True)
     found = []
-    for chunk in (None, 1):
-        module = DualModule(model, {"infonce": InfoNCE(symmetric=True)}, chunk=chunk)
+    for chunk, parts in ((None, 1), (1, 1), (None, 2)):
+        module = DualModule(model, {"infonce": InfoNCE(symmetric=True)}, chunk=chunk, parts=parts)
         module.zero_grad()
         contrast = module.contrasts(texts(collection, encoder)[Step(SAMPLES)])[0]
         loss: torch.Tensor = module.losses["infonce"](contrast).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         found.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
-    assert found[0].keys() == found[1].keys()
+    assert found[0].keys() == found[1].keys() == found[2].keys()
     assert max(float(gradient.abs().max()) for gradient in found[0].values()) > 1e-3
     for name, gradient in found[0].items():
         assert torch.allclose(gradient, found[1][name], atol=1e-5), name
+        assert torch.allclose(gradient, found[2][name], atol=1e-5), name
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -68,7 +68,9 @@ class RankingDataModule(pl.LightningDataModule):
         query_length, document_length: tokens that queries and documents are cut to before that; `None` cuts neither.
         workers: processes that assemble batches beside the training one.
         cache: folder of the token store, kept from run to run; `None` keeps tokens in memory.
-        seed: decides samples, their order and the candidates' order.
+        seed: decides the training samples and their order.
+        candidate_seed: decides what fills short lists, the candidates' order and which queries a limit keeps: the same
+            for every `seed`, so that runs of several seeds are judged on the same lists.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class RankingDataModule(pl.LightningDataModule):
         workers: int = 0,
         cache: str | None = None,
         seed: int = 1,
+        candidate_seed: int = 1,
     ) -> None:
         super().__init__()
         self.collection, self.sampling, self.seed = collection, sampling, seed
@@ -113,7 +116,9 @@ class RankingDataModule(pl.LightningDataModule):
                 raise ConfigError(f"datamodule.{name} is {length}; allowed: 1 or more, or null")
         shown = {"val": dev_queries, "test": test_queries}
         self.candidates: dict[str, Run] = {
-            stage: _candidates((candidates or {}).get(stage), collection, self.splits[stage], depth, seed, shown[stage])
+            stage: _candidates(
+                (candidates or {}).get(stage), collection, self.splits[stage], depth, candidate_seed, shown[stage]
+            )
             for stage in ("val", "test")
         }
         self._drawn: tuple[int, list[Sample]] | None = None

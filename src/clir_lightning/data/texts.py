@@ -37,6 +37,11 @@ class Texts:
         assert mask is not None
         return Texts(ids, mask, types)
 
+    def rows(self, places: Tensor) -> Texts:
+        """The texts at these places."""
+        types = None if self.token_type_ids is None else self.token_type_ids[places]
+        return Texts(self.input_ids[places], self.attention_mask[places], types)
+
     def parts(self, size: int) -> Iterator[Texts]:
         """The texts in their order, `size` at a time, each part padded to its own longest."""
         for start in range(0, len(self), size):

@@ -18,7 +18,7 @@ from clir_lightning.lightning.checkpoints import BEFORE, LAST, is_whole, newest_
 log = logging.getLogger(__name__)
 
 # What may differ between the command that was stopped and the one that goes on: it decides no number.
-FREE = ("resume", "logger", "callbacks", "checkpoint_steps", "trainer.devices", "trainer.accelerator", "processes")
+FREE = ("resume", "logger", "callbacks", "checkpoint_steps", "trainer.devices", "trainer.accelerator")
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -72,7 +72,9 @@ def _same(then: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
         raise ConfigError(f"{path} is of other settings ({'; '.join(wrong[:3])}); give these, or another folder")
 
 
-def start(resume: str | None, config: Mapping[str, Any], folder: Path, results: Iterable[str]) -> Start:
+def start(
+    resume: str | None, config: Mapping[str, Any], folder: Path, results: Iterable[str], *, owner: bool = True
+) -> Start:
     """Decide, and remove what another run left in the folder.
 
     Args:
@@ -80,6 +82,7 @@ def start(resume: str | None, config: Mapping[str, Any], folder: Path, results: 
         config: the job's settings, plain.
         folder: its output folder.
         results: names of the files that only a finished job leaves.
+        owner: whether this process is the one to remove them; of several that work together, the first.
 
     Raises `ConfigError` for a folder or checkpoint of other settings, `DataError` if no checkpoint in it is whole.
     """
@@ -88,19 +91,18 @@ def start(resume: str | None, config: Mapping[str, Any], folder: Path, results: 
         _same(json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["config"], config, folder)
         log.info("%s is finished: nothing is left to do", folder)
         return Start(finished=json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
-    for name in results:
-        (folder / name).unlink(missing_ok=True)
+    others = [checkpoints / name for name in (LAST, BEFORE)] if resume is None else []
+    for path in [*(folder / name for name in results), *others] if owner else []:
+        path.unlink(missing_ok=True)
     if resume is None:
-        for name in (LAST, BEFORE):
-            (checkpoints / name).unlink(missing_ok=True)
         return Start()
-    path = newest_whole(checkpoints) if resume == "auto" else Path(resume)
-    if path is None:
+    found = newest_whole(checkpoints) if resume == "auto" else Path(resume)
+    if found is None:
         log.info("nothing to go on from in %s: starting anew", folder)
         return Start()
-    if not is_whole(path):
-        raise ConfigError(f"resume={path} is missing or no whole checkpoint; give a checkpoints/last.ckpt, or auto")
-    head = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    _same(head.get("config", {}), config, path)
-    log.info("going on from %s, step %d", path, head["global_step"])
-    return Start(checkpoint=path, step=head["global_step"])
+    if not is_whole(found):
+        raise ConfigError(f"resume={found} is missing or no whole checkpoint; give a checkpoints/last.ckpt, or auto")
+    head = torch.load(found, map_location="cpu", weights_only=True, mmap=True)
+    _same(head.get("config", {}), config, found)
+    log.info("going on from %s, step %d", found, head["global_step"])
+    return Start(checkpoint=found, step=head["global_step"])

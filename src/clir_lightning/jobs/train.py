@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
@@ -22,9 +23,10 @@ from clir_lightning.evaluation.floors import ideal, random_order
 from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.processes import count, once, processes, rank
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.resume import KeepConfig, Start, start
-from clir_lightning.lightning.checkpoints import LastCheckpoint, plugins
+from clir_lightning.lightning.checkpoints import LastCheckpoint, WholeFileIO
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.interruption import FiniteLoss, Interruption
 from clir_lightning.lightning.precision import precision_for
@@ -67,7 +69,8 @@ def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics, begin: S
         precision=precision_for(config.trainer.get("precision")),
         callbacks=[*own, *build_all(config.callbacks).values(), best, last, Interruption(last)],
         logger=list(loggers.values()),
-        plugins=plugins(),
+        # Several processes are this job's own business (jobs/processes.py), on SLURM too.
+        plugins=[WholeFileIO(), LightningEnvironment()],
         default_root_dir=str(folder),
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -85,11 +88,11 @@ def _data(config: DictConfig) -> RankingDataModule:
 
 def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossModule:
     source = build(config.encoder)
-    name = source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed)
+    name = once(lambda: source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed))
     encoder = Encoder(
         name, layers=source.layers, gradient_checkpointing=source.gradient_checkpointing, frozen=source.frozen
     )
-    encoder.describe(folder / "encoder")
+    once(lambda: encoder.describe(folder / "encoder"))
     model = build(config.architecture, encoder)
     model.check_lengths(data.max_length, data.query_length)
     data.tokenise(encoder.tokenizer)
@@ -106,9 +109,15 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
 def main(config: DictConfig) -> float:
     """Run the job; returns the best `val/ndcg_10`, for sweeps to maximise."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    begin = start(config.resume, plain(config), folder, RESULTS)
+    begin = start(config.resume, plain(config), folder, RESULTS, owner=rank() == 0)
     if begin.finished is not None:
         return float(begin.finished["val"][MONITOR])
+    here = "null" if begin.checkpoint is None else f"'{begin.checkpoint}'"
+    with processes("train", count(config.trainer), folder, [f"resume={here}"]):
+        return _train(config, folder, begin)
+
+
+def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     _quiet()
     pl.seed_everything(config.seed, verbose=False)
     watch = Stopwatch()
@@ -124,23 +133,22 @@ def main(config: DictConfig) -> float:
         trainer.fit(module, data, ckpt_path=begin.checkpoint)
     with watch.stage("test"):
         trainer.test(module, data, ckpt_path=str(folder / "checkpoints" / "best.ckpt"), verbose=False)
-    with watch.stage("baselines"):
-        floors = _floors(data, pools["test"], folder if trainer.is_global_zero else None)
     if trainer.is_global_zero:
+        with watch.stage("baselines"):
+            floors = _floors(data, pools["test"], folder)
         _report(config, folder, metrics.evaluations, floors, watch, data)
     return metrics.evaluations["val"].means[MONITOR]
 
 
-def _floors(data: RankingDataModule, pool: Pool, folder: Path | None) -> list[Evaluation]:
+def _floors(data: RankingDataModule, pool: Pool, folder: Path) -> list[Evaluation]:
     """Random order, BM25 on the same candidates, and what the best possible order of them reaches.
 
     The BM25 runs go to `runs/test.NAME.trec` in `folder`, for `clir compare`.
     """
     train, test = data.splits["train"], data.splits["test"]
     rows = bm25_rows(data.collection, data.candidates["test"], train=train, split=test, cache=data.cache)
-    if folder is not None:
-        for name, run in zip(BASELINES, rows, strict=True):
-            write_run(run, folder / "runs" / f"test.{name}.trec")
+    for name, run in zip(BASELINES, rows, strict=True):
+        write_run(run, folder / "runs" / f"test.{name}.trec")
     bm25 = [evaluate(run, data.qrels("test")) for run in rows]
     return [random_order(pool, MEASURES), *bm25, ideal(pool, MEASURES)]
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
@@ -51,12 +50,6 @@ class WholeFileIO(TorchCheckpointIO):
         """Read a checkpoint: tensors and plain values only, whatever the caller asks for."""
         loaded: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
         return loaded
-
-
-def plugins() -> list[Any]:
-    """The trainer's plugins: this writer, and SLURM without Lightning's own way of saving and queueing again."""
-    slurm = [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
-    return [WholeFileIO(), *slurm]
 
 
 class LastCheckpoint(Checkpoint):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,26 +36,40 @@ class DualModule(CrossModule):
         chunk: encode so many texts at a time and keep no activations but those of the chunk that gradients are being
             computed of: GradCache (Gao et al., 2021), equal gradients in the memory of a chunk for a second forward
             pass. `None` keeps all.
+        parts: without chunks, encode a batch's texts in so many parts of like length: less padding, more calls.
         optimisation: as of `CrossModule`.
     """
 
     model: Any
 
     def __init__(
-        self, model: nn.Module, losses: Mapping[str, RankingLoss], *, chunk: int | None = None, **optimisation: Any
+        self,
+        model: nn.Module,
+        losses: Mapping[str, RankingLoss],
+        *,
+        chunk: int | None = None,
+        parts: int = 1,
+        **optimisation: Any,
     ) -> None:
         super().__init__(model, losses, **optimisation)
-        self.chunk = chunk
+        self.chunk, self.parts = chunk, parts
         self.encoded: dict[int, Tensor] = {}  # by document row, while scoring
 
     def encode(self, texts: Texts, side: Side) -> Tensor:
-        """Vectors `[N, P]` or `[N, T, P]`, a chunk at a time in training."""
-        if self.chunk is None or not torch.is_grad_enabled():
-            encoded: Tensor = self.model.encode(texts, side)
-            return encoded
-        return join(
-            [checkpoint(self.model.encode, part, side, use_reentrant=False) for part in texts.parts(self.chunk)]
-        )
+        """Vectors `[N, P]` or `[N, T, P]`; in training texts of like length together, a chunk at a time."""
+
+        def encoded(part: Texts) -> Tensor:
+            if self.chunk is None or not torch.is_grad_enabled():
+                vectors: Tensor = self.model.encode(part, side)
+                return vectors
+            cached: Tensor = checkpoint(self.model.encode, part, side, use_reentrant=False)
+            return cached
+
+        if not torch.is_grad_enabled() or (self.chunk is None and self.parts == 1):
+            return encoded(texts)
+        order = texts.attention_mask.sum(dim=1).argsort(descending=True, stable=True)
+        size = self.chunk or math.ceil(len(texts) / self.parts)
+        return join([encoded(part) for part in texts.rows(order).parts(size)])[order.argsort()]
 
     def contrasts(self, batch: SeparateBatch) -> list[Contrast]:
         """The batch's queries against the documents of all processes, once for each size of vectors."""

@@ -1,0 +1,150 @@
+"""One process a device: the job's own command again for each further one, in the same output folder.
+
+Lightning would start `sys.argv` again, and with it a whole sweep. Under torchrun or srun, which start all processes
+themselves, nothing is started here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed
+from hydra.core.hydra_config import HydraConfig
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+
+from clir_lightning.errors import ConfigError
+
+GRACE = 60  # seconds that the other processes have to end after the first
+
+
+def count(trainer: Mapping[str, Any]) -> int:
+    """The processes that a trainer's settings ask for on this machine.
+
+    >>> count({"devices": 2, "accelerator": "cpu"}), count({"devices": [0, 3]}), count({})
+    (2, 2, 1)
+    """
+    devices = trainer.get("devices", 1)
+    if isinstance(devices, str) and devices.isdigit():
+        devices = int(devices)
+    if devices in ("auto", -1, "-1"):
+        cpu = trainer.get("accelerator") == "cpu" or not torch.cuda.is_available()
+        return 1 if cpu else torch.cuda.device_count()
+    return devices if isinstance(devices, int) else len(devices)
+
+
+def started_outside() -> bool:
+    """Whether torchrun or srun started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
+
+
+def rank() -> int:
+    """This process's number among all; the first writes."""
+    name = "RANK" if "RANK" in os.environ or not started_outside() else "SLURM_PROCID"
+    return int(os.environ.get(name, "0"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _command(verb: str, folder: Path, extra: list[str]) -> list[str]:
+    overrides = HydraConfig.get().overrides.task
+    program = "from clir_lightning.cli import main; main()"
+    quiet = ["hydra.output_subdir=null", "hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]
+    return [sys.executable, "-c", program, verb, *overrides, *extra, f"hydra.run.dir='{folder}'", *quiet]
+
+
+def _watch(children: list[subprocess.Popen[bytes]], done: threading.Event) -> None:
+    """End all when one fails: the others would wait for it for ever."""
+    while not done.wait(0.5):
+        if any(child.poll() not in (None, 0) for child in children):
+            for child in children:
+                child.kill()
+            print("clir: a process of this job failed; its message stands above", file=sys.stderr)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def processes(verb: str, wanted: int, folder: Path, extra: list[str]) -> Iterator[None]:
+    """Within, this process is the first of `wanted` that work together; they are connected.
+
+    Args:
+        verb: the job.
+        wanted: number of processes on this machine.
+        folder: the output folder that all share.
+        extra: overrides for the other processes.
+    """
+    outside = started_outside()
+    if not outside and wanted < 2:
+        yield
+        return
+    children: list[subprocess.Popen[bytes]] = []
+    done = threading.Event()
+    before = dict(os.environ)
+    if not outside:
+        place = {"NODE_RANK": "0", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(wanted)}
+        os.environ.update({**place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())})
+        for number in range(1, wanted):
+            environment = {**os.environ, "LOCAL_RANK": str(number), "RANK": str(number)}
+            command = _command(verb, folder, extra)
+            children.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
+        threading.Thread(target=_watch, args=(children, done), daemon=True).start()
+    try:
+        _connect()
+        yield
+        torch.distributed.barrier()
+    except BaseException:
+        for child in children:
+            child.kill()
+        raise
+    finally:
+        done.set()
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        deadline = time.monotonic() + GRACE
+        for child in children:
+            try:
+                child.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _connect() -> None:
+    """Join the others; what srun or torchrun call otherwise gets the names that Lightning reads."""
+    if not any(override.startswith("hydra.run.dir=") for override in HydraConfig.get().overrides.hydra) and rank():
+        raise ConfigError("processes that are started together need one folder; give hydra.run.dir=FOLDER")
+    if "SLURM_STEP_NUM_TASKS" in os.environ and "RANK" not in os.environ:
+        slurm = SLURMEnvironment(auto_requeue=False)
+        os.environ.update(MASTER_ADDR=slurm.main_address, MASTER_PORT=str(slurm.main_port))
+        names = {"RANK": "PROCID", "LOCAL_RANK": "LOCALID", "NODE_RANK": "NODEID", "WORLD_SIZE": "STEP_NUM_TASKS"}
+        os.environ.update({name: os.environ[f"SLURM_{source}"] for name, source in names.items()})
+    os.environ.setdefault("NODE_RANK", os.environ.get("GROUP_RANK", "0"))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    torch.distributed.init_process_group(backend, timeout=timedelta(minutes=30))
+
+
+def once(make: Callable[[], Any]) -> Any:
+    """What `make` gives in the first process, in all of them: files are made once, and are there when it returns."""
+    if not torch.distributed.is_initialized():
+        return make()
+    result = [make() if torch.distributed.get_rank() == 0 else None]
+    torch.distributed.broadcast_object_list(result, src=0)
+    return result[0]

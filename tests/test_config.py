@@ -103,3 +103,11 @@ def test_the_tiny_encoder_brings_its_learning_rate_and_the_user_overrules_it() -
     assert composed("train", []).optimizer.learning_rate == 1e-3
     assert composed("train", ["encoder=hf", "encoder.name=x"]).optimizer.learning_rate == 1e-5
     assert composed("train", ["optimizer.learning_rate=0.5"]).optimizer.learning_rate == 0.5
+
+
+def test_the_strong_recipe_shows_as_many_pairs_a_step_as_the_original() -> None:
+    strong, original = composed("train", ["experiment=strong_cross"]), composed("train", [])
+    documents = 1 + original.sampling.negatives
+    assert strong.datamodule.batch_size * strong.sampling.documents == original.datamodule.batch_size * documents
+    assert strong.encoder.name == "xlm-roberta-base"
+    assert composed("train", ["experiment=original_cross_mbert"]).encoder.name == "bert-base-multilingual-cased"

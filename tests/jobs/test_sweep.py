@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from program import clir
 
 SWEEP = (
@@ -34,3 +36,15 @@ def test_failed_jobs_are_listed_and_done_again_and_the_others_compared(tmp_path:
     again = clir(*SWEEP, "resume=auto", cwd=tmp_path, check=False)
     assert again.stdout.count("is finished: nothing is left to do") == 2
     assert {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")} == before
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_jobs_side_by_side(launcher: str, tmp_path: Path) -> None:
+    pytest.importorskip(
+        f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher", reason="the extra 'launchers' is absent"
+    )
+    small = [setting for setting in SWEEP if "pooling" not in setting]
+    done = clir(*small, f"hydra/launcher={launcher}", cwd=tmp_path)
+    assert "2 jobs finished, 0 failed" in done.stdout
+    assert len(list((tmp_path / "sweep").glob("*/metrics.json"))) == 2
+    assert (tmp_path / "sweep" / "comparison" / "report.html").is_file()

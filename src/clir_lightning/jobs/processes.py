@@ -44,6 +44,15 @@ def count(trainer: Mapping[str, Any]) -> int:
     return devices if isinstance(devices, int) else len(devices)
 
 
+def device_of_job(devices: Any, number: int | None, available: int) -> Any:
+    """The devices of a sweep's job: jobs of one device that run side by side take turns on those of the machine.
+
+    >>> device_of_job(1, 5, 4), device_of_job(2, 5, 4), device_of_job(1, None, 4), device_of_job(1, 5, 1)
+    ([1], 2, 1, 1)
+    """
+    return [number % available] if devices == 1 and number is not None and available > 1 else devices
+
+
 def started_outside() -> bool:
     """Whether torchrun or srun started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1

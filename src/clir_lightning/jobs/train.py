@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import DictConfig
@@ -23,7 +24,7 @@ from clir_lightning.evaluation.floors import ideal, random_order
 from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
-from clir_lightning.jobs.processes import count, once, processes, rank
+from clir_lightning.jobs.processes import count, device_of_job, once, processes, rank
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.resume import KeepConfig, Start, start
 from clir_lightning.jobs.sweep import in_sweep
@@ -65,11 +66,12 @@ def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics, begin: S
     )
     last = LastCheckpoint(checkpoints, config.checkpoint_steps)
     own = [metrics, Throughput(), Resumption(), FiniteLoss(folder), KeepConfig(plain(config))]
-    group = folder.parent.name if in_sweep() else None
+    group, number = (folder.parent.name, HydraConfig.get().job.num) if in_sweep() else (None, None)
     job = JobInfo(folder, name=f"{config.name} {folder.name}", group=group, config=plain(config), step=begin.step)
     loggers = build_all(config.logger, job=job)
     trainer: pl.Trainer = build(
         config.trainer,
+        devices=device_of_job(config.trainer.devices, number, torch.cuda.device_count()),
         precision=precision_for(config.trainer.get("precision")),
         callbacks=[*own, *build_all(config.callbacks).values(), best, last, Interruption(last)],
         logger=list(loggers.values()),

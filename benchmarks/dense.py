@@ -40,9 +40,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the vectors are kept")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--width", type=int, default=384)
-    parser.add_argument("--queries", type=int, default=500)
+    parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--depth", type=int, default=100)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=7)
     given = parser.parse_args()
     place = given.folder / f"{given.rows}x{given.width}"
     storing = seconds(
@@ -69,7 +69,8 @@ def main() -> None:
         "storing": round(storing, 1),
         "bare_add": round(adding, 2),
         **{name: [round(value, 2) for value in values] for name, values in times.items()},
-        "ratio": round(statistics.median(times["ours"]) / statistics.median(times["faiss"]), 3),
+        "ratio_of_medians": round(statistics.median(times["ours"]) / statistics.median(times["faiss"]), 3),
+        "ratio_of_fastest": round(min(times["ours"]) / min(times["faiss"]), 3),
     }
     print(json.dumps(result))
 

@@ -14,6 +14,10 @@ VERBS = {
         "documents for queries of a file, a split or the prompt, by a dual model",
         "clir search checkpoint=CKPT topics=topics.tsv",
     ),
+    "mine": (
+        "hard negatives of a run file, for the next round of training",
+        "clir mine data=demo run=train.trec filters.ratio=0.95",
+    ),
     "evaluate": (
         "measures of a run file, or of a checkpoint on a split",
         "clir evaluate run=FILE qrels=FILE",

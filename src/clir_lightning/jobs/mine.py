@@ -1,0 +1,55 @@
+"""`clir mine`: from any run file of the training queries to negatives for `sampling=hard` and `sampling=triples`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from clir_lightning.build import build, plain
+from clir_lightning.data.collection import Collection
+from clir_lightning.data.hard_negatives import Filters, mine
+from clir_lightning.data.mining import write_triples
+from clir_lightning.data.trec import read_run, write_run
+from clir_lightning.errors import DataError
+from clir_lightning.jobs.provenance import write_json
+
+FILES = ("negatives.trec", "triples.tsv", "mining.json")
+
+
+def main(config: DictConfig) -> None:
+    """Run the job."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    filters = Filters(**plain(config.filters))
+    run = read_run(config.run)
+    teacher = None if config.teacher is None else read_run(config.teacher)
+    collection: Collection = build(config.data)
+    split = collection.split(config.split)
+    mined = mine(run, split.qrels, filters, teacher)
+    if not mined.negatives:
+        raise DataError("no negatives are left", path=config.run, cure="widen filters.last or loosen the filters")
+    samples = mined.triples(config.negatives, config.seed)
+    found = sum(len(documents) for documents in mined.negatives.values())
+    counts = {
+        "queries": len(mined.positives),
+        "queries_with_negatives": len(mined.negatives),
+        "negatives": found,
+        "triples": len(samples),
+        "removed": dict(mined.removed),
+    }
+    write_run(mined.negatives, folder / "negatives.trec")
+    write_triples(samples, folder / "triples.tsv")
+    write_json({"settings": plain(config), **counts}, folder / "mining.json")
+    console = Console()
+    shares = ", ".join(f"{reason} {count:,}" for reason, count in mined.removed.items() if count) or "nothing"
+    console.print(
+        f"{len(mined.negatives):,} of {len(mined.positives):,} queries have {found:,} negatives at ranks "
+        f"{filters.first} to {filters.last}; removed: {shares}",
+        soft_wrap=True,
+    )
+    console.print(f"train with sampling=hard sampling.run={folder}/negatives.trec", soft_wrap=True)
+    console.print(f"  or with sampling=triples sampling.path={folder}/triples.tsv", soft_wrap=True)

@@ -1,0 +1,33 @@
+"""`clir mine` on the demo: what it writes trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clir_lightning.data.demo import build_demo
+from clir_lightning.data.trec import read_run
+from program import SHORT, clir
+
+
+def test_mined_negatives_are_not_relevant_and_train(tmp_path: Path) -> None:
+    clir("retrieve", "retriever=bm25s", "splits=[train]", "depth=20", "hydra.run.dir=first", cwd=tmp_path)
+    shown = clir("mine", "run=first/runs/train.trec", "filters.ratio=0.95", "hydra.run.dir=out", cwd=tmp_path).stdout
+    assert "removed: grade" in shown
+    qrels = build_demo().split("train").qrels
+    negatives = read_run(tmp_path / "out" / "negatives.trec")
+    assert len(negatives) > 1000
+    assert not any(set(negatives[query]) & set(qrels.relevant(query)) for query in negatives)
+    lines = [line.split("\t") for line in (tmp_path / "out" / "triples.tsv").read_text(encoding="utf-8").splitlines()]
+    assert {len(line) for line in lines} == {3}
+    assert all(
+        positive in qrels.relevant(query) and negative in negatives[query] for query, positive, negative in lines
+    )
+    triples = ("sampling=triples", "sampling.path=out/triples.tsv", "datamodule.test_queries=5")
+    clir("train", *SHORT, *triples, cwd=tmp_path)
+
+
+def test_what_cannot_work_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.trec").write_text("q Q0 x 1 0.9 a\n")
+    done = clir("mine", "run=a.trec", cwd=tmp_path, check=False)
+    assert "a.trec: no negatives are left; widen filters.last or loosen the filters" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -73,3 +73,12 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("demo")
     clir("train", *SHORT, "datamodule.test_queries=5", "hydra.run.dir=out", "logger=[csv,wandb]", cwd=home)
     return home / "out"
+
+
+@pytest.fixture(scope="session")
+def dual_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a short `clir train architecture=dual` on the demo, with a query prefix."""
+    home = tmp_path_factory.mktemp("dual")
+    settings = ("architecture=dual", "datamodule.query_prefix='query: '", "datamodule.test_queries=5")
+    clir("train", *SHORT, *settings, "++trainer.limit_train_batches=30", "hydra.run.dir=out", cwd=home)
+    return home / "out"

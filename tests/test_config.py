@@ -22,8 +22,9 @@ ADDED = {
     ("architecture",): {"encoder"},
     ("architecture", "head"): {"width", "channels"},
     ("module",): {"model", "losses"},
-    ("logger", "csv"): {"folder"},
-    ("logger", "wandb"): {"folder"},
+    ("logger", "csv"): {"job"},
+    ("logger", "wandb"): {"job"},
+    ("logger", "tensorboard"): {"job"},
 }
 
 

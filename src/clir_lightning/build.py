@@ -19,9 +19,10 @@ def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
     Only what `allowed.check_target` lets through is built. A `ClirError` from within comes through as it is; a wrong
     argument becomes a `ConfigError`.
     """
-    check_targets(OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node)
     try:
-        return instantiate(node, *args, **extra, _convert_="all")
+        check_targets(OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node)
+        # What the job adds is passed as it is: Hydra would copy it, and build any configuration within.
+        make = instantiate(node, _convert_="all", _partial_=True)
     except InstantiationException as error:
         cause: BaseException | None = error
         while cause is not None:
@@ -31,6 +32,10 @@ def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
         raise ConfigError(" ".join(str(error).split())) from error
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key} has no value; give {error.full_key}=…") from None
+    try:
+        return make(*args, **extra)
+    except TypeError as error:
+        raise ConfigError(f"{node['_target_']}: {error}") from error
 
 
 def build_all(nodes: DictConfig | list[Any] | None, **extra: Any) -> dict[str, Any]:

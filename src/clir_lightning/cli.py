@@ -10,6 +10,10 @@ VERBS = {
     "train": ("train a model, score the test candidates, print the table", "clir train data=demo encoder=tiny"),
     "retrieve": ("candidate lists for a collection, as TREC run files", "clir retrieve data=demo retriever=bm25"),
     "fuse": ("one run file of several, weights given or tuned", "clir fuse runs=[a.trec,b.trec]"),
+    "search": (
+        "documents for queries of a file, a split or the prompt, by a dual model",
+        "clir search checkpoint=CKPT topics=topics.tsv",
+    ),
     "evaluate": (
         "measures of a run file, or of a checkpoint on a split",
         "clir evaluate run=FILE qrels=FILE",
@@ -119,6 +123,18 @@ def main(arguments: list[str] | None = None) -> None:
     run_verb(verb, rest)
 
 
+def verbatim(override: str) -> str:
+    """A typed query in quotes, whatever characters it has: Hydra's grammar takes few without.
+
+    >>> verbatim("query=哈萨克语?"), verbatim("depth=5")
+    ("query='哈萨克语?'", 'depth=5')
+    """
+    name, _, text = override.partition("=")
+    if name != "query" or text[:1] in ("'", '"') or text in ("", "null"):
+        return override
+    return "query='{}'".format(text.replace("\\'", "'").replace("'", "\\'"))
+
+
 def run_verb(verb: str, overrides: list[str]) -> None:
     """Run a verb's job as a Hydra application; an error of the user's ends it with one line and status 1."""
     import hydra
@@ -137,5 +153,5 @@ def run_verb(verb: str, overrides: list[str]) -> None:
         except ClirError as error:
             sys.exit(f"clir {verb}: {error}")
 
-    sys.argv = [f"clir {verb}", *overrides]
+    sys.argv = [f"clir {verb}", *map(verbatim, overrides)]
     hydra.main(config_path=str(config_folder()), config_name=root_name(verb), version_base="1.3")(task)()

@@ -1,4 +1,4 @@
-"""`CrossModule`'s optimiser, and the loggers."""
+"""`CrossModule`'s optimiser and losses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import nn
 from clir_lightning.data.batching import Batch
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.lightning.cross_module import CrossModule
-from clir_lightning.lightning.loggers import has_wandb_key, wandb
 from clir_lightning.losses.distillation import KLDivergence
 from clir_lightning.losses.pairwise import MarginHinge, RankNet
 from clir_lightning.types import Sample
@@ -59,20 +58,6 @@ def test_constant_schedule_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_biases_are_not_decayed(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = optimiser(monkeypatch, weight_decay=0.3)[0].param_groups
     assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(1, 0.3), (1, 0.0)]
-
-
-def test_wandb_is_offline_without_a_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    for name in ("WANDB_API_KEY", "WANDB_MODE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert not has_wandb_key()
-    logger = wandb(tmp_path)
-    assert logger._offline  # type: ignore[attr-defined]
-    assert "no W&B key found: logging offline" in caplog.text
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    assert has_wandb_key()
 
 
 class Fixed(nn.Module):

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from clir_lightning.build import build, build_all, plain
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.trec import write_qrels, write_run
+from clir_lightning.data.trec import read_run, write_qrels, write_run
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import MEASURES, Evaluation, evaluate
 from clir_lightning.evaluation.floors import ideal, random_order
@@ -26,6 +26,7 @@ from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs.processes import count, once, processes, rank
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.resume import KeepConfig, Start, start
+from clir_lightning.jobs.sweep import in_sweep
 from clir_lightning.lightning.checkpoints import LastCheckpoint, WholeFileIO
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.interruption import FiniteLoss, Interruption
@@ -33,6 +34,7 @@ from clir_lightning.lightning.precision import precision_for
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.resumption import Resumption
 from clir_lightning.lightning.throughput import Throughput
+from clir_lightning.lightning.wandb_run import JobInfo, close_runs, hardest, open_runs, report
 from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.retrieval.baseline import bm25_rows
@@ -63,7 +65,9 @@ def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics, begin: S
     )
     last = LastCheckpoint(checkpoints, config.checkpoint_steps)
     own = [metrics, Throughput(), Resumption(), FiniteLoss(folder), KeepConfig(plain(config))]
-    loggers = build_all(config.logger, folder=folder, step=begin.step)
+    group = folder.parent.name if in_sweep() else None
+    job = JobInfo(folder, name=f"{config.name} {folder.name}", group=group, config=plain(config), step=begin.step)
+    loggers = build_all(config.logger, job=job)
     trainer: pl.Trainer = build(
         config.trainer,
         precision=precision_for(config.trainer.get("precision")),
@@ -129,14 +133,21 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     pools = {stage: Pool.of(data.candidates[stage], data.qrels(stage)) for stage in ("val", "test")}
     metrics = RankingMetrics(pools, folder=folder, name=config.name)
     trainer = _trainer(config, folder, metrics, begin)
-    with watch.stage("training"):
-        trainer.fit(module, data, ckpt_path=begin.checkpoint)
-    with watch.stage("test"):
-        trainer.test(module, data, ckpt_path=str(folder / "checkpoints" / "best.ckpt"), verbose=False)
-    if trainer.is_global_zero:
-        with watch.stage("baselines"):
-            floors = _floors(data, pools["test"], folder)
-        _report(config, folder, metrics.evaluations, floors, watch, data)
+    open_runs(trainer.loggers, MEASURES)
+    try:
+        with watch.stage("training"):
+            trainer.fit(module, data, ckpt_path=begin.checkpoint)
+        with watch.stage("test"):
+            trainer.test(module, data, ckpt_path=str(folder / "checkpoints" / "best.ckpt"), verbose=False)
+        if trainer.is_global_zero:
+            with watch.stage("baselines"):
+                floors = _floors(data, pools["test"], folder)
+            _report(config, folder, metrics.evaluations, floors, watch, data)
+            _show(trainer, folder, data, [*floors, metrics.evaluations["test"]])
+    except BaseException:
+        close_runs(trainer.loggers, failed=True)
+        raise
+    close_runs(trainer.loggers, failed=False)
     return metrics.evaluations["val"].means[MONITOR]
 
 
@@ -151,6 +162,19 @@ def _floors(data: RankingDataModule, pool: Pool, folder: Path) -> list[Evaluatio
         write_run(run, folder / "runs" / f"test.{name}.trec")
     bm25 = [evaluate(run, data.qrels("test")) for run in rows]
     return [random_order(pool, MEASURES), *bm25, ideal(pool, MEASURES)]
+
+
+def _show(trainer: pl.Trainer, folder: Path, data: RankingDataModule, systems: list[Evaluation]) -> None:
+    """What W&B shows of the job beside its curves."""
+    run, qrels = read_run(folder / "runs" / "test.trec"), data.qrels("test")
+    split = data.collection.split(data.splits["test"])
+    kinds: dict[str, list[float]] = {"relevant": [], "other": []}
+    for query in run:
+        for document, score in run[query].items():
+            kinds["relevant" if qrels[query].get(document, 0) > 0 else "other"].append(score)
+    files = {"model": folder / "checkpoints" / "best.ckpt", "run": folder / "runs" / "test.trec"}
+    hard = hardest(systems[-1], run, split.queries, data.collection.documents, MONITOR)
+    report(trainer.loggers, systems=systems, hard=hard, scores=kinds, files=files)
 
 
 def _report(

@@ -1,21 +1,16 @@
-"""Loggers, each made for an output folder."""
+"""Loggers that write to the output folder; `wandb_run` has the one that does not."""
 
 from __future__ import annotations
 
-import logging
-import netrc
-import os
 from csv import DictReader, DictWriter
-from pathlib import Path
-from typing import Any
 
-from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 from pytorch_lightning.utilities import rank_zero_only
 
 from clir_lightning.data.lines import write_whole
-
-log = logging.getLogger(__name__)
+from clir_lightning.errors import ConfigError
+from clir_lightning.lightning.wandb_run import JobInfo
 
 
 class _Writer(ExperimentWriter):
@@ -23,8 +18,9 @@ class _Writer(ExperimentWriter):
         """What stands in `metrics.csv` stays: `csv` has removed what does not belong to the run."""
 
 
-def csv(folder: Path, step: int = 0, flush_every: int = 50) -> Logger:
-    """`metrics.csv` in the output folder itself; of one that is there, the rows before `step` stay."""
+def csv(job: JobInfo, flush_every: int = 50) -> Logger:
+    """`metrics.csv` in the output folder itself; of one that is there, the rows before the job's step stay."""
+    folder, step = job.folder, job.step
     path = folder / "metrics.csv"
     logger = CSVLogger(folder, name="", version="", flush_logs_every_n_steps=flush_every)
     if getattr(rank_zero_only, "rank", 0):
@@ -44,21 +40,11 @@ def csv(folder: Path, step: int = 0, flush_every: int = 50) -> Logger:
     return logger
 
 
-def has_wandb_key() -> bool:
-    """Whether a W&B key is in the environment or in the netrc file."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
+def tensorboard(job: JobInfo) -> Logger:
+    """Event files in the output folder, with the keys of the other loggers."""
     try:
-        hosts = netrc.netrc(os.environ.get("NETRC")).hosts
-    except (OSError, netrc.NetrcParseError):
-        return False
-    return any("wandb" in host for host in hosts)
-
-
-def wandb(folder: Path, step: int = 0, project: str = "clir_lightning", **settings: Any) -> Logger:
-    """A Weights & Biases run. `WANDB_MODE` decides; without it and without a key the run is kept offline."""
-    mode = os.environ.get("WANDB_MODE")
-    if mode is None and not has_wandb_key():
-        mode = "offline"
-        log.warning("no W&B key found: logging offline under %s; upload it later with: wandb sync", folder / "wandb")
-    return WandbLogger(project=project, save_dir=folder, offline=mode == "offline", **settings)
+        return TensorBoardLogger(job.folder, name="", version="tensorboard")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "logger=[tensorboard] needs a further package; pip install 'clir-lightning[tensorboard]'"
+        ) from error

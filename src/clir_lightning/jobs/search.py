@@ -1,0 +1,198 @@
+"""`clir search`: the documents for queries from a file, a split, the command line or the prompt."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from clir_lightning.build import build, plain
+from clir_lightning.data.collection import Collection, Split
+from clir_lightning.data.lines import stop, tab_rows
+from clir_lightning.data.trec import write_run
+from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.evaluation.evaluate import evaluate
+from clir_lightning.evaluation.measures import measure
+from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.jobs.trained import Trained
+from clir_lightning.lightning.reranking import rerank
+from clir_lightning.retrieval.dense import DenseRetriever
+from clir_lightning.retrieval.fusion import fuse
+from clir_lightning.retrieval.vectors import UnfinishedError
+from clir_lightning.types import Qrels, Query, Run, Sample
+
+log = logging.getLogger(__name__)
+
+ASKED = "search"  # the split that the queries form
+Answer = Callable[[Mapping[str, Query]], Run]
+
+
+def read_topics(path: str | Path, language: str) -> dict[str, Query]:
+    """Queries of an `id<TAB>text` file."""
+    topics: dict[str, Query] = {}
+    for number, query, text in tab_rows(Path(path), stop):
+        if query in topics:
+            raise DataError(f"id {query!r} twice", path=path, line=number, cure="keep one of the two")
+        topics[query] = Query(query, text, language)
+    if not topics:
+        raise DataError("no lines", path=path, cure="a line is id<TAB>text")
+    return topics
+
+
+def collection_of(trained: Trained, data: DictConfig) -> Collection:
+    """The collection that the model was trained with, with changed settings, or another one."""
+    settings = trained.config.data
+    if data.get("_target_", settings._target_) != settings._target_:
+        settings = data
+    else:
+        settings.merge_with(data)
+    collection: Collection = build(settings)
+    return collection
+
+
+@dataclass(frozen=True)
+class Reranker:
+    """A second checkpoint, of any architecture, over the first `depth` documents; the others stay behind them."""
+
+    trained: Trained
+    depth: int
+    batch_size: int
+
+    def __call__(self, collection: Collection, queries: Mapping[str, Query], run: Run) -> Run:
+        """The run with new scores."""
+        lists = {query: dict.fromkeys(run.ranking(query)[: self.depth], 0) for query in run if run[query]}
+        if not lists:
+            return run
+        split = Split({query: queries[query] for query in lists}, Qrels(lists), Run(lists))
+        asked = Collection(collection.name, collection.documents, {ASKED: split})
+        query, documents = next(iter(lists.items()))
+
+        def nothing_to_train(split: Split, *, seed: int, epoch: int) -> list[Sample]:
+            return [Sample(query, (next(iter(documents)),), (0,))]
+
+        settings = self.trained.config.datamodule.copy()
+        settings.sampling = None
+        settings.update({"train": ASKED, "dev": ASKED, "test": ASKED, "candidates": None, "depth": self.depth})
+        settings.update({"dev_queries": None, "test_queries": None, "score_batch_size": self.batch_size})
+        data = build(settings, asked, sampling=nothing_to_train, seed=self.trained.config.seed)
+        data.tokenise(self.trained.encoder.tokenizer)
+        scores = rerank(self.trained.module, data.test_dataloader(), name=f"{run.name}, reranked")
+        return Run({query: above(scores.by_query.get(query, {}), run, query) for query in run}, name=scores.name)
+
+
+def above(scores: Mapping[str, float], run: Run, query: str) -> dict[str, float]:
+    """The documents with new scores as they are, and below them, in the run's order, those without.
+
+    >>> above({"b": 0.5}, Run({"q": {"a": 3.0, "b": 2.0, "c": 1.0}}), "q")
+    {'b': 0.5, 'a': -0.5, 'c': -1.5}
+    """
+    rest = [document for document in run.ranking(query) if document not in scores]
+    lowest = min(scores.values(), default=0.0)
+    return dict(scores) | {document: lowest - place for place, document in enumerate(rest, start=1)}
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """Another retriever beside the dense one, with the translation that it needs."""
+
+    retriever: Any
+    translation: Any
+
+    def __call__(self, collection: Collection, queries: Mapping[str, Query], *, depth: int) -> Run:
+        """Its documents for the queries."""
+        asked = Split(queries, Qrels({query: {} for query in queries}))
+        both = Collection(collection.name, collection.documents, {**collection.splits, ASKED: asked})
+        documents = self.translation.documents(both, ASKED)
+        run: Run = self.retriever(documents, self.translation.queries(both, ASKED), depth=depth)
+        return run
+
+
+def answerer(config: DictConfig, collection: Collection, trained: Trained) -> Answer:
+    """From queries to a run, by all that the settings name."""
+    dense = DenseRetriever(
+        str(config.checkpoint),
+        config.index,
+        plain(config.index_settings),
+        config.shard,
+        config.cache,
+        encoder=trained.text_encoder(),
+    ).open(collection.documents)
+    other = None
+    if config.get("retriever"):
+        other = FirstStage(build(config.retriever), build(config.translation))
+    reranker = None
+    if config.rerank is not None:
+        reranker = Reranker(Trained.load(config.rerank), config.rerank_depth, config.score_batch_size)
+
+    def answer(queries: Mapping[str, Query]) -> Run:
+        run = dense(queries, depth=config.depth)
+        if other is not None:
+            run = fuse([run, other(collection, queries, depth=config.depth)], method=config.fusion, depth=config.depth)
+        return run if reranker is None else reranker(collection, queries, run)
+
+    return answer
+
+
+def show(console: Console, collection: Collection, run: Run, query: Query, count: int) -> None:
+    """Print the first documents of a query with their texts."""
+    console.print(query.text, style="bold", highlight=False)
+    for rank, document in enumerate(run.ranking(query.id)[:count], start=1):
+        text = " ".join(collection.documents[document].text.split())
+        score = f"{run[query.id][document]:.4f}"
+        console.print(f"{rank:>3}  {score}  {document}  {text[:200]}", highlight=False, markup=False, soft_wrap=True)
+
+
+def typed(language: str) -> Iterator[Query]:
+    """The queries that are typed, or piped in, a line each, until the end of the input."""
+    if sys.stdin.isatty():
+        print("a query a line; an empty one ends", flush=True)
+    for number, line in enumerate(sys.stdin, start=1):
+        if not (text := line.strip()):
+            return
+        yield Query(str(number), text, language)
+
+
+def main(config: DictConfig) -> None:
+    """Run the job."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    for name in ("runs/search.trec", "metrics.json", "provenance.json"):
+        (folder / name).unlink(missing_ok=True)
+    for name in config.measures:
+        measure(name)
+    if sum(config[name] is not None for name in ("topics", "split", "query")) > 1:
+        raise ConfigError("give one of topics=FILE, split=NAME and query=TEXT, or none to be asked")
+    watch, console = Stopwatch(), Console()
+    with watch.stage("data"):
+        trained = Trained.load(config.checkpoint)
+        collection = collection_of(trained, config.data)
+        language = config.query_language or collection.query_language
+    with watch.stage("documents"):
+        try:
+            answer = answerer(config, collection, trained)
+        except UnfinishedError as waiting:
+            console.print(str(waiting), soft_wrap=True)
+            return
+    if config.topics is None and config.split is None:
+        given = [Query("query", config.query, language)] if config.query is not None else typed(language)
+        for query in given:
+            show(console, collection, answer({query.id: query}), query, config.show)
+        return
+    split = None if config.split is None else collection.split(config.split)
+    queries = read_topics(config.topics, language) if split is None else split.queries
+    with watch.stage("search"):
+        run = answer(queries)
+    write_run(run, folder / "runs" / "search.trec")
+    write_json(provenance(plain(config), trained.config.seed, watch), folder / "provenance.json")
+    if split is not None:
+        result = evaluate(run, split.qrels, config.measures)
+        write_json({config.split: result.means}, folder / "metrics.json")
+        console.print(result_table(f"{collection.name}, {config.split}", [result]))
+    console.print(f"{len(queries)} queries, files: {folder}\n  runs/search.trec", soft_wrap=True)

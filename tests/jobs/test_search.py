@@ -1,0 +1,88 @@
+"""`clir search` on the demo: files, prompt, sharing, fusion and reranking, against the checkpoint's own vectors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clir_lightning.data.demo import build_demo
+from clir_lightning.data.trec import read_run
+from clir_lightning.jobs.search import read_topics
+from clir_lightning.jobs.trained import Trained
+from program import clir
+
+pytest.importorskip("faiss", reason="the extra `dense` is not installed")
+TOPICS = "1\t哈萨克语\n2\t法语\n"
+
+
+def test_topics_equal_brute_force_over_the_models_vectors(dual_run: Path, tmp_path: Path) -> None:
+    checkpoint = dual_run / "checkpoints" / "best.ckpt"
+    (tmp_path / "topics.tsv").write_text(TOPICS, encoding="utf-8")
+    cache = f"cache={tmp_path / 'cache'}"
+    command = ("search", f"checkpoint={checkpoint}", "topics=topics.tsv", "depth=20", cache)
+    first = clir(*command, "hydra.run.dir=half", "shard=1/2", cwd=tmp_path)
+    assert "shard 1/2 is encoded, 1 blocks of others are not" in first.stdout
+    clir(*command, "hydra.run.dir=out", cwd=tmp_path)
+    run, demo = read_run(tmp_path / "out" / "runs" / "search.trec"), build_demo()
+    encoder = Trained.load(checkpoint).text_encoder()
+    ids = sorted(demo.documents)
+    vectors = encoder.reader(demo.documents, "document", ids)(np.arange(len(ids)))
+    for topic, query in read_topics(tmp_path / "topics.tsv", "zh").items():
+        vector = encoder.reader({topic: query}, "query", [topic])(np.arange(1))[0]
+        scores = dict(zip(ids, (vectors @ vector).tolist(), strict=True))
+        assert sorted(run[topic].values()) == pytest.approx(sorted(scores.values())[-20:], abs=1e-5)
+        assert run[topic] == pytest.approx({document: scores[document] for document in run[topic]}, abs=1e-5)
+
+
+def test_prompt_fusion_and_reranking(dual_run: Path, demo_run: Path, tmp_path: Path) -> None:
+    checkpoint = f"checkpoint={dual_run / 'checkpoints' / 'best.ckpt'}"
+    shown = clir("search", checkpoint, "query=哈萨克语?", "show=2", cwd=tmp_path).stdout
+    query, *lines = shown.splitlines()[-3:]
+    assert query == "哈萨克语?"
+    assert [line.split()[0] for line in lines] == ["1", "2"]
+    (tmp_path / "topics.tsv").write_text("1\t法语\n", encoding="utf-8")
+    both = ("retriever=bm25s", "translation=lexicon", f"rerank={demo_run / 'checkpoints' / 'best.ckpt'}")
+    deep = ("topics=topics.tsv", "depth=20", "rerank_depth=5")
+    clir("search", checkpoint, *deep, *both, "hydra.run.dir=out", cwd=tmp_path)
+    clir("search", checkpoint, *deep, *both[:2], "hydra.run.dir=plain", cwd=tmp_path)
+    reranked, fused = (read_run(tmp_path / name / "runs" / "search.trec") for name in ("out", "plain"))
+    assert set(reranked.ranking("1")[:5]) == set(fused.ranking("1")[:5])
+    assert reranked.ranking("1")[5:] == fused.ranking("1")[5:]
+
+
+def test_retrieve_takes_dense_candidates(dual_run: Path, tmp_path: Path) -> None:
+    checkpoint = dual_run / "checkpoints" / "best.ckpt"
+    clir(
+        "retrieve",
+        "retriever=dense",
+        f"retriever.checkpoint={checkpoint}",
+        "splits=[dev]",
+        "hydra.run.dir=a",
+        cwd=tmp_path,
+    )
+    clir("search", f"checkpoint={checkpoint}", "split=dev", "hydra.run.dir=b", cwd=tmp_path)
+    first, second = (json.loads((tmp_path / name / "metrics.json").read_text())["dev"] for name in "ab")
+    assert first == pytest.approx(second)
+    assert first["recall_100"] > 0.2  # 100 of 2,903 documents at random find .03
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["topics=nowhere.tsv"], "nowhere.tsv: no such file"),
+        (["query=a", "split=dev"], "give one of topics=FILE, split=NAME and query=TEXT"),
+    ],
+)
+def test_bad_settings_end_with_one_line(overrides: list[str], message: str, dual_run: Path, tmp_path: Path) -> None:
+    done = clir("search", f"checkpoint={dual_run}/checkpoints/best.ckpt", *overrides, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cross_checkpoint_is_refused(demo_run: Path, tmp_path: Path) -> None:
+    done = clir("search", f"checkpoint={demo_run}/checkpoints/best.ckpt", "query=a", cwd=tmp_path, check=False)
+    assert "is of CrossEncoder; a vector a text is needed" in done.stderr

@@ -18,6 +18,10 @@ VERBS = {
         "hard negatives of a run file, for the next round of training",
         "clir mine data=demo run=train.trec filters.ratio=0.95",
     ),
+    "export": (
+        "a model as a folder that sentence-transformers loads",
+        "clir export checkpoint=CKPT path=FOLDER",
+    ),
     "evaluate": (
         "measures of a run file, or of a checkpoint on a split",
         "clir evaluate run=FILE qrels=FILE",

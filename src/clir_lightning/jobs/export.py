@@ -1,0 +1,39 @@
+"""`clir export`: a checkpoint as a folder that sentence-transformers loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from clir_lightning.errors import ConfigError
+from clir_lightning.jobs.trained import Trained
+from clir_lightning.models.cross import CrossEncoder
+from clir_lightning.models.dual import DualEncoder
+from clir_lightning.models.export import export_cross, export_dual
+
+
+def main(config: DictConfig) -> None:
+    """Run the job."""
+    folder = Path(config.path)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"path {folder} is there already; give a folder that is new or empty")
+    trained = Trained.load(config.checkpoint)
+    model: Any = trained.module.model.cpu()
+    data = trained.config.datamodule
+    if isinstance(model, DualEncoder):
+        texts = trained.text_encoder()
+        for place in export_dual(texts, folder):
+            print(f"SentenceTransformer({str(place)!r})")
+        if len(set(texts.lengths.values())) > 1:
+            print(f"note: clir cuts queries at {texts.lengths['query']} tokens and documents at {data.max_length}")
+        print('vectors: encode(texts, prompt_name="query") and encode(texts, prompt_name="document")')
+    elif isinstance(model, CrossEncoder):
+        export_cross(model, folder, data.max_length)
+        print(f"CrossEncoder({str(folder)!r})")
+        print(f"note: pairs above {data.max_length} tokens are cut otherwise: clir cuts the document alone")
+    else:
+        raise ConfigError(
+            f"a {type(model).__name__} cannot be exported; allowed: architecture=dual, architecture=cross"
+        )

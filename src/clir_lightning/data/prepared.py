@@ -54,7 +54,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _write_manifest(folder: Path, content: dict[str, Any]) -> None:
+def write_manifest(folder: Path, content: dict[str, Any]) -> None:
     """Write the manifest, the last file of a folder; everything before it is on the disk by then."""
     files = {}
     for file in sorted(folder.iterdir()):
@@ -68,7 +68,7 @@ def _write_manifest(folder: Path, content: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a lock that ends with the process; a file system without locks goes without."""
     with open(path, "w") as stream:
         with suppress(OSError):  # both would build then, and the first rename wins
@@ -86,7 +86,7 @@ def build_once(target: Path, build: Callable[[Path], dict[str, Any]]) -> Path:
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target.parent / f".{target.name}.lock"):
+        with locked(target.parent / f".{target.name}.lock"):
             if not target.is_dir():
                 for left in target.parent.glob(f".{target.name}.*.partial"):
                     shutil.rmtree(left, ignore_errors=True)
@@ -101,7 +101,7 @@ def _build(target: Path, build: Callable[[Path], dict[str, Any]]) -> None:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     partial.mkdir()
     try:
-        _write_manifest(partial, build(partial))
+        write_manifest(partial, build(partial))
         try:
             os.rename(partial, target)
         except OSError:

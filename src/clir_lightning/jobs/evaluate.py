@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
-from clir_lightning.build import build, build_all, saved_config
+from clir_lightning.build import build
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.trec import read_qrels, read_run, write_qrels
 from clir_lightning.errors import ConfigError
@@ -21,9 +20,8 @@ from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs.provenance import write_json
-from clir_lightning.lightning.cross_module import CrossModule
+from clir_lightning.jobs.trained import Trained
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
-from clir_lightning.models.encoder import Encoder
 
 
 def bounded(result: Evaluation, pool: Pool) -> list[Evaluation]:
@@ -33,24 +31,15 @@ def bounded(result: Evaluation, pool: Pool) -> list[Evaluation]:
 
 def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
     """Score the candidates of `config.split` with a checkpoint; its run goes to `folder/runs/test.trec`."""
-    checkpoint = Path(config.checkpoint)
-    if not checkpoint.is_file():
-        raise ConfigError(f"checkpoint {checkpoint} is missing; give the path of a checkpoints/best.ckpt")
-    home = checkpoint.resolve().parents[1]
-    trained = saved_config(home)
-    OmegaConf.set_struct(trained, False)
-    trained.data.merge_with(config.data)
-    trained.datamodule.test, trained.datamodule.score_batch_size = config.split, config.score_batch_size
-    data: RankingDataModule = build(trained.datamodule, build(trained.data), seed=trained.seed)
-    encoder = Encoder(str(home / "encoder"), weights=False)
-    data.tokenise(encoder.tokenizer)
-    model, losses = build(trained.architecture, encoder), build_all(trained.loss)
-    module: CrossModule = build(trained.module, model, losses, **trained.optimizer)
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(state)
+    trained = Trained.load(config.checkpoint)
+    settings = trained.config
+    settings.data.merge_with(config.data)
+    settings.datamodule.test, settings.datamodule.score_batch_size = config.split, config.score_batch_size
+    data: RankingDataModule = build(settings.datamodule, build(settings.data), seed=settings.seed)
+    data.tokenise(trained.encoder.tokenizer)
     qrels = data.qrels("test")
     pool = Pool.of(data.candidates["test"], qrels)
-    metrics = RankingMetrics({"test": pool}, folder=folder, name=trained.name, measures=config.measures)
+    metrics = RankingMetrics({"test": pool}, folder=folder, name=settings.name, measures=config.measures)
     trainer = pl.Trainer(
         accelerator="auto",
         devices=1,
@@ -60,7 +49,7 @@ def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
         use_distributed_sampler=False,
         default_root_dir=str(folder),
     )
-    trainer.test(module, data, verbose=False)
+    trainer.test(trained.module, data, verbose=False)
     write_qrels(qrels, folder / "runs" / "test.qrels")
     return bounded(metrics.evaluations["test"], pool)
 

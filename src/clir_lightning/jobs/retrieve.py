@@ -18,6 +18,7 @@ from clir_lightning.evaluation.evaluate import Evaluation, evaluate
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.jobs.trained import loaded
 from clir_lightning.retrieval.expansion import RM3
 from clir_lightning.retrieval.lists import add_missing_relevant, fill_random
 from clir_lightning.retrieval.retriever import Retriever
@@ -61,7 +62,7 @@ def main(config: DictConfig) -> float:
         collection: Collection = build(config.data)
         for split in config.splits:
             collection.split(split)
-    retriever: Retriever = build(config.retriever)
+    retriever: Retriever = loaded(build(config.retriever))
     translation: Translation = build(config.translation)
     if config.rm3 is not None:
         retriever = RM3(retriever, **config.rm3)

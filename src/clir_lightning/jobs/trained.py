@@ -1,0 +1,67 @@
+"""A finished training read back: its configuration, encoder and model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from clir_lightning.build import build, build_all, saved_config
+from clir_lightning.errors import ConfigError
+from clir_lightning.lightning.cross_module import CrossModule
+from clir_lightning.models.dual import DualEncoder
+from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.text_encoder import TextEncoder
+from clir_lightning.retrieval.dense import DenseRetriever
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a checkpoint holds; the configuration may be changed."""
+
+    checkpoint: Path
+    config: DictConfig
+    encoder: Encoder
+    module: CrossModule
+
+    @classmethod
+    def load(cls, path: str | Path) -> Trained:
+        """The run that a `checkpoints/*.ckpt` belongs to."""
+        checkpoint = Path(path)
+        if not checkpoint.is_file():
+            raise ConfigError(f"checkpoint {checkpoint} is missing; give the path of a checkpoints/best.ckpt")
+        home = checkpoint.resolve().parents[1]
+        config = saved_config(home)
+        OmegaConf.set_struct(config, False)
+        encoder = Encoder(str(home / "encoder"), weights=False)
+        model, losses = build(config.architecture, encoder), build_all(config.loss)
+        module: CrossModule = build(config.module, model, losses, **config.optimizer)
+        module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+        return cls(checkpoint, config, encoder, module.eval())
+
+    def text_encoder(self, verb: str) -> TextEncoder:
+        """The model as a function from texts to vectors; `ConfigError`, with the verb's name, if it is none."""
+        model: Any = self.module.model
+        if not isinstance(model, DualEncoder):
+            raise ConfigError(
+                f"clir {verb} needs a vector a text, from a checkpoint of architecture=dual; "
+                f"{self.checkpoint} is of {type(model).__name__}, which can rerank: rerank={self.checkpoint}"
+            )
+        data = self.config.datamodule
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return TextEncoder(
+            model.to(device),
+            self.encoder.tokenizer,
+            {"query": data.query_prefix, "document": data.document_prefix},
+            {"query": data.query_length or data.max_length, "document": data.max_length},
+        )
+
+
+def loaded(retriever: Any, verb: str = "retrieve") -> Any:
+    """The retriever; a dense one with the model of its checkpoint."""
+    if not isinstance(retriever, DenseRetriever):
+        return retriever
+    return replace(retriever, encoder=Trained.load(retriever.checkpoint).text_encoder(verb))

@@ -10,6 +10,7 @@ from torch import Tensor
 from clir_lightning.data.batching import Batch
 from clir_lightning.data.separate import SeparateBatch
 from clir_lightning.errors import ConfigError
+from clir_lightning.evaluation.geometry import alignment, uniformity
 from clir_lightning.losses.loss import RankingLoss
 
 
@@ -94,26 +95,6 @@ def cosent(similarities: Tensor, grades: Tensor, scale: float | Tensor = 20.0) -
     worse = flat[None, :] - flat[:, None]  # [i, j] s_j − s_i
     kept = worse[order[:, None] > order[None, :]]
     return torch.cat([torch.zeros(1, device=flat.device, dtype=flat.dtype), kept]).logsumexp(dim=0)
-
-
-def alignment(queries: Tensor, positives: Tensor) -> Tensor:
-    """Mean squared distance of pairs that belong together (Wang and Isola, 2020); vectors `[B, P]`.
-
-    >>> alignment(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
-    tensor(2.)
-    """
-    return (queries - positives).square().sum(dim=1).mean()
-
-
-def uniformity(vectors: Tensor, t: float = 2.0) -> Tensor:
-    """ln of the mean of exp(−t·‖x − y‖²) over distinct vectors `[N, P]` (Wang and Isola, 2020); lower is more even.
-
-    >>> uniformity(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
-    tensor(-8.)
-    """
-    return torch.pdist(vectors).square().mul(-t).logsumexp(dim=0) - torch.log(
-        torch.tensor(len(vectors) * (len(vectors) - 1) / 2, device=vectors.device)
-    )
 
 
 class InfoNCE(ContrastiveLoss):

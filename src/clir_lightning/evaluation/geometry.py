@@ -1,0 +1,148 @@
+"""The geometry of query and document vectors: what a cone, a gap and a bias towards a language look like in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+SMALLEST = 1e-6  # share of the greatest variance below which a direction is left out of whitening
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Cosines of all, positive and negative query–document pairs, and how the vectors lie.
+
+    `gap` is the positives' mean minus the negatives'; `auc` the chance that a positive pair's cosine is above a negative
+    pair's; the spectrum's and `uniformity`'s values are of queries and documents together.
+    """
+
+    random_mean: float
+    random_deviation: float
+    positive_mean: float
+    positive_deviation: float
+    negative_mean: float
+    negative_deviation: float
+    gap: float
+    auc: float
+    effective_rank: float
+    top_share: float
+    uniformity: float
+    alignment: float
+    query_mean_norm: float
+    document_mean_norm: float
+    language_bias: float
+
+
+def area_under_curve(positives: Tensor, negatives: Tensor) -> float:
+    """The chance that a random positive is above a random negative, equal ones counting half (Mann and Whitney).
+
+    >>> area_under_curve(torch.tensor([0.9, 0.5]), torch.tensor([0.5, 0.1]))  # 3 pairs of 4 right, 1 equal
+    0.875
+    """
+    ordered = negatives.double().sort().values
+    values = positives.double()
+    below = torch.searchsorted(ordered, values, right=False) + torch.searchsorted(ordered, values, right=True)
+    return float(below.double().mean() / (2 * len(ordered)))
+
+
+def effective_rank(vectors: Tensor) -> float:
+    """exp of the entropy of the singular values' shares, of vectors `[N, P]` (Roy and Vetterli, 2007).
+
+    >>> round(effective_rank(torch.eye(3)), 4), round(effective_rank(torch.ones(3, 2)), 4)
+    (3.0, 1.0)
+    """
+    values = torch.linalg.svdvals(vectors.double())
+    shares = values / values.sum()
+    return float(torch.special.entr(shares).sum().exp())
+
+
+def top_share(vectors: Tensor) -> float:
+    """The greatest squared singular value's share of all, of vectors `[N, P]`: 1 where all lie on one line.
+
+    >>> top_share(torch.tensor([[3.0, 0.0], [0.0, 1.0]]))
+    0.9
+    """
+    values = torch.linalg.svdvals(vectors.double()).square()
+    return round(float(values[0] / values.sum()), 12)
+
+
+def alignment(queries: Tensor, positives: Tensor) -> Tensor:
+    """Mean squared distance of pairs that belong together (Wang and Isola, 2020); vectors `[B, P]`.
+
+    >>> alignment(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))
+    tensor(2.)
+    """
+    return (queries - positives).square().sum(dim=1).mean()
+
+
+def uniformity(vectors: Tensor, t: float = 2.0) -> Tensor:
+    """ln of the mean of exp(−t·‖x − y‖²) over distinct vectors `[N, P]` (Wang and Isola, 2020); lower is more even.
+
+    >>> uniformity(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
+    tensor(-8.)
+    """
+    return torch.pdist(vectors).square().mul(-t).logsumexp(dim=0) - torch.log(
+        torch.tensor(len(vectors) * (len(vectors) - 1) / 2, device=vectors.device)
+    )
+
+
+def language_bias(queries: Tensor, documents: Tensor, neighbours: int = 10) -> float:
+    """How much more often a query's nearest neighbours are queries than chance has it, from −chance to 1 − chance.
+
+    Unit vectors `[Q, P]` and `[N, P]`; the pool mixes the other queries with as many documents, or fewer of both sides
+    where one is short. 0: the language of a text does not decide who its neighbours are.
+
+    >>> language_bias(torch.eye(4)[[0, 0, 0]], torch.eye(4)[[1, 1]], neighbours=2)  # only queries; chance is a half
+    0.5
+    """
+    size = min(len(queries) - 1, len(documents))
+    asked, others = queries[: size + 1], documents[:size]
+    near = asked @ torch.cat([asked, others]).T
+    near[torch.arange(size + 1), torch.arange(size + 1)] = -torch.inf
+    nearest = near.topk(min(neighbours, 2 * size), dim=1).indices
+    return float((nearest <= size).double().mean()) - 0.5
+
+
+def geometry(queries: Tensor, documents: Tensor, positives: Tensor, negatives: Tensor) -> Geometry:
+    """The geometry of vectors `[Q, P]` and `[N, P]`, which are made unit vectors.
+
+    `positives` and `negatives` `[M, 2]` are pairs of a query's and a document's row; `random` is all Q·N pairs.
+    """
+    queries, documents = normalize(queries.double(), dim=-1), normalize(documents.double(), dim=-1)
+    cosines = queries @ documents.T
+    above, below = (cosines[pairs[:, 0], pairs[:, 1]] for pairs in (positives, negatives))
+    together = torch.cat([queries, documents])
+    return Geometry(
+        *(float(value) for part in (cosines, above, below) for value in (part.mean(), part.std(correction=0))),
+        gap=float(above.mean() - below.mean()),
+        auc=area_under_curve(above, below),
+        effective_rank=effective_rank(together),
+        top_share=top_share(together),
+        uniformity=float(uniformity(together)),
+        alignment=float(alignment(queries[positives[:, 0]], documents[positives[:, 1]])),
+        query_mean_norm=float(queries.mean(dim=0).norm()),
+        document_mean_norm=float(documents.mean(dim=0).norm()),
+        language_bias=language_bias(queries, documents),
+    )
+
+
+def centred(vectors: Tensor, mean: Tensor) -> Tensor:
+    """Vectors `[N, P]` minus `mean` `[P]`, as unit vectors.
+
+    >>> centred(torch.tensor([[3.0, 1.0]]), torch.tensor([0.0, 1.0]))
+    tensor([[1., 0.]])
+    """
+    return normalize(vectors - mean, dim=-1)
+
+
+def whitening(vectors: Tensor) -> Tensor:
+    """The map `[P, R]` under which centred vectors `[N, P]` have variance 1 in all of R directions, uncorrelated.
+
+    Directions of (almost) no variance are left out, so that R < P for few vectors (Su et al., 2021).
+    """
+    values, directions = torch.linalg.eigh(vectors.double().T @ vectors.double() / len(vectors))
+    kept = values > SMALLEST * values[-1]
+    return (directions[:, kept] / values[kept].sqrt()).to(vectors.dtype)

@@ -18,6 +18,10 @@ VERBS = {
         "hard negatives of a run file, for the next round of training",
         "clir mine data=demo run=train.trec filters.ratio=0.95",
     ),
+    "geometry": (
+        "how a dual model's vectors lie, before and after centring and whitening",
+        "clir geometry checkpoint=CKPT split=dev",
+    ),
     "export": (
         "a model as a folder that sentence-transformers loads",
         "clir export checkpoint=CKPT path=FOLDER",

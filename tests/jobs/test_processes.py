@@ -29,7 +29,7 @@ RUN = (
 
 def test_two_processes_end_with_the_weights_and_scores_of_one(tmp_path: Path) -> None:
     for number in (1, 2):
-        clir("train", *RUN, f"trainer.devices={number}", f"hydra.run.dir={number}", cwd=tmp_path)
+        clir("train", *RUN, f"trainer.devices={number}", f"hydra.run.dir={number}", cwd=tmp_path, fork=False)
     one, two = (
         torch.load(tmp_path / number / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for number in "12"
     )
@@ -48,7 +48,7 @@ def test_two_processes_end_with_the_weights_and_scores_of_one(tmp_path: Path) ->
 def test_a_sweep_of_jobs_with_two_processes_starts_each_once(tmp_path: Path) -> None:
     fast = ("+trainer.limit_train_batches=1", "hydra.sweep.dir=sweep")
     run = [setting for setting in RUN if "limit" not in setting]
-    clir("train", "-m", "seed=1,2", *run, "trainer.devices=2", *fast, cwd=tmp_path)
+    clir("train", "-m", "seed=1,2", *run, "trainer.devices=2", *fast, cwd=tmp_path, fork=False)
     folders = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
     assert [path.name for path in folders] == ["0", "1", "comparison"]
     assert [json.loads((path / "provenance.json").read_text())["seed"] for path in folders[:2]] == [1, 2]

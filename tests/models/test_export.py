@@ -85,8 +85,8 @@ def test_sides_that_differ_get_a_folder_each(encoder: Encoder, similarity: str, 
     model = DualEncoder(encoder, towers="separate", similarity=similarity)
     assert model.document_encoder is not None
     torch.nn.init.normal_(next(model.document_encoder.parameters()))
-    model.query_mean += 0.1
-    model.document_mean -= 0.2
+    model.mean("query").add_(0.1)
+    model.mean("document").sub_(0.2)
     for side in ("query", "document"):
         texts, ours = vectors(model, side)
         if side == "query":

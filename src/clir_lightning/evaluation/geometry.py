@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
+
+from clir_lightning.types import Grades
 
 SMALLEST = 1e-6  # share of the greatest variance below which a direction is left out of whitening
 
@@ -15,8 +18,8 @@ SMALLEST = 1e-6  # share of the greatest variance below which a direction is lef
 class Geometry:
     """Cosines of all, positive and negative query–document pairs, and how the vectors lie.
 
-    `gap` is the positives' mean minus the negatives'; `auc` the chance that a positive pair's cosine is above a negative
-    pair's; the spectrum's and `uniformity`'s values are of queries and documents together.
+    `gap` is the positives' mean minus the negatives'; `auc` the chance that a positive pair's cosine is above a
+    negative pair's; the spectrum's and `uniformity`'s values are of queries and documents together.
     """
 
     random_mean: float
@@ -34,6 +37,34 @@ class Geometry:
     query_mean_norm: float
     document_mean_norm: float
     language_bias: float
+
+    def rounded(self) -> dict[str, float]:
+        """The values by name, to 4 decimals."""
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+def told_apart(
+    lists: Mapping[str, Sequence[str]],
+    qrels: Mapping[str, Grades],
+    queries: Mapping[str, int],
+    documents: Mapping[str, int],
+) -> tuple[Tensor, Tensor]:
+    """Positive and negative pairs `[M, 2]` of a query's and a document's row, of each query's list.
+
+    Positives are a list's best-graded documents, negatives its others; a list whose documents share a grade gives none.
+
+    >>> told_apart({"q": ["a", "b"]}, {"q": {"b": 2}}, {"q": 0}, {"a": 5, "b": 7})
+    (tensor([[0, 7]]), tensor([[0, 5]]))
+    """
+    positives: list[tuple[int, int]] = []
+    negatives: list[tuple[int, int]] = []
+    for query, listed in lists.items():
+        grades = [qrels.get(query, {}).get(document, 0) for document in listed]
+        if len(set(grades)) > 1:
+            best = max(grades)
+            for document, grade in zip(listed, grades, strict=True):
+                (positives if grade == best else negatives).append((queries[query], documents[document]))
+    return torch.tensor(positives).view(-1, 2), torch.tensor(negatives).view(-1, 2)
 
 
 def area_under_curve(positives: Tensor, negatives: Tensor) -> float:
@@ -116,7 +147,12 @@ def geometry(queries: Tensor, documents: Tensor, positives: Tensor, negatives: T
     above, below = (cosines[pairs[:, 0], pairs[:, 1]] for pairs in (positives, negatives))
     together = torch.cat([queries, documents])
     return Geometry(
-        *(float(value) for part in (cosines, above, below) for value in (part.mean(), part.std(correction=0))),
+        random_mean=float(cosines.mean()),
+        random_deviation=float(cosines.std(correction=0)),
+        positive_mean=float(above.mean()),
+        positive_deviation=float(above.std(correction=0)),
+        negative_mean=float(below.mean()),
+        negative_deviation=float(below.std(correction=0)),
         gap=float(above.mean() - below.mean()),
         auc=area_under_curve(above, below),
         effective_rank=effective_rank(together),
@@ -145,4 +181,29 @@ def whitening(vectors: Tensor) -> Tensor:
     """
     values, directions = torch.linalg.eigh(vectors.double().T @ vectors.double() / len(vectors))
     kept = values > SMALLEST * values[-1]
-    return (directions[:, kept] / values[kept].sqrt()).to(vectors.dtype)
+    result: Tensor = directions[:, kept] / values[kept].sqrt()
+    return result.to(vectors.dtype)
+
+
+def meaning(found: Geometry, width: int) -> list[str]:
+    """What the numbers of vectors of `width` dimensions say, a sentence each."""
+    cone, chance = found.random_mean > 0.5, found.auc < 0.6
+    first = f"A random query and document have cosine {found.random_mean:.2f} in the mean"
+    second = f"a positive pair's cosine is above a negative pair's in {100 * found.auc:.0f} % of cases"
+    if chance:
+        sentences = [f"{first}, and {second}, where chance has 50: these vectors hardly tell documents apart."]
+    elif cone:
+        sentences = [f"{first}, yet {second}: a narrow cone, but order depends on differences alone."]
+    else:
+        sentences = [f"{first}, and {second}."]
+    sentences.append(
+        f"The vectors use about {found.effective_rank:.0f} of {width} directions; the first holds "
+        f"{100 * found.top_share:.0f} % of their squared length."
+    )
+    own = 100 * (found.language_bias + 0.5)
+    if found.language_bias > 0.1:
+        sentences.append(
+            f"In a pool of both languages {own:.0f} % of a query's neighbours are of its own: the language decides, "
+            "which subtracting each language's mean should cure (callbacks=[collapse,centring])."
+        )
+    return sentences

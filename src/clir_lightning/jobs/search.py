@@ -47,17 +47,6 @@ def read_topics(path: str | Path, language: str) -> dict[str, Query]:
     return topics
 
 
-def collection_of(trained: Trained, data: DictConfig) -> Collection:
-    """The collection that the model was trained with, with changed settings, or another one."""
-    settings = trained.config.data
-    if data.get("_target_", settings._target_) != settings._target_:
-        settings = data
-    else:
-        settings.merge_with(data)
-    collection: Collection = build(settings)
-    return collection
-
-
 @dataclass(frozen=True)
 class Reranker:
     """A second checkpoint, of any architecture, over the first `depth` documents; the others stay behind them."""
@@ -172,7 +161,7 @@ def main(config: DictConfig) -> None:
     watch, console = Stopwatch(), Console()
     with watch.stage("data"):
         trained = Trained.load(config.checkpoint)
-        collection = collection_of(trained, config.data)
+        collection = trained.collection(config.data)
         language = config.query_language or collection.query_language
     with watch.stage("documents"):
         try:

@@ -10,6 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from clir_lightning.build import build, build_all, saved_config
+from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.models.dual import DualEncoder
@@ -41,6 +42,16 @@ class Trained:
         module: CrossModule = build(config.module, model, losses, **config.optimizer)
         module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
         return cls(checkpoint, config, encoder, module.eval())
+
+    def collection(self, data: DictConfig) -> Collection:
+        """The collection that the model was trained with, with settings changed by `data`, or another one."""
+        settings = self.config.data
+        if data.get("_target_", settings._target_) != settings._target_:
+            settings = data
+        else:
+            settings.merge_with(data)
+        collection: Collection = build(settings)
+        return collection
 
     def text_encoder(self) -> TextEncoder:
         """The model as a function from texts to vectors; `ConfigError` if it is none."""

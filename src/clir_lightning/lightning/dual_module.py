@@ -54,6 +54,7 @@ class DualModule(CrossModule):
         super().__init__(model, losses, **optimisation)
         self.chunk, self.parts = chunk, parts
         self.encoded: dict[int, Tensor] = {}  # by document row, while scoring
+        self.encoded_queries: dict[str, Tensor] = {}  # by id, while scoring
 
     def encode(self, texts: Texts, side: Side) -> Tensor:
         """Vectors `[N, P]` or `[N, T, P]`; in training texts of like length together, a chunk at a time."""
@@ -125,6 +126,7 @@ class DualModule(CrossModule):
         if not len(batch.queries):
             return batch.grades.new_zeros(0, 0)
         queries = self.encode(batch.queries, "query")
+        self.encoded_queries.update(zip((sample.query_id for sample in batch.samples), queries.cpu(), strict=True))
         candidates = batch.rows.view(len(queries), -1).tolist()
         scores = []
         for query, rows in zip(queries, candidates, strict=True):
@@ -142,8 +144,8 @@ class DualModule(CrossModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the vectors of another state of the model."""
-        self.encoded = {}
+        self.encoded, self.encoded_queries = {}, {}
 
     def on_test_epoch_start(self) -> None:
         """Forget the vectors of another state of the model."""
-        self.encoded = {}
+        self.encoded, self.encoded_queries = {}, {}

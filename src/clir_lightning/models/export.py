@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,12 @@ def export_dual(texts: TextEncoder, folder: Path) -> list[Path]:
     written = []
     for side in SIDES[: 1 if same else 2]:
         length = max(texts.lengths.values()) if same else texts.lengths[side]
-        _write_side(model, side, places[side], dict(texts.prefixes), length)
+        _write_side(model, side, places[side], texts.prefixes, length)
         written.append(places[side])
     return written
 
 
-def _write_side(model: DualEncoder, side: Side, folder: Path, prompts: dict[str, str], length: int) -> None:
+def _write_side(model: DualEncoder, side: Side, folder: Path, prompts: Mapping[Side, str], length: int) -> None:
     """Transformer, pooling and what follows it, each module in its folder."""
     encoder = model.encoder if side == "query" or model.document_encoder is None else model.document_encoder
     _write_encoder(encoder, folder, length)
@@ -62,7 +63,7 @@ def _write_side(model: DualEncoder, side: Side, folder: Path, prompts: dict[str,
         modules.append({"idx": number, "name": str(number), "path": path, "type": kind})
     _json(folder / "modules.json", modules)
     similarity = "cosine" if model.cosine else "dot"
-    settings = {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": similarity}
+    settings = {"prompts": dict(prompts), "default_prompt_name": None, "similarity_fn_name": similarity}
     _json(folder / "config_sentence_transformers.json", settings)
 
 

@@ -19,6 +19,7 @@ from clir_lightning.types import Document, Query
 
 Vectors = NDArray[np.float32]  # [N, P]
 Rows = NDArray[np.int64]
+BATCH_TOKENS = 16384
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class TextEncoder:
     tokenizer: PreTrainedTokenizerBase
     prefixes: Mapping[Side, str]
     lengths: Mapping[Side, int]
-    batch_tokens: int = 16384
+    batch_tokens: int = BATCH_TOKENS
 
     @property
     def width(self) -> int:
@@ -66,17 +67,22 @@ class TextEncoder:
         table = tokenise(records, self.tokenizer, name=f"{side} texts", cache=cache)
         template = TextTemplate.of(self.tokenizer, self.prefixes[side])
         texts, rows = TextAssembler(table, template, self.lengths[side]), as_rows(table.index, ids)
-        return lambda places: self._encode(texts, rows[places], side)
+        return lambda places: encode_rows(self.model, texts, rows[places], side, self.batch_tokens)
 
-    @torch.inference_mode()
-    def _encode(self, texts: TextAssembler, rows: Rows, side: Side) -> Vectors:
-        """The vectors in the order of `rows`; texts of like length are encoded together."""
-        self.model.eval()
-        device = next(self.model.parameters()).device
-        vectors = np.empty((len(rows), self.width), np.float32)
-        lengths = texts.lengths(rows)
-        order = np.argsort(-lengths, kind="stable")
-        for cut in cut_by_budget(lengths[order], width=1, tokens=self.batch_tokens, size=None):
-            batch = texts.texts(rows[order[cut]]).to(device)
-            vectors[order[cut]] = self.model.encode(batch, side).float().cpu().numpy()
-        return vectors
+
+@torch.inference_mode()
+def encode_rows(
+    model: DualEncoder, texts: TextAssembler, rows: Rows, side: Side, batch_tokens: int = BATCH_TOKENS
+) -> Vectors:
+    """The vectors `[N, P]` in the order of `rows`; texts of like length are encoded together."""
+    training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    vectors = np.empty((len(rows), model.width), np.float32)
+    lengths = texts.lengths(rows)
+    order = np.argsort(-lengths, kind="stable")
+    for cut in cut_by_budget(lengths[order], width=1, tokens=batch_tokens, size=None):
+        batch = texts.texts(rows[order[cut]]).to(device)
+        vectors[order[cut]] = model.encode(batch, side).float().cpu().numpy()
+    model.train(training)
+    return vectors

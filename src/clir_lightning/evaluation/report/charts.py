@@ -21,6 +21,11 @@ from clir_lightning.types import Grades
 
 Figure = tuple[str, str]  # caption as HTML, picture
 BINS = 25
+CURVES = (
+    ("train/loss_epoch", "training loss"),
+    ("val/geometry/auc", "dev AUC of cosines"),
+    ("val/geometry/random_mean", "dev mean cosine of random pairs"),
+)
 RELEVANT, OTHER = PALETTE[0], PALETTE[5]
 
 
@@ -32,7 +37,8 @@ def colours(comparison: Comparison) -> dict[str, str]:
     return {**grey, comparison.baseline: "#222", **found}
 
 
-def _swatch(colour: str, text: str) -> str:
+def swatch(colour: str, text: str) -> str:
+    """A key's coloured square with its text."""
     return f'<span class="key"><i style="background:{colour}"></i>{escape(text)}</span>'
 
 
@@ -53,24 +59,28 @@ def score_distributions(systems: Sequence[System], qrels: Mapping[str, Grades]) 
     return figures
 
 
-def _distribution(system: System, score: np.ndarray, relevant: np.ndarray, ordered: float) -> Figure:
-    low, high = np.quantile(score, [0.001, 0.999])
+def distribution(first: np.ndarray, second: np.ndarray, axis: str, kinds: tuple[str, str], what: str) -> str:
+    """Two histograms over each other, each in shares of its own values."""
+    low, high = np.quantile(np.concatenate([first, second]), [0.001, 0.999])
     if low == high:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, BINS + 1)
-    clipped = score.clip(low, high)
-    shares = [np.histogram(clipped[mask], edges)[0] / max(1, mask.sum()) for mask in (relevant, ~relevant)]
+    shares = [np.histogram(values.clip(low, high), edges)[0] / max(1, len(values)) for values in (first, second)]
     frame = Frame((low, high), (0.0, float(max(share.max() for share in shares)) * 1.05))
     body = "".join(
-        frame.area(steps(edges.tolist(), share.tolist()), colour, f"{mask.sum()} pairs of {what} documents")
-        for share, colour, what, mask in (
-            (shares[1], OTHER, "other", ~relevant),
-            (shares[0], RELEVANT, "relevant", relevant),
-        )
+        frame.area(steps(edges.tolist(), shares[i].tolist()), colour, f"{len(values)} {kinds[i]} pairs")
+        for i, colour, values in ((1, OTHER, second), (0, RELEVANT, first))
     )
+    return frame.chart(axis, "share of pairs", body, what)
+
+
+def _distribution(system: System, score: np.ndarray, relevant: np.ndarray, ordered: float) -> Figure:
     told = "" if math.isnan(ordered) else f"<br>{100 * ordered:.1f} % of a query's pairs of different grades in order"
-    caption = f"<b>{escape(system.name)}</b>{_swatch(RELEVANT, 'relevant')}{_swatch(OTHER, 'other')}{told}"
-    return caption, frame.chart("score", "share of pairs", body, f"scores of {system.name}")
+    caption = f"<b>{escape(system.name)}</b>{swatch(RELEVANT, 'relevant')}{swatch(OTHER, 'other')}{told}"
+    picture = distribution(
+        score[relevant], score[~relevant], "score", ("relevant", "other"), f"scores of {system.name}"
+    )
+    return caption, picture
 
 
 def query_differences(comparison: Comparison, measure: str) -> list[Figure]:
@@ -120,7 +130,7 @@ def recall_over_depth(comparison: Comparison, systems: Sequence[System], qrels: 
         frame.line([(rank, value) for rank, value in enumerate(values, start=1)], shades[name], name)
         for name, values in curves
     )
-    caption = "".join(_swatch(shades[name], name) for name, _ in curves)
+    caption = "".join(swatch(shades[name], name) for name, _ in curves)
     return [(caption, frame.chart("rank", "recall", body, "recall over depth"))]
 
 
@@ -145,7 +155,7 @@ def over_training(comparison: Comparison, systems: Sequence[System], measure: st
         if member.folder is not None and (member.folder / "metrics.csv").is_file()
     ]
     figures = []
-    for column, text in ((f"val/{measure}", f"dev {label(measure)}"), ("train/loss_epoch", "training loss")):
+    for column, text in ((f"val/{measure}", f"dev {label(measure)}"), *CURVES):
         lines = [(name, seed, log[column]) for name, seed, log in logs if log.get(column)]
         if not lines:
             continue
@@ -155,6 +165,6 @@ def over_training(comparison: Comparison, systems: Sequence[System], measure: st
         frame = Frame((0, last or 1.0), (min(0.0, min(values)), top), width=460, height=280)
         body = "".join(frame.line(points, shades[name], f"{name}, seed {seed}") for name, seed, points in lines)
         names = dict.fromkeys(name for name, _, _ in lines)
-        caption = f"<b>{escape(text)}</b>{''.join(_swatch(shades[name], name) for name in names)}"
+        caption = f"<b>{escape(text)}</b>{''.join(swatch(shades[name], name) for name in names)}"
         figures.append((caption, frame.chart("step", text, body, f"{text} over training")))
     return figures

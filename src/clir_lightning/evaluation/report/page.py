@@ -14,7 +14,15 @@ from clir_lightning.evaluation.report.examples import Texts, example, most_diffe
 from clir_lightning.evaluation.report.style import STYLE
 
 
-def _table(head: Sequence[str], cells: Sequence[Sequence[str]], left: int, marked: Mapping[int, str]) -> str:
+def document(title: str, parts: Sequence[str]) -> str:
+    """A whole page."""
+    top = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+    return f"<!doctype html>\n<html lang=en>{top}<style>{STYLE}</style><main>{''.join(parts)}</main></html>\n"
+
+
+def table(head: Sequence[str], cells: Sequence[Sequence[str]], left: int, marked: Mapping[int, str]) -> str:
+    """A table of text; the first `left` columns are aligned left, rows in `marked` have that class."""
+
     def line(row: Sequence[str], tag: str, kind: str = "") -> str:
         parts = [
             f"<{tag}{' class=text' if place < left else ''}>{escape(cell)}</{tag}>" for place, cell in enumerate(row)
@@ -25,7 +33,8 @@ def _table(head: Sequence[str], cells: Sequence[Sequence[str]], left: int, marke
     return f'<div class="wide"><table><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table></div>'
 
 
-def _figures(title: str, text: str, figures: Sequence[charts.Figure]) -> str:
+def section(title: str, text: str, figures: Sequence[charts.Figure]) -> str:
+    """Figures side by side under a heading; nothing where there are none."""
     if not figures:
         return ""
     shown = "".join(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>" for caption, picture in figures)
@@ -35,12 +44,12 @@ def _figures(title: str, text: str, figures: Sequence[charts.Figure]) -> str:
 def _tests(comparison: Comparison) -> str:
     if not comparison.tests:
         return ""
-    table = _table(tables.PAIRED_HEAD, [tables.paired_cells(test) for test in comparison.tests], 2, {})
+    tests = table(tables.PAIRED_HEAD, [tables.paired_cells(test) for test in comparison.tests], 2, {})
     what = (
         "Difference: system minus baseline, in points. Holm: the p-value before it, adjusted over the systems. "
         "Wins, ties and losses count queries."
     )
-    return f"<section><h2>Against {escape(comparison.baseline)}</h2><p>{what}</p>{table}</section>"
+    return f"<section><h2>Against {escape(comparison.baseline)}</h2><p>{what}</p>{tests}</section>"
 
 
 def _examples(name: str, shown: Sequence[str]) -> str:
@@ -61,8 +70,8 @@ def _sources(systems: Sequence[System], commits: Mapping[Path, str | None]) -> s
         for system in systems
         for member in system.members
     ]
-    table = _table(["system", "seed", "folder or run", "commit"], rows, 4, {})
-    return f"<section><h2>What was compared</h2>{table}</section>"
+    sources = table(["system", "seed", "folder or run", "commit"], rows, 4, {})
+    return f"<section><h2>What was compared</h2>{sources}</section>"
 
 
 def page(
@@ -82,7 +91,7 @@ def page(
     qrels = {query: systems[0].members[0].qrels[query] for query in comparison.rows[0].per_query}
     head, cells = tables.measure_head(comparison), tables.measure_cells(comparison, alpha)
     base = next(i for i, row in enumerate(comparison.all_rows) if row.name == comparison.baseline)
-    overview = _table(head, cells, 1, {0: "bound", len(cells) - 1: "bound", base: "base"})
+    overview = table(head, cells, 1, {0: "bound", len(cells) - 1: "bound", base: "base"})
     warned = "".join(f"<li>{escape(note)}</li>" for note in notes)
     shown = [
         example(comparison, systems, query, qrels[query], texts, measure=measure, depth=depth)
@@ -94,24 +103,23 @@ def page(
         f"<aside><h2>To bear in mind</h2><ul>{warned}</ul></aside>" if notes else "",
         f"<section>{overview}<p>{escape(tables.explanation(comparison, alpha))}</p></section>",
         _tests(comparison),
-        _figures(
+        section(
             f"{name} of each query",
             f"Each query's {name}, mean over the seeds, minus the baseline's; queries in order of the difference.",
             charts.query_differences(comparison, measure),
         ),
-        _figures(
+        section(
             "Recall over depth",
             "The share of a query's relevant documents among the first so many, mean over queries and seeds.",
             charts.recall_over_depth(comparison, systems, qrels),
         ),
-        _figures(
+        section(
             "Scores of relevant and other documents",
             "Apart, where a system tells them apart whatever the query; unjudged documents are among the others.",
             charts.score_distributions(systems, qrels),
         ),
-        _figures("Over training", "A line a seed.", charts.over_training(comparison, systems, measure)),
+        section("Over training", "A line a seed.", charts.over_training(comparison, systems, measure)),
         _examples(name, shown),
         _sources(systems, commits),
     ]
-    top = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-    return f"<!doctype html>\n<html lang=en>{top}<style>{STYLE}</style><main>{''.join(parts)}</main></html>\n"
+    return document(title, parts)

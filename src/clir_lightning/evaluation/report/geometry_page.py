@@ -1,0 +1,88 @@
+"""The page of `clir geometry`: cosines of positive and negative pairs, and spectra, before and after each change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clir_lightning.evaluation.geometry import Geometry
+from clir_lightning.evaluation.report.charts import OTHER, RELEVANT, Figure, distribution, swatch
+from clir_lightning.evaluation.report.page import document, section, table
+from clir_lightning.evaluation.report.svg import PALETTE, Frame
+
+SHOWN = 100  # directions of a spectrum
+
+
+@dataclass(frozen=True)
+class Space:
+    """Vectors after a change: their geometry and measures, cosines of positive and negative pairs.
+
+    `spectrum` is each direction's share of the squared length, the greatest first.
+    """
+
+    name: str
+    geometry: Geometry
+    measures: Mapping[str, float]
+    positives: NDArray[np.floating]
+    negatives: NDArray[np.floating]
+    spectrum: Sequence[float]
+
+
+def _cosines(space: Space) -> Figure:
+    caption = (
+        f"<b>{escape(space.name)}</b>{swatch(RELEVANT, 'positive')}{swatch(OTHER, 'negative')}<br>AUC "
+        f"{100 * space.geometry.auc:.1f} %, mean cosine of all pairs {space.geometry.random_mean:.2f}"
+    )
+    return caption, distribution(
+        space.positives, space.negatives, "cosine", ("positive", "negative"), f"cosines, {space.name}"
+    )
+
+
+def _spectra(spaces: Sequence[Space]) -> Figure:
+    longest = min(SHOWN, max(len(space.spectrum) for space in spaces))
+    lowest = -5.0
+    frame = Frame((1, longest), (lowest, 0.0), width=620, height=320)
+    lines = [
+        frame.line(
+            [
+                (i, max(lowest, float(np.log10(max(share, 1e-30)))))
+                for i, share in enumerate(space.spectrum[:longest], 1)
+            ],
+            PALETTE[place],
+            space.name,
+        )
+        for place, space in enumerate(spaces)
+    ]
+    caption = "".join(swatch(PALETTE[place], space.name) for place, space in enumerate(spaces))
+    return caption, frame.chart("direction", "log10 of its share", "".join(lines), "spectra")
+
+
+def geometry_page(
+    title: str, head: Sequence[str], cells: Sequence[Sequence[str]], spaces: Sequence[Space], sentences: Sequence[str]
+) -> str:
+    """The whole page."""
+    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return document(
+        title,
+        [
+            f"<header><h1>{escape(title)}</h1></header>",
+            f"<aside><h2>What the numbers mean</h2><ul>{said}</ul></aside>",
+            f"<section>{table(head, cells, 1, {})}</section>",
+            section(
+                "Cosines of positive and negative pairs",
+                "Positives are a query's best-graded candidates, negatives its others. Ranking needs them apart within "
+                "a query; where they lie on the axis does not matter.",
+                [_cosines(space) for space in spaces],
+            ),
+            section(
+                "Spectra",
+                "Each direction's share of the vectors' squared length, the greatest first; one that falls steeply "
+                "is a narrow cone.",
+                [_spectra(spaces)],
+            ),
+        ],
+    )

@@ -17,9 +17,11 @@ SHORT = ("trainer.max_epochs=1", "+trainer.limit_train_batches=2", "datamodule.d
 COMMAND = (sys.executable, "-c", "from clir_lightning.cli import main; main()")
 
 # Importing torch, Lightning and Hydra takes most of a short run's time: one server imports them once, and each run is
-# a fork of it. The server has started no thread and no Java, so that a fork is as good as a new process.
+# a fork of it. The server has started no thread, no Java and no W&B (whose temporary folder forks would share and
+# remove), so that a fork is as good as a new process.
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported, in the server
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["clir_lightning.jobs.train", "clir_lightning.jobs.compare", "wandb", "faiss"])
+_server.set_forkserver_preload(["clir_lightning.jobs.train", "clir_lightning.jobs.compare", "faiss"])
 
 
 def _forked(arguments: tuple[str, ...], cwd: Path, environment: dict[str, str], said: tuple[Path, Path]) -> None:
@@ -39,7 +41,7 @@ def clir(
     *arguments: str, cwd: Path, check: bool = True, timeout: int = 240, fork: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run the `clir` program as a user would, offline; `fork=False` starts it as a program of its own."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "COLUMNS": "100"}
+    environment = {**os.environ, "WANDB_MODE": "offline", "COLUMNS": "100"}
     command = [*COMMAND, *arguments]
     if fork:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,160 @@
+"""The dual collapse taken apart: `python benchmarks/dual_causes.py FOLDER ENCODER --output OUT [setting=value …]`.
+
+Trains `experiment=dual_collapse` on a collection in the CLIRMatrix layout, takes its causes away one after the other,
+and puts single ones back, with every seed; finished runs are kept. Further `setting=value`s go to every run. Writes to
+`OUT`: a folder a run, `comparison/` of `clir compare`, `geometry/STEP` of `clir geometry` (dev split, first seed), the
+table `causes.md` and the figures of docs/dual.md: `causes.svg`, `cosines_STEP.svg`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+
+from clir_lightning.evaluation.report.style import STYLE
+from clir_lightning.evaluation.report.svg import PALETTE, Frame
+
+IN_BATCH = "{_target_: clir_lightning.losses.contrastive.InfoNCE, in_batch: true, symmetric: false, weight: 1.0}"
+# A step changes something and keeps all that the steps before it have changed …
+STEPS = {
+    "collapse": ("original's settings", ["experiment=dual_collapse"]),
+    "pooling": ("+ mean pooling", ["architecture.pooling=mean"]),
+    "length": ("+ whole queries", ["datamodule.query_length=64"]),
+    "in_batch": (
+        "+ in-batch cross-entropy",
+        ["loss.cosine_hinge=null", f"loss.infonce={IN_BATCH}", "datamodule.batch_size=32"],
+    ),
+    "temperature": ("+ temperature .02", ["architecture.temperature=0.02"]),
+}
+# … and these change one thing of the last step's.
+VARIANTS = {
+    "cls": ("[CLS] again", ["architecture.pooling=cls"]),
+    "cut": ("8 query tokens again", ["datamodule.query_length=8"]),
+    "small": ("batch 8 again", ["datamodule.batch_size=8"]),
+    "hard": ("mined negatives", ["sampling=hard", "sampling.run={negatives}"]),
+    "centred": ("language means subtracted", ["callbacks=[collapse,centring]"]),
+}
+SHOWN = ("collapse", "in_batch", "temperature")  # whose cosines are drawn
+PROGRAM = (sys.executable, "-c", "from clir_lightning.cli import main; main()")
+
+
+def clir(*arguments: str) -> None:
+    """Run the program; stop where it fails."""
+    print("clir", *arguments, flush=True)
+    subprocess.run([*PROGRAM, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def negatives(given: argparse.Namespace, seed: int) -> Path:
+    """Negatives for the training queries, out of what the last step's model finds for them."""
+    first, mined = given.output / f"temperature_{seed}", given.output / f"mined_{seed}"
+    if not (mined / "negatives.trec").is_file():
+        data = ("data=clirmatrix", f"data.path={given.folder}")
+        checkpoint = f"retriever.checkpoint={first}/checkpoints/best.ckpt"
+        clir("retrieve", *data, "retriever=dense", checkpoint, "splits=[train]", f"hydra.run.dir={mined}/run")
+        found = f"run={mined}/run/runs/train.trec"
+        clir("mine", *data, found, "filters.last=50", "filters.ratio=0.95", f"hydra.run.dir={mined}")
+    return mined / "negatives.trec"
+
+
+def train(given: argparse.Namespace) -> None:
+    """Every step and variant with every seed."""
+    base = ("data=clirmatrix", f"data.path={given.folder}", "encoder=hf", f"encoder.name={given.encoder}")
+    kept: list[str] = []
+    for step, (_, changes) in STEPS.items():
+        kept += changes
+        for seed in given.seeds:
+            run(given, step, seed, [*base, *kept])
+    for step, (_, changes) in VARIANTS.items():
+        for seed in given.seeds:
+            own = [
+                text.replace("{negatives}", str(negatives(given, seed)) if "{neg" in text else "") for text in changes
+            ]
+            run(given, step, seed, [*base, *kept, *own])
+
+
+def run(given: argparse.Namespace, step: str, seed: int, settings: Sequence[str]) -> None:
+    """One training, unless it is finished."""
+    folder = given.output / f"{step}_{seed}"
+    if not (folder / "metrics.json").is_file():
+        more = (f"name={step}", f"seed={seed}", f"hydra.run.dir={folder}", "resume=auto")
+        clir("train", *settings, *given.settings, *more)
+
+
+def standalone(picture: str) -> str:
+    """An SVG of a report as a file of its own, on white."""
+    style = "".join(line for line in STYLE.splitlines() if line.startswith("svg "))
+    rules = style.replace("svg text", "text").replace("svg .", ".")
+    head, _, rest = picture.partition(">")
+    named = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')
+    return f'{named}><style>{rules}</style><rect width="100%" height="100%" fill="#fff"/>{rest}\n'
+
+
+def causes(values: dict[str, list[float]]) -> str:
+    """Each step's NDCG@10: a dot a seed, a line through the means of the steps that build on each other."""
+    rows = [*STEPS.items(), *VARIANTS.items()]
+    frame = Frame((0.0, 1.0), (-len(rows) + 0.0, 0.0), width=640, height=60 + 26 * len(rows))
+    parts = []
+    for place, (step, (what, _)) in enumerate(rows):
+        height = -place - 0.5
+        shade = PALETTE[0] if step in STEPS else PALETTE[1]
+        parts += [frame.line([(value, height)], shade, f"{what}: {value:.3f}") for value in values[step]]
+        mean = fmean(values[step])
+        x, y = frame.place(mean, height)
+        beside = f'x="{x - 10}" text-anchor="end"' if mean > 0.5 else f'x="{x + 10}"'
+        parts.append(f'<text {beside} y="{y + 4}">{what} {100 * mean:.1f}</text>')
+    means = [(fmean(values[step]), -place - 0.5) for place, step in enumerate(STEPS)]
+    picture = frame.chart("test NDCG@10", "", frame.line(means, "#bbb", "means") + "".join(parts), "causes")
+    return re.sub(r'<text x="52"[^>]*>-?[0-9.]+</text>', "", picture)  # rows have names, no numbers
+
+
+def main() -> None:
+    """Train, compare, measure, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="a collection in the CLIRMatrix layout")
+    parser.add_argument("encoder", help="a Hugging Face name or folder")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("settings", nargs="*", help="further settings of every run")
+    given = parser.parse_args()
+    given.folder, given.output = given.folder.resolve(), given.output.resolve()
+    train(given)
+    names = [*STEPS, *VARIANTS]
+    folders = ",".join(f"'{given.output}/{name}_*'" for name in names)
+    clir("compare", f"runs=[{folders}]", "baseline=temperature", f"hydra.run.dir={given.output}/comparison")
+    rows = ["| | test NDCG@10 | MRR@10 | AUC | mean cosine | spread of it | effective rank | language bias |"]
+    rows.append("|---|---|---|---|---|---|---|---|")
+    values = {}
+    for step, (what, _) in (STEPS | VARIANTS).items():
+        found = [
+            json.loads((given.output / f"{step}_{seed}" / "metrics.json").read_text())["test"] for seed in given.seeds
+        ]
+        values[step] = [measures["ndcg_10"] for measures in found]
+        folder = given.output / "geometry" / step
+        checkpoint = given.output / f"{step}_{given.seeds[0]}" / "checkpoints" / "best.ckpt"
+        clir("geometry", f"checkpoint={checkpoint}", f"hydra.run.dir={folder}")
+        shape = json.loads((folder / "geometry.json").read_text())["spaces"]["as it is"]
+        cells = [
+            " ± ".join(f"{100 * number(column):.1f}" for number in ((fmean, stdev) if len(found) > 1 else (fmean,)))
+            for column in (values[step], [measures["mrr_10"] for measures in found])
+        ]
+        cells += [f"{shape[name]:.2f}" for name in ("auc", "random_mean", "random_deviation")]
+        cells += [f"{shape['effective_rank']:.0f}", f"{shape['language_bias']:+.2f}"]
+        rows.append(f"| {what} | {' | '.join(cells)} |")
+        if step in SHOWN:
+            page = (folder / "geometry.html").read_text(encoding="utf-8")
+            first = re.search(r"<svg.*?</svg>", page, re.DOTALL)
+            assert first is not None
+            (given.output / f"cosines_{step}.svg").write_text(standalone(first[0]), encoding="utf-8")
+    (given.output / "causes.svg").write_text(standalone(causes(values)), encoding="utf-8")
+    (given.output / "causes.md").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
-"""The dual collapse taken apart: `python benchmarks/dual_causes.py FOLDER ENCODER --output OUT [setting=value …]`.
+"""The dual collapse taken apart: `python benchmarks/dual_causes.py FOLDER ENCODER --output OUT [--settings …]`.
 
 Trains `experiment=dual_collapse` on a collection in the CLIRMatrix layout, takes its causes away one after the other,
-and puts single ones back, with every seed; finished runs are kept. Further `setting=value`s go to every run. Writes to
+and puts single ones back, with every seed; finished runs are kept. Writes to
 `OUT`: a folder a run, `comparison/` of `clir compare`, `geometry/STEP` of `clir geometry` (dev split, first seed), the
 table `causes.md` and the figures of docs/dual.md: `causes.svg`, `cosines_STEP.svg`.
 """
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("encoder", help="a Hugging Face name or folder")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("settings", nargs="*", help="further settings of every run")
+    parser.add_argument("--settings", nargs="*", default=[], help="of every run")
     given = parser.parse_args()
     given.folder, given.output = given.folder.resolve(), given.output.resolve()
     train(given)

@@ -7,7 +7,7 @@ import re
 import pytest
 from hydra import compose, initialize_config_dir
 
-from clir_lightning.cli import VERBS, config_folder
+from clir_lightning.cli import VERBS, config_folder, verbatim
 from program import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def test_the_readme_has_commands() -> None:
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("clir ")])
 def test_the_command_composes(command: str) -> None:
     words = command.split()[1:]
-    overrides = [word for word in words[1:] if not word.startswith("-")]
+    overrides = [verbatim(word) for word in words[1:] if not word.startswith("-")]
     if words[0] != "--help":
         assert words[0] in VERBS
         single = [re.sub(r"=([^\[,]*),.*", r"=\1", override) for override in overrides]  # a sweep's first value

@@ -87,6 +87,24 @@ def test_each_file_is_short_and_names_its_command(file: Path) -> None:
     assert any(line.startswith("# clir ") for line in lines[:2])
 
 
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", "submitit_slurm", "ray"])
+def test_each_launcher_composes(launcher: str) -> None:
+    plugin = launcher.partition("_")[0]
+    if plugin != "basic":
+        pytest.importorskip(f"hydra_plugins.hydra_{plugin}_launcher", reason=f"hydra-{plugin}-launcher is absent")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=[f"hydra/launcher={launcher}"], return_hydra_config=True)
+    assert plugin in config.hydra.launcher._target_.lower()
+
+
+@pytest.mark.parametrize("sweeper", ["basic", "optuna"])
+def test_each_sweeper_composes(sweeper: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        node = compose("train", overrides=[f"hydra/sweeper={sweeper}"], return_hydra_config=True).hydra.sweeper
+    assert sweeper in node._target_
+    assert mistakes(OmegaConf.create({"sweeper": node})) == []
+
+
 def test_mistakes_are_found() -> None:
     config = OmegaConf.create({"data": {"_target_": "clir_lightning.data.demo.build_demo", "tset": 3}})
     assert mistakes(config) == ["data: tset is unknown"]

@@ -27,22 +27,45 @@ RUN = (
 )
 
 
-def test_two_processes_end_with_the_weights_and_scores_of_one(tmp_path: Path) -> None:
-    for number in (1, 2):
-        clir("train", *RUN, f"trainer.devices={number}", f"hydra.run.dir={number}", cwd=tmp_path, fork=False)
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a training in one process."""
+    home = tmp_path_factory.mktemp("alone")
+    clir("train", *RUN, "trainer.devices=1", "hydra.run.dir=out", cwd=home)
+    return home / "out"
+
+
+@pytest.mark.parametrize("trainer", ["ddp", "fsdp"])
+def test_two_processes_end_with_the_weights_and_scores_of_one(trainer: str, alone: Path, tmp_path: Path) -> None:
+    together = tmp_path / "out"
+    clir("train", *RUN, f"trainer={trainer}", "trainer.devices=2", "hydra.run.dir=out", cwd=tmp_path, fork=False)
     one, two = (
-        torch.load(tmp_path / number / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for number in "12"
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for folder in (alone, together)
     )
+    assert list(one) == list(two)
     assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-5
-    alone, together = (read_run(tmp_path / number / "runs" / "test.trec") for number in "12")
-    assert {query: set(together[query]) for query in together} == {query: set(alone[query]) for query in alone}
+    single, shared = (read_run(folder / "runs" / "test.trec") for folder in (alone, together))
+    assert {query: set(shared[query]) for query in shared} == {query: set(single[query]) for query in single}
     assert all(
-        together[query][document] == pytest.approx(alone[query][document], abs=1e-4)
-        for query in alone
-        for document in alone[query]
+        shared[query][document] == pytest.approx(single[query][document], abs=1e-4)
+        for query in single
+        for document in single[query]
     )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
-    assert json.loads((tmp_path / "2" / "provenance.json").read_text())["config"]["trainer"]["devices"] == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert json.loads((together / "provenance.json").read_text())["config"]["trainer"]["devices"] == 2
+
+
+def test_shared_out_weights_of_a_dual_model_go_on_in_one_process(tmp_path: Path) -> None:
+    run = [*(setting for setting in RUN if "limit" not in setting), "architecture=dual", "hydra.run.dir=out"]
+    few = "+trainer.limit_train_batches=3"
+    clir("train", *run, few, "trainer=fsdp", "trainer.devices=2", cwd=tmp_path, fork=False)
+    checkpoint = tmp_path / "out" / "checkpoints" / "best.ckpt"
+    scored = clir("evaluate", f"checkpoint={checkpoint}", "split=test1", "hydra.run.dir=again", cwd=tmp_path)
+    assert "NDCG@10" in scored.stdout
+    first, again = (read_run(tmp_path / name) for name in ("out/runs/test.trec", "again/runs/test.trec"))
+    for query in first:
+        assert again[query] == pytest.approx(first[query], abs=1e-5)
 
 
 def test_a_sweep_of_jobs_with_two_processes_starts_each_once(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from transformers import get_scheduler
 from clir_lightning.data.batching import Batch
 from clir_lightning.lightning.parameters import parameter_groups
 from clir_lightning.lightning.scoring import HalvingScorer
+from clir_lightning.lightning.sharding import Sharded, gather, release, shard
 from clir_lightning.losses.distillation import Distillation
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.types import Sample
@@ -57,6 +58,12 @@ class CrossModule(pl.LightningModule):
         self._score = HalvingScorer()
         self.step_scores: Tensor | None = None  # [B, D] of the last training step, for callbacks
 
+    def configure_model(self) -> None:
+        """Share out the weights over the processes where the strategy wants that (`trainer=fsdp`)."""
+        strategy = self.trainer.strategy
+        if isinstance(strategy, Sharded):
+            shard(self.model, strategy.device_mesh["data_parallel"])
+
     def forward(self, batch: Batch) -> Tensor:
         """Scores `[B, D]`."""
         scores: Tensor = self.model(batch)
@@ -92,6 +99,18 @@ class CrossModule(pl.LightningModule):
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores `[B, 1]`, which `RankingMetrics` collects."""
         return self._score(self, batch)
+
+    def on_validation_start(self) -> None:
+        """Scoring takes no part in a sharing out of the weights."""
+        gather(self.model)
+
+    def on_validation_end(self) -> None:
+        """Training does."""
+        release(self.model)
+
+    def on_test_start(self) -> None:
+        """As in validation."""
+        gather(self.model)
 
     def configure_optimizers(self) -> Any:
         """AdamW with warm-up and decay over all the steps that the trainer will make."""

@@ -47,11 +47,11 @@ class Temperature(nn.Module):
         super().__init__()
         if temperature <= 0:
             raise ConfigError(f"architecture.temperature is {temperature}; allowed: numbers above 0")
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)), requires_grad=learnt)
+        self.log_scale = nn.Parameter(torch.tensor([-math.log(temperature)]), requires_grad=learnt)
 
     def forward(self) -> Tensor:
         """1/τ, bounded where τ is learnt."""
-        scale = self.log_scale.exp()
+        scale = self.log_scale.exp()[0]
         return scale.clamp(max=LARGEST_SCALE) if self.log_scale.requires_grad else scale
 
 

@@ -100,4 +100,4 @@ def test_high_cosines_alone_are_not_called_a_collapse(signal: float, words: str)
     own = torch.arange(50)
     found = geometry(queries, documents, torch.stack([own, own], dim=1), torch.stack([own, own.roll(1)], dim=1))
     assert found.random_mean > 0.7
-    assert words in meaning(found, 16)[0]
+    assert words in meaning(found, found, 16)[0]

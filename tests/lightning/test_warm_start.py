@@ -68,5 +68,7 @@ def test_more_layers_are_refused(vanilla: tuple[CEDR, Path], collection: Collect
 
 
 def test_a_file_that_is_no_checkpoint_is_named(folder: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere is no checkpoint \(FileNotFoundError\); give the path"):
+    with pytest.raises(
+        ConfigError, match=r"nowhere is no checkpoint of clir train \(FileNotFoundError\); give the path"
+    ):
         load_weights(CEDR(Encoder(folder), Vanilla), tmp_path / "nowhere")

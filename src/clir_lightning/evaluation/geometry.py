@@ -185,8 +185,8 @@ def whitening(vectors: Tensor) -> Tensor:
     return result.to(vectors.dtype)
 
 
-def meaning(found: Geometry, width: int) -> list[str]:
-    """What the numbers of vectors of `width` dimensions say, a sentence each."""
+def meaning(found: Geometry, after: Geometry, width: int) -> list[str]:
+    """What the numbers of vectors of `width` dimensions say, a sentence each; `after` is of the centred ones."""
     cone, chance = found.random_mean > 0.5, found.auc < 0.6
     first = f"A random query and document have cosine {found.random_mean:.2f} in the mean"
     second = f"a positive pair's cosine is above a negative pair's in {100 * found.auc:.0f} % of cases"
@@ -200,10 +200,10 @@ def meaning(found: Geometry, width: int) -> list[str]:
         f"The vectors use about {found.effective_rank:.0f} of {width} directions; the first holds "
         f"{100 * found.top_share:.0f} % of their squared length."
     )
-    own = 100 * (found.language_bias + 0.5)
+    before, then = (100 * (shape.language_bias + 0.5) for shape in (found, after))
     if found.language_bias > 0.1:
         sentences.append(
-            f"In a pool of both languages {own:.0f} % of a query's neighbours are of its own: the language decides, "
-            "which subtracting each language's mean should cure (callbacks=[collapse,centring])."
+            f"In a pool of both languages {before:.0f} % of a query's neighbours are of its own, where 50 would be "
+            f"even; {then:.0f} % once each language's mean is subtracted (callbacks=[collapse,centring] trains so)."
         )
     return sentences

@@ -110,7 +110,7 @@ def said(spaces: Sequence[Space], name: str, width: int) -> list[str]:
     before, *changed = (100 * space.measures[name] for space in spaces)
     after = " and ".join(f"{value:.1f} {space.name}" for value, space in zip(changed, spaces[1:], strict=True))
     judged = f"Geometry explains, ranking judges: {label(name)} is {before:.1f} as it is, {after}."
-    return [*meaning(spaces[0].geometry, width), judged]
+    return [*meaning(spaces[0].geometry, spaces[1].geometry, width), judged]
 
 
 def main(config: DictConfig) -> None:
@@ -138,7 +138,7 @@ def main(config: DictConfig) -> None:
     whole(tables.terminal(title, head, cells), console)
     sentences = said(spaces, config.measures[0], encoder.width)
     for sentence in sentences:
-        console.print(sentence, soft_wrap=True, highlight=False)
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
     result = {space.name: {**space.measures, **space.geometry.rounded()} for space in spaces}
     write_json({"split": config.split, "spaces": result, "meaning": sentences}, folder / "geometry.json")
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")

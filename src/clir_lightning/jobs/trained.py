@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from clir_lightning.build import build, build_all, saved_config
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
+from clir_lightning.lightning.checkpoints import read_weights
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
@@ -40,7 +41,7 @@ class Trained:
         encoder = Encoder(str(home / "encoder"), weights=False)
         model, losses = build(config.architecture, encoder), build_all(config.loss)
         module: CrossModule = build(config.module, model, losses, **config.optimizer)
-        module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+        module.load_state_dict(read_weights(checkpoint))
         return cls(checkpoint, config, encoder, module.eval())
 
     def collection(self, data: DictConfig) -> Collection:

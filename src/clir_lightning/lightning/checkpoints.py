@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from clir_lightning.errors import DataError
+from clir_lightning.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,22 @@ class WholeFileIO(TorchCheckpointIO):
         """Read a checkpoint: tensors and plain values only, whatever the caller asks for."""
         loaded: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
         return loaded
+
+
+def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """The state dictionary of a checkpoint of `clir train`.
+
+    Raises `ConfigError` for a file that is none, or that holds anything but tensors and plain values.
+    """
+    try:
+        state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except pickle.UnpicklingError as error:
+        problem = f"{path} is damaged or holds more than tensors and plain values, and is not read: that could run code"
+        raise ConfigError(f"{problem}; give a checkpoint of clir train") from error
+    except (OSError, EOFError, KeyError, TypeError, RuntimeError) as error:
+        cure = "give the path of a checkpoints/best.ckpt"
+        raise ConfigError(f"{path} is no checkpoint of clir train ({type(error).__name__}); {cure}") from error
+    return state
 
 
 class LastCheckpoint(Checkpoint):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import pickle
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from clir_lightning.errors import ConfigError
+from clir_lightning.lightning.checkpoints import read_weights
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +18,7 @@ def load_weights(model: nn.Module, checkpoint: Path) -> None:
 
     Raises `ConfigError` for a file that is no checkpoint and for an encoder of another shape.
     """
-    try:
-        state: dict[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        cure = "give the path of a checkpoints/best.ckpt"
-        raise ConfigError(f"init_from={checkpoint} is no checkpoint ({type(error).__name__}); {cure}") from error
+    state = read_weights(checkpoint)
     given = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
     own = model.state_dict()
     wrong = [

@@ -17,9 +17,7 @@ FIGURES = {"1": "candidates", "2": "read_back", "3": "collapse", "4": "sweep"}
 
 
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
-def test_the_notebook_runs(
-    notebook: Path, demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_notebook_runs(notebook: Path, demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(demo_run, tmp_path / "outputs" / "2026-01-01" / "00-00-00")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("MPLBACKEND", "agg")

@@ -34,6 +34,10 @@ VERBS = {
         "systems over seeds, with tests of significance and a report",
         "clir compare runs=['outputs/*/*'] baseline=cross",
     ),
+    "dashboard": (
+        "a view of a W&B project that compares the values of a setting",
+        "clir dashboard entity=TEAM by=encoder.name",
+    ),
     "data inspect": (
         "a collection's card: counts, lengths, grades, what is missing or twice",
         "clir data inspect data=demo",

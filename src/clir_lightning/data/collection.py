@@ -27,13 +27,14 @@ class Split:
 class Collection:
     """Everything an experiment reads. `documents` maps id → `Document`; `splits` maps name → `Split`.
 
-    `notes` tell what the reading left out, a line each.
+    `notes` tell what the reading left out, a line each. `key` stands for the content of one that is prepared on disk.
     """
 
     name: str
     documents: Mapping[str, Document]
     splits: Mapping[str, Split]
     notes: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def document_language(self) -> str:

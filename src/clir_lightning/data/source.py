@@ -71,6 +71,7 @@ def load(
     source: Source, problems: Problems, *, stamps: Iterable[str], settings: object, cache: str | None
 ) -> Collection:
     """The collection of a source; with a `cache`, prepared there once for these stamps (of its files) and settings."""
+    key = "" if cache is None else fingerprint([FORMAT, repr(settings), *stamps])
     if cache is None:
         collection = source.in_memory()
         notes = problems.notes()
@@ -79,13 +80,12 @@ def load(
         def build(folder: Path) -> dict[str, Any]:
             return {**source.write(folder), "notes": problems.notes()}
 
-        key = fingerprint([FORMAT, repr(settings), *stamps])
         folder = build_once(Path(cache).expanduser() / "collections" / key, build)
         collection = open_collection(folder)
         notes = read_manifest(folder)["notes"]
     for note in notes:
         log.warning("%s: %s", source.name, note)
-    return replace(collection, notes=tuple(notes))
+    return replace(collection, notes=tuple(notes), key=key)
 
 
 def stamps(files: Iterable[Path | None]) -> list[str]:

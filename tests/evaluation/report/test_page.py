@@ -72,6 +72,7 @@ def browse(path: Path, width: int) -> tuple[dict[str, object], str]:
     probed = path.with_name("probed.html")
     probed.write_text(path.read_text(encoding="utf-8") + PROBE, encoding="utf-8")
     switches = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--window-size={width},900"]
+    switches += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
     home = f"--user-data-dir={path.parent / 'profile'}"
     command = [chromium, *switches, home, "--dump-dom", probed.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)

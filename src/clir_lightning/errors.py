@@ -42,3 +42,9 @@ def one_of(got: str, allowed: Iterable[str], name: str) -> str:
     near = difflib.get_close_matches(got, choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ConfigError(f"{name} is {got!r}; allowed: {', '.join(choices)}{hint}")
+
+
+def at_least(number: int, least: int, name: str) -> None:
+    """`ConfigError` for a setting below its least value."""
+    if number < least:
+        raise ConfigError(f"{name} is {number}; allowed: {least} or more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,20 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from clir_lightning.data.batching import Batch
+from clir_lightning.data.batching import Batch, Step
+from clir_lightning.data.collection import Collection
+from clir_lightning.data.datamodule import RankingDataModule
+from clir_lightning.data.sampling import Listwise
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.losses.distillation import KLDivergence
+from clir_lightning.losses.listwise import softmax_cross_entropy
 from clir_lightning.losses.pairwise import MarginHinge, RankNet
+from clir_lightning.models.cedr import CEDR
+from clir_lightning.models.cross import CrossEncoder
+from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.heads.knrm import KNRM
+from clir_lightning.models.tiny import TinyEncoder
 from clir_lightning.types import Sample
 
 
@@ -101,3 +111,33 @@ def test_a_teacher_is_checked_for_every_epoch(tmp_path: Path) -> None:
     module.check(epochs.__getitem__, 1)
     with pytest.raises(DataError, match="no score of document 'c'"):
         module.check(epochs.__getitem__, 2)
+
+
+@pytest.mark.parametrize("architecture", ["cross", "cedr"])
+def test_parts_of_like_length_have_the_gradients_of_the_whole(
+    collection: Collection, tmp_path: Path, architecture: str
+) -> None:
+    encoder = Encoder(
+        TinyEncoder(vocabulary=120, width=16, heads=2).prepare(collection, "train", tmp_path / "e", seed=3)
+    )
+    encoder.model.eval()  # no dropout: a part draws other masks than the whole
+    model = CrossEncoder(encoder, dropout=0) if architecture == "cross" else CEDR(encoder, partial(KNRM), dropout=0)
+    data = RankingDataModule(collection, Listwise(3), query_length=20)
+    data.tokenise(encoder.tokenizer)
+    assert data.dataset is not None
+    batch = data.dataset[Step(data.samples(0))]
+    assert len(set(batch.attention_mask.sum(dim=1).tolist())) > 1
+    found = []
+    for parts in (1, 2, 4):
+        module = CrossModule(model, {}, parts=parts)
+        module.zero_grad()
+        scores = module(batch)
+        assert scores.shape == (2, 3)
+        softmax_cross_entropy(scores, batch.grades).mean().backward()  # type: ignore[no-untyped-call]
+        found.append(
+            [scores.detach(), *(weight.grad.clone() for weight in model.parameters() if weight.grad is not None)]
+        )
+    for several in found[1:]:
+        assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(found[0], several, strict=True))
+    with pytest.raises(ConfigError, match=r"module.parts is 0; allowed: 1 or more"):
+        CrossModule(model, {}, parts=0)

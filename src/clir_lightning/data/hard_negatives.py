@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clir_lightning.data.sampling import at_least
-from clir_lightning.errors import ConfigError
+from clir_lightning.errors import ConfigError, at_least
 from clir_lightning.types import Grades, Run, Sample
 
 REASONS = ("grade", "unjudged", "margin", "teacher")  # why a document of the window is no negative, in this order

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from clir_lightning.data.collection import Split
 from clir_lightning.data.lines import read_lines, write_whole
-from clir_lightning.data.sampling import Sampling, at_least, draw
+from clir_lightning.data.sampling import Sampling, draw
 from clir_lightning.data.trec import read_run
-from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.errors import ConfigError, DataError, at_least
 from clir_lightning.types import Run, Sample
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from clir_lightning.data.collection import Split
-from clir_lightning.errors import ConfigError
+from clir_lightning.errors import at_least
 from clir_lightning.types import Grades, Sample
 
 
@@ -40,12 +40,6 @@ def by_grade(grades: Grades) -> dict[int, list[str]]:
 def draw(pool: Sequence[str], count: int, rng: random.Random) -> list[str]:
     """`count` of the pool: different ones while they last, then with repetition, so that all samples have one size."""
     return rng.sample(pool, count) if len(pool) >= count else [*pool, *rng.choices(pool, k=count - len(pool))]
-
-
-def at_least(number: int, least: int, name: str) -> None:
-    """`ConfigError` for a setting below its least value."""
-    if number < least:
-        raise ConfigError(f"{name} is {number}; allowed: {least} or more")
 
 
 @dataclass(frozen=True, slots=True)

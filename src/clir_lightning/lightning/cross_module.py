@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from transformers import get_scheduler
 
 from clir_lightning.data.batching import Batch
+from clir_lightning.errors import at_least
 from clir_lightning.lightning.parameters import parameter_groups
 from clir_lightning.lightning.scoring import HalvingScorer
 from clir_lightning.lightning.sharding import Sharded, gather, release, shard
@@ -31,6 +33,7 @@ class CrossModule(pl.LightningModule):
         weight_decay: AdamW's, not applied to biases and normalisation weights.
         schedule: a schedule's name in transformers, `linear` or `constant_with_warmup` among them.
         warmup: share of all steps over which the learning rate rises from 0.
+        parts: a training step goes through the model in so many parts of like length: less padding, more calls.
     """
 
     def __init__(
@@ -44,9 +47,11 @@ class CrossModule(pl.LightningModule):
         weight_decay: float = 0.01,
         schedule: str = "linear",
         warmup: float = 0.1,
+        parts: int = 1,
     ) -> None:
         super().__init__()
-        self.model = model
+        at_least(parts, 1, "module.parts")
+        self.model, self.parts = model, parts
         self.losses: Mapping[str, RankingLoss] = nn.ModuleDict(dict(losses))  # type: ignore[assignment]
         self.rates: dict[str, Any] = {
             "learning_rate": learning_rate,
@@ -66,8 +71,13 @@ class CrossModule(pl.LightningModule):
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores `[B, D]`."""
-        scores: Tensor = self.model(batch)
-        return scores
+        if self.parts == 1 or not torch.is_grad_enabled():
+            scores: Tensor = self.model(batch)
+            return scores
+        rows, width = batch.input_ids.shape
+        order = batch.attention_mask.sum(dim=1).argsort(descending=True, stable=True)
+        parts = batch.pairs(order).parts(math.ceil(rows / self.parts) * width)
+        return torch.cat([self.model(part) for part in parts])[order.argsort()].view(batch.grades.shape)
 
     def check(self, draw: Callable[[int], Sequence[Sample]], epochs: int) -> None:
         """Refuse training samples that a loss cannot learn from; `draw(epoch)` gives those of an epoch.

@@ -36,7 +36,6 @@ class DualModule(CrossModule):
         chunk: encode so many texts at a time and keep no activations but those of the chunk that gradients are being
             computed of: GradCache (Gao et al., 2021), equal gradients in the memory of a chunk for a second forward
             pass. `None` keeps all.
-        parts: without chunks, encode a batch's texts in so many parts of like length: less padding, more calls.
         optimisation: as of `CrossModule`.
     """
 
@@ -48,11 +47,10 @@ class DualModule(CrossModule):
         losses: Mapping[str, RankingLoss],
         *,
         chunk: int | None = None,
-        parts: int = 1,
         **optimisation: Any,
     ) -> None:
         super().__init__(model, losses, **optimisation)
-        self.chunk, self.parts = chunk, parts
+        self.chunk = chunk
         self.encoded: dict[int, Tensor] = {}  # by document row, while scoring
         self.encoded_queries: dict[str, Tensor] = {}  # by id, while scoring
 

@@ -12,13 +12,13 @@ from clir_lightning.data.batching import Batch
 from clir_lightning.data.pairs import PairTemplate
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.chunks import Chunks, cut_into_chunks
-from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.heads.signals import Signals
 
 
 def token_similarity(states: Tensor, chunks: Chunks) -> Tensor:
     """Xᵢⱼ, the cosine of query token i and document token j, `[P, Q, D]` of states `[N, T, H]`; 0 at padding."""
-    with torch.autocast(states.device.type, enabled=False):  # half precision would blur the narrow kernel
+    with full_precision(states):
         unit = normalize(states.float().flatten(0, 1), dim=1)
         query = unit[chunks.query_at] * chunks.query_mask[:, :, None]
         document = unit[chunks.document_at] * chunks.document_mask[:, :, None]
@@ -87,5 +87,6 @@ class CEDR(nn.Module):
         cls = self.dropout(chunks.average(states[:, 0]))
         nothing = cls.new_zeros(len(cls), 0, *chunks.query_mask.shape[1:], *chunks.document_mask.shape[1:])
         similarity = torch.stack(matrices, dim=1) if matrices else nothing  # [P, L, Q, D]
-        scores: Tensor = self.head(Signals(cls, similarity, chunks.query_mask, chunks.document_mask))
+        with full_precision(states):
+            scores: Tensor = self.head(Signals(cls, similarity, chunks.query_mask, chunks.document_mask))
         return scores.view(batch.grades.shape)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from clir_lightning.data.batching import Batch
 from clir_lightning.errors import one_of
-from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.pooling import mean
 
 POOLINGS = {"cls": 1, "mean": 1, "parts": 4}  # how many vectors of the encoder's width the head reads
@@ -58,5 +58,7 @@ class CrossEncoder(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores `[B, D]` of B queries with D documents each."""
-        scores: Tensor = self.head(self._pool(self.encoder(batch), batch)).view(batch.grades.shape)
-        return scores
+        states = self.encoder(batch)
+        with full_precision(states):
+            scores: Tensor = self.head(self._pool(states, batch))
+        return scores.view(batch.grades.shape)

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from clir_lightning.data.texts import Texts
 from clir_lightning.errors import ConfigError, one_of
-from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.pooling import pooling as pooling_of
 
 Side = Literal["query", "document"]
@@ -106,9 +106,11 @@ class DualEncoder(nn.Module):
     def encode(self, texts: Texts, side: Side) -> Tensor:
         """Vectors `[N, P]`, of length 1 with `similarity: cosine`."""
         tower = self.encoder if side == "query" or self.document_encoder is None else self.document_encoder
-        vectors = self._pool(tower(texts), texts.attention_mask)
-        if self.projection is not None:
-            vectors = self.projection(vectors)
+        states = tower(texts)
+        with full_precision(states):
+            vectors: Tensor = self._pool(states, texts.attention_mask)
+            if self.projection is not None:
+                vectors = self.projection(vectors)
         if not self.cosine:
             return vectors if self.training else vectors - self.mean(side)
         vectors = normalize(vectors, dim=-1)
@@ -121,7 +123,8 @@ class DualEncoder(nn.Module):
 
     def similarity(self, queries: Tensor, documents: Tensor) -> Tensor:
         """Cosines or dot products `[B, N]`."""
-        return queries @ documents.T
+        with full_precision(queries):
+            return queries @ documents.T
 
     def views(self, encoded: Tensor) -> list[Tensor]:
         """The whole vectors and their prefixes of each size in `dimensions`."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
@@ -27,6 +28,15 @@ class PretrainedEncoder:
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Nothing to make: the name itself."""
         return self.name
+
+
+def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
+    """A context without half precision on the tensor's device.
+
+    Only the encoder runs in half precision: bfloat16 has three digits, which would make scores that lie close, and
+    cosines do, equal.
+    """
+    return torch.autocast(tensor.device.type, enabled=False)
 
 
 class Rows(Protocol):
@@ -106,11 +116,11 @@ class Encoder(nn.Module):
         return next(part for part in lists if len(part) == self.depth)
 
     def forward(self, rows: Rows) -> Tensor:
-        """Hidden states of the last layer, `[N, T, H]`."""
+        """Hidden states of the last layer, `[N, T, H]`, as 32-bit numbers."""
         types = {} if rows.token_type_ids is None else {"token_type_ids": rows.token_type_ids}
         output = self.model(input_ids=rows.input_ids, attention_mask=rows.attention_mask, **types)
         states: Tensor = output.last_hidden_state
-        return states
+        return states.float()
 
     def visit(self, rows: Rows, see: Callable[[int, Tensor], None]) -> Tensor:
         """`forward` that shows each level's states `[N, T, H]` as they come: 0 the embeddings, then every layer.

@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from clir_lightning.data.texts import Texts
 from clir_lightning.models.dual import Side, Temperature
-from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.encoder import Encoder, full_precision
 
 
 def max_sim(queries: Tensor, documents: Tensor) -> Tensor:
@@ -51,12 +51,15 @@ class LateInteraction(nn.Module):
 
     def encode(self, texts: Texts, side: Side) -> Tensor:
         """Unit vectors of the tokens, `[N, T, P]`, zero where there is padding."""
-        vectors = normalize(self.projection(self.encoder(texts)), dim=-1)
+        states = self.encoder(texts)
+        with full_precision(states):
+            vectors = normalize(self.projection(states), dim=-1)
         return vectors * texts.attention_mask.unsqueeze(-1)
 
     def similarity(self, queries: Tensor, documents: Tensor) -> Tensor:
         """MaxSim `[B, N]`."""
-        return max_sim(queries, documents)
+        with full_precision(queries):
+            return max_sim(queries, documents)
 
     def views(self, encoded: Tensor) -> list[Tensor]:
         """The vectors as they are."""

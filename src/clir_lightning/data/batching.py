@@ -60,7 +60,7 @@ class Batch:
         """The rows at these places as queries with one document each; without their samples."""
         by_row = ("input_ids", "attention_mask", "token_type_ids", "query_spans", "document_spans")
         values: dict[str, Any] = {name: getattr(self, name) for name in by_row}
-        rows = {name: None if value is None else value[places] for name, value in values.items()}
+        rows: dict[str, Any] = {name: None if value is None else value[places] for name, value in values.items()}
         return replace(self, **rows, grades=self.grades.reshape(-1, 1)[places], samples=(), weights=())
 
     def parts(self, token_limit: int) -> Iterator[Batch]:

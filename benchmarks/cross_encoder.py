@@ -40,6 +40,8 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--depth", type=int, default=100)
     parser.add_argument("--queries", type=int, default=None, help="of the test split; all by default")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bf16", action="store_true", help="as trainer.precision=mixed where that is bfloat16")
+    parser.add_argument("--frozen-embeddings", action="store_true", help="as encoder.frozen=0")
     return parser.parse_args()
 
 
@@ -64,6 +66,8 @@ def main() -> None:
     sampling: Sampling = BestAgainstRandom() if given.documents == 2 else Listwise(given.documents)
     data = RankingDataModule(collection, sampling, depth=given.depth, test_queries=given.queries, seed=given.seed)
     model = CrossEncoder(given.encoder, num_labels=1, max_length=given.max_length)
+    if given.frozen_embeddings:
+        model.model.base_model.embeddings.requires_grad_(False)
     pairs = examples(data, given)
     trainer = CrossEncoderTrainer(
         model=model,
@@ -74,6 +78,7 @@ def main() -> None:
             learning_rate=given.learning_rate,
             warmup_steps=0.1,  # a share
             seed=given.seed,
+            bf16=given.bf16,
             save_strategy="no",
             report_to=[],
             disable_tqdm=True,
@@ -89,7 +94,8 @@ def main() -> None:
     queries = collection.split("test1").queries
     wanted = [(query, document) for query in test for document in test[query]]
     start = time.perf_counter()
-    scores = model.predict([(queries[q].text, texts[d].text) for q, d in wanted], batch_size=128)
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=given.bf16):
+        scores = model.predict([(queries[q].text, texts[d].text) for q, d in wanted], batch_size=128)
     scored = time.perf_counter() - start
     by_query: dict[str, dict[str, float]] = {}
     for (query, document), score in zip(wanted, scores.tolist(), strict=True):

@@ -41,15 +41,17 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--frozen-embeddings", action="store_true", help="as encoder.frozen=0")
     parser.add_argument("--depth", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batches", type=int, default=None, help="steps of an epoch; all by default")
+    parser.add_argument("--bf16", action="store_true", help="as trainer.precision=mixed where that is bfloat16")
     return parser.parse_args()
 
 
-def triples(data: RankingDataModule, epochs: int) -> Dataset:
+def triples(data: RankingDataModule, epochs: int, queries: int | None) -> Dataset:
     """The samples of every epoch end to end, in training order: a query, its positive and its negative."""
     split, documents = data.collection.split("train"), data.collection.documents
     rows: dict[str, list[str]] = {"anchor": [], "positive": [], "negative": []}
     for epoch in range(epochs):
-        for sample in data.samples(epoch):
+        for sample in data.samples(epoch)[:queries]:
             positive, negative = sample.document_ids
             rows["anchor"].append(f"query: {split.queries[sample.query_id].text}")
             rows["positive"].append(f"passage: {documents[positive].text}")
@@ -68,7 +70,7 @@ def main() -> None:
         transformer.auto_model.embeddings.requires_grad_(False)
     width = transformer.auto_model.config.hidden_size
     model = SentenceTransformer(modules=[transformer, Pooling(width, pooling_mode="mean")])
-    rows = triples(data, given.epochs)
+    rows = triples(data, given.epochs, None if given.batches is None else given.batches * given.batch)
     trainer = SentenceTransformerTrainer(
         model=model,
         args=SentenceTransformerTrainingArguments(
@@ -79,6 +81,7 @@ def main() -> None:
             weight_decay=0.01,
             warmup_steps=0.1,  # a share
             seed=given.seed,
+            bf16=given.bf16,
             save_strategy="no",
             report_to=[],
             disable_tqdm=True,

@@ -1,5 +1,7 @@
 """Candidate lists: exactly the depth, filled up, cut from below, in an order that only the seed decides."""
 
+from collections import Counter
+
 import pytest
 
 from clir_lightning.data.collection import Collection, Split, candidates, candidates_from
@@ -62,3 +64,15 @@ def test_a_run_of_something_else_is_an_error() -> None:
         candidates_from(Run({"q": {"zz": 1.0}}), toy, "dev", depth=2, seed=5)
     with pytest.raises(DataError, match="has no query of split 'dev'"):
         candidates_from(Run({"elsewhere": {"d0": 1.0}}), toy, "dev", depth=2, seed=5)
+
+
+def test_a_cut_prefers_no_documents_by_their_ids() -> None:
+    """Ids often tell a document's kind: lists cut in their order would hold the first kind alone."""
+    judged = {"d3": 6} | {f"d{i}": 0 for i in range(20) if i != 3}
+    kept: Counter[str] = Counter()
+    for seed in range(200):
+        kept.update(candidates(collection(judged), "dev", depth=8, seed=seed)["q"])
+    assert kept["d3"] == 200
+    others = [kept[f"d{i}"] for i in range(20) if i != 3]
+    assert min(others) > 40  # 200 · 7/19 = 74 each, deviation 7
+    assert max(others) < 108

@@ -15,9 +15,10 @@ from tokenizers.pre_tokenizers import Split as SplitCharacters
 from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast
 
 from clir_lightning.data.collection import Collection
+from clir_lightning.data.entries import read_entries
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.retrieval.bm25 import LightBM25
-from clir_lightning.retrieval.lexicon import Lexicon, read_entries
+from clir_lightning.retrieval.lexicon import Lexicon
 from clir_lightning.retrieval.mt import MachineTranslation
 from clir_lightning.retrieval.retriever import WeightedQuery, parts_of
 from clir_lightning.retrieval.translation import GivenTranslation, LexiconTranslation, NoTranslation

@@ -56,8 +56,8 @@ def candidates(collection: Collection, split: str, *, depth: int, seed: int, lim
 
     Where the split brings a run along, its first `depth` documents are the candidates, however few. Otherwise they are
     the judged documents: lists that are short are filled up with random documents of the collection (grade 0 by
-    definition, being unjudged); long ones lose their lowest grades, so that no relevant document is lost before the
-    others. The scores are a random permutation: the run is the *random order* floor of its own candidates, and no file
+    definition, being unjudged); long ones lose their lowest grades, at random among equals, so that no relevant document
+    is lost before the others. The scores are a random permutation: the run is the *random order* floor of its own candidates, and no file
     order, in which CLIRMatrix hides its labels, survives. `limit` keeps that many queries of a seeded order.
     """
     part = collection.split(split)
@@ -69,7 +69,9 @@ def candidates(collection: Collection, split: str, *, depth: int, seed: int, lim
         rng = random.Random(f"{seed}/{split}/{query_id}")
         if part.run is None:
             grades = part.qrels[query_id]
-            chosen = sorted(grades, key=lambda document: (-grades[document], document))[:depth]
+            chosen = sorted(grades)
+            rng.shuffle(chosen)  # a cut in the order of ids would tell kinds of documents, and so relevance, apart
+            chosen = sorted(chosen, key=lambda document: -grades[document])[:depth]
             chosen += fill(depth - len(chosen), grades, rng)
         else:
             chosen = part.run.ranking(query_id)[:depth] if query_id in part.run else []

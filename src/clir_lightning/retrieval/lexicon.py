@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from clir_lightning.data.collection import Split
-from clir_lightning.data.lines import read_lines
-from clir_lightning.errors import DataError
+from clir_lightning.data.entries import Entry
 from clir_lightning.retrieval.analysis import CJK
 from clir_lightning.types import Document
 
 TITLE_END = " — "  # Kazakh reference works open with "name — what it is"
-Entry = tuple[str, str, float]  # term, translation, weight
 _ALIKE = re.compile(r"[0-9A-Za-z]+")  # what stays the same in any language
 
 
@@ -88,40 +84,6 @@ class Lexicon:
             if text[start:end] in self.entries and not (end < len(text) and _joined(text[end - 1], text[end])):
                 return end
         return 0
-
-
-def read_entries(path: str | Path, query_language: str, document_language: str) -> Iterator[Entry]:
-    """Entries of a file: entity labels (`.jsonl`), or a table `term<TAB>translation[<TAB>weight]`; gzip or plain.
-
-    An entity line holds `{"q_item_info": {"label_zh": …, "label_kk": …}, "adj_item_info": {"label_zh": […], …}}`; the
-    labels of the entity and of its neighbours are taken.
-    """
-    if str(path).removesuffix(".gz").endswith(".jsonl"):
-        yield from _entities(path, f"label_{query_language}", f"label_{document_language}")
-        return
-    for number, line in read_lines(path):
-        fields = line.split("\t")
-        try:
-            term, translation = fields[0].strip(), fields[1].strip()
-            weight = float(fields[2]) if len(fields) == 3 else 1.0
-            if len(fields) > 3 or not term or not translation or not 0 < weight < float("inf"):
-                raise ValueError
-        except (ValueError, IndexError):
-            cure = "a line is 'term<TAB>translation', or with a third field, a weight above 0"
-            raise DataError(f"{line[:60]!r} is no entry", path=path, line=number, cure=cure) from None
-        yield term, translation, weight
-
-
-def _entities(path: str | Path, source: str, target: str) -> Iterator[Entry]:
-    for number, line in read_lines(path):
-        try:
-            row = json.loads(line)
-            own, near = row["q_item_info"], row.get("adj_item_info") or {}
-            pairs = [(own[source], own[target]), *zip(near.get(source, []), near.get(target, []), strict=True)]
-            yield from ((term, label, 1.0) for term, label in pairs if term.strip() and label.strip())
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            cure = f"expected q_item_info and adj_item_info with {source} and {target}"
-            raise DataError(f"no entity labels ({error})", path=path, line=number, cure=cure) from None
 
 
 def names_entries(split: Split, documents: Mapping[str, Document]) -> Iterator[Entry]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from clir_lightning.data.collection import Collection
+from clir_lightning.data.entries import read_entries
 from clir_lightning.data.lines import read_lines
 from clir_lightning.errors import ConfigError, DataError, one_of
-from clir_lightning.retrieval.lexicon import Lexicon, names_entries, read_entries
+from clir_lightning.retrieval.lexicon import Lexicon, names_entries
 from clir_lightning.retrieval.retriever import Rows, WeightedQuery
 from clir_lightning.types import Document, Query
 

@@ -71,7 +71,7 @@ def test_a_cut_prefers_no_documents_by_their_ids() -> None:
     judged = {"d3": 6} | {f"d{i}": 0 for i in range(20) if i != 3}
     kept: Counter[str] = Counter()
     for seed in range(200):
-        kept.update(candidates(collection(judged), "dev", depth=8, seed=seed)["q"])
+        kept.update(candidates(collection(judged), "dev", depth=8, seed=seed).ranking("q"))
     assert kept["d3"] == 200
     others = [kept[f"d{i}"] for i in range(20) if i != 3]
     assert min(others) > 40  # 200 · 7/19 = 74 each, deviation 7

@@ -38,7 +38,7 @@ def test_terms_ask_for_their_translations(table: str, tmp_path: Path, cached: bo
         grades = list(train.qrels[query].values())
         assert grades.count(0) == 1
         assert len(grades) == (3 if query == "q0" else 2)
-    with pytest.raises(ConfigError, match="data.paths is empty"):
+    with pytest.raises(ConfigError, match=r"data\.paths is empty"):
         read_translations([], query_language="zh", document_language="kk")
     with pytest.raises(DataError, match=r"missing.tsv: no such file"):
         read_translations([str(tmp_path / "missing.tsv")], query_language="zh", document_language="kk", cache=cache)

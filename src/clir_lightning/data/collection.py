@@ -56,9 +56,10 @@ def candidates(collection: Collection, split: str, *, depth: int, seed: int, lim
 
     Where the split brings a run along, its first `depth` documents are the candidates, however few. Otherwise they are
     the judged documents: lists that are short are filled up with random documents of the collection (grade 0 by
-    definition, being unjudged); long ones lose their lowest grades, at random among equals, so that no relevant document
-    is lost before the others. The scores are a random permutation: the run is the *random order* floor of its own candidates, and no file
-    order, in which CLIRMatrix hides its labels, survives. `limit` keeps that many queries of a seeded order.
+    definition, being unjudged); long ones lose their lowest grades, at random among equals, so that no relevant
+    document is lost before the others. The scores are a random permutation: the run is the *random order* floor of its
+    own candidates, and no file order, in which CLIRMatrix hides its labels, survives. `limit` keeps that many queries
+    of a seeded order.
     """
     part = collection.split(split)
     fill = _Fill(collection)

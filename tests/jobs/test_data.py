@@ -22,6 +22,7 @@ def test_export_then_inspect(tmp_path: Path) -> None:
     card = clir("data", "inspect", "data=folder", "data.path=out", *languages, cwd=tmp_path).stdout
     assert "2903, 0 repeat another's text" in card
     assert "2555 queries" in card
+    assert card.count("NDCG@10 without reading") == 3
     assert "1 defects left out" in card
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from clir_lightning.data.trec import read_run, write_run
+from clir_lightning.types import Run
 from program import clir
 
 
@@ -14,6 +16,29 @@ def test_a_checkpoint_gives_what_training_reported(demo_run: Path, tmp_path: Pat
     clir("evaluate", f"checkpoint={demo_run}/checkpoints/best.ckpt", "hydra.run.dir=out", cwd=tmp_path)
     again = json.loads((tmp_path / "out" / "metrics.json").read_text())["cross"]
     assert again == pytest.approx(json.loads((demo_run / "metrics.json").read_text())["test"], abs=1e-9)
+
+
+def test_another_split_is_scored_whole_and_as_deep_as_asked(demo_run: Path, tmp_path: Path) -> None:
+    """The training scored five test queries; that limit, and its lists, are not the dev split's."""
+    checkpoint = f"checkpoint={demo_run}/checkpoints/best.ckpt"
+    clir("evaluate", checkpoint, "split=dev", "depth=4", "hydra.run.dir=out", cwd=tmp_path)
+    run = read_run(tmp_path / "out" / "runs" / "test.trec")
+    assert len(run) == 100
+    assert {len(run[query]) for query in run} == {4}
+    few = {query: dict(list(run[query].items())[:2]) for query in list(run)[:3]}
+    write_run(Run(few, name="few"), tmp_path / "few.trec")
+    clir(
+        "evaluate",
+        checkpoint,
+        "split=dev",
+        "queries=2",
+        f"candidates={tmp_path}/few.trec",
+        "hydra.run.dir=b",
+        cwd=tmp_path,
+    )
+    again = read_run(tmp_path / "b" / "runs" / "test.trec")
+    assert len(again) <= 2
+    assert all(set(again[query]) == set(few[query]) for query in again)
 
 
 def test_a_run_file_against_qrels(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import kl_div
 
 from clir_lightning.data.batching import Batch
-from clir_lightning.errors import DataError
+from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.losses.distillation import KLDivergence, MarginMSE, kl_divergence, margin_mse
 from clir_lightning.types import Sample
 
@@ -46,6 +46,9 @@ def test_labels_are_the_teachers_scores_of_each_pair(teacher: str) -> None:
     scores = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
     assert loss(scores, loss.labels(one)).tolist() == [4.5**2, 0.0]
     assert KLDivergence(teacher)(loss.labels(one), loss.labels(one)).tolist() == [0.0, 0.0]
+    assert MarginMSE(teacher, scale=2.0).labels(one).tolist() == [[2.0, 11.0], [18.0, 16.0]]
+    with pytest.raises(ConfigError, match=r"is 0.0; allowed: above 0"):
+        KLDivergence(teacher, scale=0.0)
 
 
 def test_a_pair_without_a_score_is_refused(teacher: str) -> None:

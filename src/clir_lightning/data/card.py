@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,13 @@ from transformers import PreTrainedTokenizerBase
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.pairs import PairTemplate
 from clir_lightning.data.tokens import TokenTable, as_rows, tokenise
+from clir_lightning.evaluation.evaluate import evaluate
+from clir_lightning.evaluation.floors import random_order
+from clir_lightning.evaluation.ranking import Pool
+from clir_lightning.types import Document, Run
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
+BLIND = 500  # queries whose documents are ordered by length
 Rows = list[tuple[str, str]]
 
 
@@ -54,6 +59,7 @@ def card(collection: Collection) -> Rows:
     ]
     for name, split in collection.splits.items():
         rows += split_card(name, split)
+        rows.append(("  NDCG@10 without reading", blind_orders(split, documents)))
     shared = repeated(chain.from_iterable(split.queries for split in collection.splits.values()))
     rows.append(("query ids in two splits", str(shared)))
     return [*rows, *(("left out", note) for note in collection.notes)]
@@ -82,6 +88,25 @@ def split_card(name: str, split: Split) -> Rows:
         depths = percentiles(len(split.run[query_id]) for query_id in split.run)
         rows.append(("  candidates a query", f"{depths} (run {split.run.name})"))
     return rows
+
+
+def blind_orders(split: Split, documents: Mapping[str, Document]) -> str:
+    """NDCG@10 × 100 of the judged documents in orders that read no text, over the first `BLIND` queries that have some.
+
+    A collection whose relevant documents are shorter than the others gives them away by length alone, and no result on
+    it means what it seems to.
+    """
+    judged = {query_id: dict(split.qrels[query_id]) for query_id in split.qrels if split.qrels.relevant(query_id)}
+    judged = dict(islice(judged.items(), BLIND))
+    if not judged:
+        return "none judged"
+    pool = Pool.of(judged, judged)
+    orders = {"random": random_order(pool, ["ndcg_10"]).means["ndcg_10"]}
+    lengths = {query_id: {i: float(len(documents[i].text)) for i in grades} for query_id, grades in judged.items()}
+    for name, sign in (("longest first", 1), ("shortest first", -1)):
+        run = Run({query_id: {i: sign * length for i, length in row.items()} for query_id, row in lengths.items()})
+        orders[name] = evaluate(run, judged, ["ndcg_10"]).means["ndcg_10"]
+    return ", ".join(f"{name} {100 * value:.1f}" for name, value in orders.items())
 
 
 def token_card(collection: Collection, tokenizer: PreTrainedTokenizerBase, max_length: int, cache: Any = None) -> Rows:

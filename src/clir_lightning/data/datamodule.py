@@ -139,12 +139,11 @@ class RankingDataModule(pl.LightningDataModule):
 
     def counts(self) -> str:
         """The number of queries of each split, for the log."""
-        sizes = {split: len(self._queries(split)) for split in self.splits.values()}
-        return ", ".join(f"{split} {size}" for split, size in sizes.items())
+        return ", ".join(f"{split} {len(self._queries(stage))}" for stage, split in self.splits.items())
 
     def tokenise(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Tokenise every query and document once. Raises `ConfigError` for a query that leaves no room."""
-        wanted = {name: query for part in self.splits.values() for name, query in self._queries(part)}
+        wanted = {name: query for stage in self.splits for name, query in self._queries(stage)}
         queries = tokenise(wanted, tokenizer, name="queries", cache=self.cache)
         documents = tokenise(self.collection.documents, tokenizer, name="documents", cache=self.cache)
         template = PairTemplate.of(tokenizer)
@@ -193,9 +192,8 @@ class RankingDataModule(pl.LightningDataModule):
         """The test split's candidates."""
         return self._scoring("test")
 
-    def _queries(self, part: str) -> list[tuple[str, Any]]:
-        queries = self.collection.split(part).queries
-        stage = next(stage for stage, split in self.splits.items() if split == part)
+    def _queries(self, stage: str) -> list[tuple[str, Any]]:
+        queries = self.collection.split(self.splits[stage]).queries
         return [(query, queries[query]) for query in self.candidates.get(stage, queries)]
 
     def _draw(self, epoch: int) -> list[Sample]:

@@ -39,7 +39,7 @@ class SeparateDataModule(RankingDataModule):
 
     def tokenise(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Tokenise every query and document once, without the prefixes, which the batches add."""
-        wanted = {name: query for part in self.splits.values() for name, query in self._queries(part)}
+        wanted = {name: query for stage in self.splits for name, query in self._queries(stage)}
         assemblers = []
         for name, records, prefix, length in (
             ("queries", wanted, self.query_prefix, self.query_length or self.max_length),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from clir_lightning.build import build
@@ -21,6 +22,7 @@ from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs.provenance import write_json
 from clir_lightning.jobs.trained import Trained
+from clir_lightning.lightning.precision import precision_for
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
 
 
@@ -29,20 +31,41 @@ def bounded(result: Evaluation, pool: Pool) -> list[Evaluation]:
     return [random_order(pool, list(result.means)), result, ideal(pool, list(result.means))]
 
 
+def scored_lists(trained: DictConfig, config: DictConfig) -> DictConfig:
+    """The settings of the training's data module, changed to what is scored now.
+
+    Its run file and its limit on test queries are of its test split: another split has its judged lists scored, and
+    all of them.
+    """
+    own = config.split == trained.test
+    lists = {
+        "test": config.split,
+        "depth": trained.depth if config.depth is None else config.depth,
+        "test_queries": trained.test_queries if own and config.queries is None else config.queries,
+        "candidates": {"test": trained.candidates.test if own and config.candidates is None else config.candidates},
+        "score_batch_size": config.score_batch_size,
+    }
+    changed = OmegaConf.merge(trained, lists)
+    assert isinstance(changed, DictConfig)
+    return changed
+
+
 def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
     """Score the candidates of `config.split` with a checkpoint; its run goes to `folder/runs/test.trec`."""
     trained = Trained.load(config.checkpoint)
     settings = trained.config
     settings.data.merge_with(config.data)
-    settings.datamodule.test, settings.datamodule.score_batch_size = config.split, config.score_batch_size
+    settings.datamodule = scored_lists(settings.datamodule, config)
     data: RankingDataModule = build(settings.datamodule, build(settings.data), seed=settings.seed)
     data.tokenise(trained.encoder.tokenizer)
     qrels = data.qrels("test")
     pool = Pool.of(data.candidates["test"], qrels)
     metrics = RankingMetrics({"test": pool}, folder=folder, name=settings.name, measures=config.measures)
+    precision: Any = precision_for(settings.trainer.get("precision"))
     trainer = pl.Trainer(
         accelerator="auto",
         devices=1,
+        precision=precision,
         callbacks=[metrics],
         logger=False,
         enable_checkpointing=False,

@@ -46,12 +46,15 @@ class Distillation(RankingLoss):
 
     Args:
         teacher: a TREC run file that has every (query, document) pair of the training samples.
+        scale: factor on the teacher's scores; a dual teacher's cosines want 1/temperature, 50 say.
         weight: factor on this loss where several are added.
     """
 
-    def __init__(self, teacher: str, weight: float = 1.0) -> None:
+    def __init__(self, teacher: str, scale: float = 1.0, weight: float = 1.0) -> None:
         super().__init__(weight)
-        self.teacher = teacher
+        if scale <= 0:
+            raise ConfigError(f"scale of teacher {teacher} is {scale}; allowed: above 0")
+        self.teacher, self.scale = teacher, scale
 
     @cached_property
     def _run(self) -> Run:
@@ -60,7 +63,7 @@ class Distillation(RankingLoss):
     def _scores(self, sample: Sample) -> list[float]:
         run = self._run.by_query.get(sample.query_id, {})
         try:
-            return [run[document] for document in sample.document_ids]
+            return [self.scale * run[document] for document in sample.document_ids]
         except KeyError as error:
             raise DataError(
                 f"no score of document {error.args[0]!r} for training query {sample.query_id!r}",
@@ -91,8 +94,8 @@ class MarginMSE(Distillation):
 class KLDivergence(Distillation):
     """Module over `kl_divergence`."""
 
-    def __init__(self, teacher: str, temperature: float = 1.0, weight: float = 1.0) -> None:
-        super().__init__(teacher, weight)
+    def __init__(self, teacher: str, temperature: float = 1.0, scale: float = 1.0, weight: float = 1.0) -> None:
+        super().__init__(teacher, scale, weight)
         if temperature <= 0:
             raise ConfigError(f"loss.kl.temperature is {temperature}; allowed: above 0")
         self.temperature = temperature

@@ -1,4 +1,4 @@
-"""The README's commands: each verb exists and each setting composes."""
+"""The commands of README and tutorial: each verb exists and each setting composes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from clir_lightning.cli import VERBS, config_folder, verbatim
 from program import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line.removeprefix("$ ").partition("#")[0].strip() for line in README.splitlines() if line.startswith("$ ")]
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+
+
+def commands(text: str) -> list[str]:
+    """What stands behind `$ `, with lines that go on joined, and indented `clir` commands."""
+    lines = text.replace("\\\n", " ").splitlines()
+    found = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    found += [line.strip() for line in lines if line.startswith("    clir ")]
+    return [line.partition("#")[0].strip() for line in found]
+
+
+COMMANDS = [*commands(README), *commands(TUTORIAL)]
 
 
 def test_the_readme_has_commands() -> None:
@@ -21,9 +32,11 @@ def test_the_readme_has_commands() -> None:
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("clir ")])
 def test_the_command_composes(command: str) -> None:
     words = command.split()[1:]
+    if " ".join(words[:2]) in VERBS:
+        words[:2] = ["_".join(words[:2])]
     overrides = [verbatim(word) for word in words[1:] if not word.startswith("-")]
     if words[0] != "--help":
-        assert words[0] in VERBS
+        assert words[0].replace("_", " ") in VERBS
         single = [re.sub(r"=([^\[,]*),.*", r"=\1", override) for override in overrides]  # a sweep's first value
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
             assert compose(words[0], overrides=single)

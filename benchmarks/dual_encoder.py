@@ -82,6 +82,7 @@ def main() -> None:
             warmup_steps=0.1,  # a share
             seed=given.seed,
             bf16=given.bf16,
+            use_cpu=not torch.cuda.is_available(),
             save_strategy="no",
             report_to=[],
             disable_tqdm=True,

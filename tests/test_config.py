@@ -117,7 +117,11 @@ def test_experiment_and_sweep_need_no_plus(tmp_path: Path) -> None:
     assert config.seed == 42
 
 
-def test_the_tiny_encoder_brings_its_learning_rate_and_the_user_overrules_it() -> None:
+def test_the_tiny_encoder_brings_its_learning_rate_and_epochs_and_the_user_overrules_it() -> None:
+    assert composed("train", []).trainer.max_epochs == 10
+    assert composed("train", ["trainer.max_epochs=3"]).trainer.max_epochs == 3
+    assert composed("train", ["encoder=mbert"]).trainer.max_epochs == 15
+    assert composed("train", ["trainer=ddp"]).trainer.max_epochs == 10
     assert composed("train", []).optimizer.learning_rate == 1e-3
     assert composed("train", ["encoder=hf", "encoder.name=x"]).optimizer.learning_rate == 1e-5
     assert composed("train", ["optimizer.learning_rate=0.5"]).optimizer.learning_rate == 0.5
@@ -125,7 +129,7 @@ def test_the_tiny_encoder_brings_its_learning_rate_and_the_user_overrules_it() -
 
 def test_the_strong_recipe_shows_as_many_pairs_a_step_as_the_original() -> None:
     strong, original = composed("train", ["experiment=strong_cross"]), composed("train", [])
-    documents = 1 + original.sampling.negatives
-    assert strong.datamodule.batch_size * strong.sampling.documents == original.datamodule.batch_size * documents
+    pairs = [config.datamodule.batch_size * (1 + config.sampling.negatives) for config in (strong, original)]
+    assert pairs[0] == pairs[1] == 64
     assert strong.encoder.name == "xlm-roberta-base"
     assert composed("train", ["experiment=original_cross_mbert"]).encoder.name == "bert-base-multilingual-cased"

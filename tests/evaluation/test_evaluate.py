@@ -119,3 +119,13 @@ def test_a_score_that_is_no_number_is_named() -> None:
 def test_unknown_measures_are_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(ConfigError, match=r"allowed: mrr_K, ndcg_K, ndcgexp2_K, recall_K, precision_K, map_K"):
         evaluate(Run({}), {}, [name])
+
+
+def test_a_run_without_an_order_of_its_own_is_said_so() -> None:
+    """Ids order equal scores: what such a run reaches is no merit of its system."""
+    qrels = {"q": {"a": 0, "b": 1}, "r": {"a": 1, "b": 0}, "s": {"a": 1}}
+    run = Run({"q": {"a": 0.5, "b": 0.5}, "r": {"a": 0.5, "b": 0.6}, "s": {"a": 0.5}})
+    result = evaluate(run, qrels)
+    assert result.per_query["q"]["mrr_5"] == 1.0
+    assert result.coverage.notes() == ["1 of 3 queries give all documents one score: document ids alone order them"]
+    assert evaluate(Run({}), {"q": {"a": 1}}).coverage.tied == 0

@@ -25,6 +25,7 @@ class Coverage:
     unjudged_queries: int = 0  # in the run, not judged: left out
     missing_relevant: int = 0  # relevant documents that the run lacks: they lower recall and NDCG
     unjudged_documents: int = 0  # in the run, not judged: count as grade 0
+    tied: int = 0  # queries all of whose documents have one score: their order is that of the ids
 
     def notes(self) -> list[str]:
         """What a reader of the table should know, a line each.
@@ -38,6 +39,7 @@ class Coverage:
             "queries of the run are not judged and left out": self.unjudged_queries,
             "relevant documents are not in the run": self.missing_relevant,
             "documents of the run are not judged and count as grade 0": self.unjudged_documents,
+            f"of {self.queries} queries give all documents one score: document ids alone order them": self.tied,
         }
         return [f"{count} {text}" for text, count in said.items() if count]
 
@@ -80,6 +82,7 @@ def evaluation(name: str, pool: Pool, ranked: Ranked, measures: Sequence[str], u
         unjudged_queries=unjudged_queries,
         missing_relevant=int((pool.ideal > 0).sum()) - ranked_relevant,
         unjudged_documents=int((pool.present & ~pool.judged).sum()),
+        tied=int(ranked.tied.sum()),
     )
     return Evaluation(
         name,

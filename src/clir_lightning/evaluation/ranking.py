@@ -20,13 +20,15 @@ class Ranked:
     """What the measures read: each query's documents in ranked order.
 
     `gains` `[Q, K]` grades, 0 where unjudged or past the end; `judged` `[Q, K]` whether the qrels hold the document;
-    `length` `[Q]` documents in the list; `ideal` `[Q, R]` all grades above 0 of the qrels, highest first, 0-padded.
+    `length` `[Q]` documents in the list; `ideal` `[Q, R]` all grades above 0 of the qrels, highest first, 0-padded;
+    `tied` `[Q]` whether the list has several documents and one score.
     """
 
     gains: Tensor
     judged: Tensor
     length: Tensor
     ideal: Tensor
+    tied: Tensor
 
 
 def sort_keys(scores: Tensor) -> Tensor:
@@ -112,4 +114,8 @@ class Pool:
         inside = keys != ABSENT
         order = keys & 0xFFFFFFFF
         gains = self.grades.gather(1, order).masked_fill_(~inside, 0)
-        return Ranked(gains, self.judged.gather(1, order) & inside, present.sum(dim=1), self.ideal)
+        length = present.sum(dim=1)
+        lowest = torch.where(present, scores, torch.inf).amin(dim=1) if scores.shape[1] else length
+        highest = torch.where(present, scores, -torch.inf).amax(dim=1) if scores.shape[1] else length
+        tied = (lowest == highest) & (length > 1)
+        return Ranked(gains, self.judged.gather(1, order) & inside, length, self.ideal, tied)

@@ -13,6 +13,11 @@ from clir_lightning.allowed import check_targets
 from clir_lightning.errors import ClirError, ConfigError
 
 
+def without_value(error: MissingMandatoryValue) -> str:
+    """What to say of a setting that must be given and was not."""
+    return f"{error.full_key} has no value; give {error.full_key}=…"
+
+
 def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
     """The object that `node._target_` names, with the node's values and `extra`; nested nodes are built too.
 
@@ -31,7 +36,7 @@ def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
             cause = cause.__cause__
         raise ConfigError(" ".join(str(error).split())) from error
     except MissingMandatoryValue as error:
-        raise ConfigError(f"{error.full_key} has no value; give {error.full_key}=…") from None
+        raise ConfigError(without_value(error)) from None
     try:
         return make(*args, **extra)
     except TypeError as error:

@@ -154,8 +154,9 @@ def verbatim(override: str) -> str:
 def run_verb(verb: str, overrides: list[str]) -> None:
     """Run a verb's job as a Hydra application; an error of the user's ends it with one line and status 1."""
     import hydra
-    from omegaconf import DictConfig
+    from omegaconf import DictConfig, MissingMandatoryValue
 
+    from clir_lightning.build import without_value
     from clir_lightning.errors import ClirError
     from clir_lightning.jobs.sweep import guarded, in_sweep
 
@@ -168,6 +169,8 @@ def run_verb(verb: str, overrides: list[str]) -> None:
             return job(config)
         except ClirError as error:
             sys.exit(f"clir {verb}: {error}")
+        except MissingMandatoryValue as error:
+            sys.exit(f"clir {verb}: {without_value(error)}")
 
     sys.argv = [f"clir {verb}", *map(verbatim, overrides)]
     hydra.main(config_path=str(config_folder()), config_name=root_name(verb), version_base="1.3")(task)()

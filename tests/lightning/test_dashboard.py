@@ -34,6 +34,9 @@ def test_the_view_groups_runs_by_the_setting() -> None:
 def test_without_a_key_nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    done = clir("dashboard", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "clir dashboard: entity has no value; give entity=…\n"
     done = clir("dashboard", "entity=team", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert done.stderr == (

@@ -21,7 +21,7 @@ from clir_lightning.data.sampling import Sampling
 from clir_lightning.data.steps import ScoringBatches, TrainingBatches
 from clir_lightning.data.tokens import as_rows, tokenise
 from clir_lightning.data.trec import read_run
-from clir_lightning.errors import ConfigError
+from clir_lightning.errors import ConfigError, at_least
 from clir_lightning.types import Run, Sample
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ class RankingDataModule(pl.LightningDataModule):
         self.score_batch_size, self.score_batch_tokens = score_batch_size, score_batch_tokens
         self.max_length, self.workers, self.cache = max_length, workers, cache
         self.query_length, self.document_length = query_length, document_length
+        at_least(depth, 1, "datamodule.depth")
         for name, length in {"query_length": query_length, "document_length": document_length}.items():
             if length is not None and length < 1:
                 raise ConfigError(f"datamodule.{name} is {length}; allowed: 1 or more, or null")

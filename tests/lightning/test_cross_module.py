@@ -120,6 +120,7 @@ def test_parts_of_like_length_have_the_gradients_of_the_whole(
     encoder = Encoder(
         TinyEncoder(vocabulary=120, width=16, heads=2).prepare(collection, "train", tmp_path / "e", seed=3)
     )
+    torch.manual_seed(3)
     encoder.model.eval()  # no dropout: a part draws other masks than the whole
     model = CrossEncoder(encoder, dropout=0) if architecture == "cross" else CEDR(encoder, partial(KNRM), dropout=0)
     data = RankingDataModule(collection, Listwise(3), query_length=20)
@@ -138,6 +139,7 @@ def test_parts_of_like_length_have_the_gradients_of_the_whole(
             [scores.detach(), *(weight.grad.clone() for weight in model.parameters() if weight.grad is not None)]
         )
     for several in found[1:]:
-        assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(found[0], several, strict=True))
+        for one, other in zip(found[0], several, strict=True):  # a kernel's gradients reach hundreds
+            assert (one - other).abs().max() <= 1e-5 * max(1.0, float(one.abs().max()))
     with pytest.raises(ConfigError, match=r"module.parts is 0; allowed: 1 or more"):
         CrossModule(model, {}, parts=0)

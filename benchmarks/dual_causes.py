@@ -11,14 +11,20 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
+from clir_lightning.data.clirmatrix import read_clirmatrix
+from clir_lightning.data.datamodule import RankingDataModule
+from clir_lightning.data.sampling import BestAgainstRandom
+from clir_lightning.data.trec import write_run
 from clir_lightning.evaluation.report.style import STYLE
 from clir_lightning.evaluation.report.svg import PALETTE, Frame
+from clir_lightning.types import Run
 
 IN_BATCH = "{_target_: clir_lightning.losses.contrastive.InfoNCE, in_batch: true, symmetric: false, weight: 1.0}"
 # A step changes something and keeps all that the steps before it have changed …
@@ -38,8 +44,13 @@ VARIANTS = {
     "cut": ("8 query tokens again", ["datamodule.query_length=8"]),
     "small": ("batch 8 again", ["datamodule.batch_size=8"]),
     "hard": ("mined negatives", ["sampling=hard", "sampling.run={negatives}"]),
+    "distilled": (
+        "+ a cross-encoder's scores",
+        ["loss=[infonce,kl]", "loss.kl.teacher={teacher}", "loss.kl.scale=1"],
+    ),
     "centred": ("language means subtracted", ["callbacks=[collapse,centring]"]),
 }
+EPOCHS = 3  # of the experiment; a teacher has scores for the pairs of all of them
 SHOWN = ("collapse", "in_batch", "temperature")  # whose cosines are drawn
 PROGRAM = (sys.executable, "-c", "from clir_lightning.cli import main; main()")
 
@@ -54,27 +65,52 @@ def negatives(given: argparse.Namespace, seed: int) -> Path:
     """Negatives for the training queries, out of what the last step's model finds for them."""
     first, mined = given.output / f"temperature_{seed}", given.output / f"mined_{seed}"
     if not (mined / "negatives.trec").is_file():
-        data = ("data=clirmatrix", f"data.path={given.folder}")
         checkpoint = f"retriever.checkpoint={first}/checkpoints/best.ckpt"
-        clir("retrieve", *data, "retriever=dense", checkpoint, "splits=[train]", f"hydra.run.dir={mined}/run")
+        clir("retrieve", *data(given), "retriever=dense", checkpoint, "splits=[train]", f"hydra.run.dir={mined}/run")
         found = f"run={mined}/run/runs/train.trec"
-        clir("mine", *data, found, "filters.last=50", "filters.ratio=0.95", f"hydra.run.dir={mined}")
+        clir("mine", *data(given), found, "filters.last=50", "filters.ratio=0.95", f"hydra.run.dir={mined}")
     return mined / "negatives.trec"
+
+
+def teacher(given: argparse.Namespace, seed: int) -> Path:
+    """Scores of `strong_cross`, trained on the same pairs, for the pairs that the dual model will see."""
+    cross, pairs = given.output / f"cross_{seed}", given.output / f"cross_{seed}" / "pairs.trec"
+    scores = cross / "teacher" / "runs" / "test.trec"
+    if not scores.is_file():
+        strong = ("experiment=strong_cross", f"encoder.name={given.encoder}", "datamodule.document_length=null")
+        lengths = ("datamodule.query_length=64", "datamodule.max_length=128")
+        run(given, "cross", seed, [*data(given), *strong, *lengths])
+        drawn = RankingDataModule(read_clirmatrix(given.folder, "zh", "kk"), BestAgainstRandom(1), seed=seed)
+        seen: dict[str, dict[str, float]] = {}
+        for epoch in range(EPOCHS):
+            for sample in drawn.samples(epoch):
+                seen.setdefault(sample.query_id, {}).update(dict.fromkeys(sample.document_ids, 0.0))
+        write_run(Run(seen), pairs)
+        asked = (f"checkpoint={cross}/checkpoints/best.ckpt", "split=train", f"candidates={pairs}")
+        clir("evaluate", *asked, f"hydra.run.dir={cross}/teacher")
+    return scores
+
+
+def data(given: argparse.Namespace) -> tuple[str, ...]:
+    """The collection's settings."""
+    return "data=clirmatrix", f"data.path={given.folder}"
 
 
 def train(given: argparse.Namespace) -> None:
     """Every step and variant with every seed."""
-    base = ("data=clirmatrix", f"data.path={given.folder}", "encoder=hf", f"encoder.name={given.encoder}")
+    base = (*data(given), "encoder=hf", f"encoder.name={given.encoder}")
     kept: list[str] = []
     for step, (_, changes) in STEPS.items():
         kept += changes
-        for seed in given.seeds:
+        for seed in given.seeds if step in given.rows else ():
             run(given, step, seed, [*base, *kept])
+    made = {"{negatives}": negatives, "{teacher}": teacher}
     for step, (_, changes) in VARIANTS.items():
-        for seed in given.seeds:
-            own = [
-                text.replace("{negatives}", str(negatives(given, seed)) if "{neg" in text else "") for text in changes
-            ]
+        for seed in given.seeds if step in given.rows else ():
+            own = list(changes)
+            for name, make in made.items():
+                if any(name in text for text in changes):
+                    own = [text.replace(name, str(make(given, seed))) for text in own]
             run(given, step, seed, [*base, *kept, *own])
 
 
@@ -84,6 +120,9 @@ def run(given: argparse.Namespace, step: str, seed: int, settings: Sequence[str]
     if not (folder / "metrics.json").is_file():
         more = (f"name={step}", f"seed={seed}", f"hydra.run.dir={folder}", "resume=auto")
         clir("train", *settings, *given.settings, *more)
+        (folder / "checkpoints" / "last.ckpt").unlink(missing_ok=True)
+        if step not in ("temperature", "cross") and seed != given.seeds[0]:  # the others are read once more
+            shutil.rmtree(folder / "checkpoints")
 
 
 def standalone(picture: str) -> str:
@@ -97,7 +136,7 @@ def standalone(picture: str) -> str:
 
 def causes(values: dict[str, list[float]]) -> str:
     """Each step's NDCG@10: a dot a seed, a line through the means of the steps that build on each other."""
-    rows = [*STEPS.items(), *VARIANTS.items()]
+    rows = [(step, named) for step, named in (STEPS | VARIANTS).items() if step in values]
     frame = Frame((0.0, 1.0), (-len(rows) + 0.0, 0.0), width=640, height=60 + 26 * len(rows))
     parts = []
     for place, (step, (what, _)) in enumerate(rows):
@@ -108,7 +147,7 @@ def causes(values: dict[str, list[float]]) -> str:
         x, y = frame.place(mean, height)
         beside = f'x="{x - 10}" text-anchor="end"' if mean > 0.5 else f'x="{x + 10}"'
         parts.append(f'<text {beside} y="{y + 4}">{what} {100 * mean:.1f}</text>')
-    means = [(fmean(values[step]), -place - 0.5) for place, step in enumerate(STEPS)]
+    means = [(fmean(values[step]), -place - 0.5) for place, step in enumerate(step for step in STEPS if step in values)]
     picture = frame.chart("test NDCG@10", "", frame.line(means, "#bbb", "means") + "".join(parts), "causes")
     return re.sub(r'<text x="52"[^>]*>-?[0-9.]+</text>', "", picture)  # rows have names, no numbers
 
@@ -120,17 +159,18 @@ def main() -> None:
     parser.add_argument("encoder", help="a Hugging Face name or folder")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--rows", nargs="+", choices=[*STEPS, *VARIANTS], default=[*STEPS, *VARIANTS])
     parser.add_argument("--settings", nargs="*", default=[], help="of every run")
     given = parser.parse_args()
     given.folder, given.output = given.folder.resolve(), given.output.resolve()
     train(given)
-    names = [*STEPS, *VARIANTS]
-    folders = ",".join(f"'{given.output}/{name}_*'" for name in names)
+    folders = ",".join(f"'{given.output}/{name}_*'" for name in given.rows)
     clir("compare", f"runs=[{folders}]", "baseline=temperature", f"hydra.run.dir={given.output}/comparison")
     rows = ["| | test NDCG@10 | MRR@10 | AUC | mean cosine | spread of it | effective rank | language bias |"]
     rows.append("|---|---|---|---|---|---|---|---|")
     values = {}
-    for step, (what, _) in (STEPS | VARIANTS).items():
+    for step in given.rows:
+        what = (STEPS | VARIANTS)[step][0]
         found = [
             json.loads((given.output / f"{step}_{seed}" / "metrics.json").read_text())["test"] for seed in given.seeds
         ]

@@ -73,6 +73,21 @@ def test_layers_keeps_the_first_layers_with_their_weights(folder: str) -> None:
         Encoder(folder, layers=9)
 
 
+def test_the_highest_layers_start_anew_by_the_seed(folder: str) -> None:
+    def values(reinitialise: int | None) -> list[torch.Tensor]:
+        torch.manual_seed(5)
+        model = Encoder(folder, reinitialise=reinitialise).model
+        weights = [block.attention.self.value.weight for block in model.encoder.layer]
+        return [model.embeddings.word_embeddings.weight, *weights]
+
+    stored, drawn = values(None), values(2)
+    assert [torch.equal(one, other) for one, other in zip(stored, drawn, strict=True)] == [True, True, False, False]
+    assert drawn[2].std().item() == pytest.approx(0.02, rel=0.2)  # BERT's initializer_range
+    assert all(torch.equal(one, other) for one, other in zip(drawn, values(2), strict=True))
+    with pytest.raises(ConfigError, match=r"encoder.reinitialise is 4; allowed: 0 to 3, or null"):
+        Encoder(folder, reinitialise=4)
+
+
 def test_every_weight_gets_a_gradient(collection: Collection, folder: str) -> None:
     encoder = Encoder(folder)
     model = CrossEncoder(encoder)

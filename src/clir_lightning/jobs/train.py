@@ -97,7 +97,11 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
     source = build(config.encoder)
     name = once(lambda: source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed))
     encoder = Encoder(
-        name, layers=source.layers, gradient_checkpointing=source.gradient_checkpointing, frozen=source.frozen
+        name,
+        layers=source.layers,
+        gradient_checkpointing=source.gradient_checkpointing,
+        frozen=source.frozen,
+        reinitialise=source.reinitialise,
     )
     once(lambda: encoder.describe(folder / "encoder"))
     model = build(config.architecture, encoder)

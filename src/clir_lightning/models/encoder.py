@@ -24,6 +24,7 @@ class PretrainedEncoder:
     layers: int | None = None
     gradient_checkpointing: bool = False
     frozen: int | None = None
+    reinitialise: int | None = None
 
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Nothing to make: the name itself."""
@@ -37,6 +38,11 @@ def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
     cosines do, equal.
     """
     return torch.autocast(tensor.device.type, enabled=False)
+
+
+def _blocks(model: nn.Module, depth: int) -> nn.ModuleList:
+    lists = (part for part in model.modules() if isinstance(part, nn.ModuleList))
+    return next(part for part in lists if len(part) == depth)
 
 
 class Rows(Protocol):
@@ -62,6 +68,8 @@ class Encoder(nn.Module):
         gradient_checkpointing: keep only the layers' inputs in training and compute the rest again: about a third
             slower, memory of one layer instead of all.
         frozen: fix the embeddings (0) and so many of the lowest layers; `None` trains all.
+        reinitialise: start so many of the highest layers from random weights (Zhang et al., 2021, of the top ones; with
+            all of them nothing but the embeddings is pretrained); `None` for none.
     """
 
     def __init__(
@@ -72,6 +80,7 @@ class Encoder(nn.Module):
         weights: bool = True,
         gradient_checkpointing: bool = False,
         frozen: int | None = None,
+        reinitialise: int | None = None,
     ) -> None:
         super().__init__()
         try:
@@ -98,8 +107,19 @@ class Encoder(nn.Module):
         self.depth: int = config.num_hidden_layers
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        if reinitialise is not None:
+            if not 0 <= reinitialise <= self.depth:
+                raise ConfigError(f"encoder.reinitialise is {reinitialise}; allowed: 0 to {self.depth}, or null")
+            self._reinitialise(self.depth - reinitialise)
         if frozen is not None:
             self.freeze(frozen)
+
+    def _reinitialise(self, first: int) -> None:
+        """Random weights, as the architecture draws them, in the layers from `first` on."""
+        auto: Any = AutoModel
+        fresh = _blocks(auto.from_config(self.model.config), self.depth)
+        for block, weights in zip(self.blocks[first:], fresh[first:], strict=True):
+            block.load_state_dict(weights.state_dict())
 
     def freeze(self, layers: int) -> None:
         """Fix the embeddings and the lowest `layers` layers."""
@@ -112,8 +132,7 @@ class Encoder(nn.Module):
     @property
     def blocks(self) -> nn.ModuleList:
         """The transformer layers, the lowest first."""
-        lists = (part for part in self.model.modules() if isinstance(part, nn.ModuleList))
-        return next(part for part in lists if len(part) == self.depth)
+        return _blocks(self.model, self.depth)
 
     def forward(self, rows: Rows) -> Tensor:
         """Hidden states of the last layer, `[N, T, H]`, as 32-bit numbers."""

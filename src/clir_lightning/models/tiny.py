@@ -101,7 +101,7 @@ class TinyEncoder:
         vocabulary: most pieces of the tokenizer.
         layers, width, heads, dropout: of the BERT; the feed-forward layers are four times as wide.
         cooccurrence: start the token vectors from co-occurrence; otherwise at random.
-        gradient_checkpointing, frozen: see `Encoder`.
+        gradient_checkpointing, frozen, reinitialise: see `Encoder`.
         attention_start: factor on the identity at which query and key weights start; `None` for random weights.
     """
 
@@ -114,6 +114,7 @@ class TinyEncoder:
     attention_start: float | None = 0.7
     gradient_checkpointing: bool = False
     frozen: int | None = None
+    reinitialise: int | None = None
 
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Train tokenizer and starting weights on the `train` split; returns `folder`, which then holds them."""

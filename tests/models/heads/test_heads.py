@@ -88,7 +88,7 @@ def naive_drmm(head: Any, cls: Array, x: Array) -> float:
         for level in range(x.shape[0]):
             for s in x[level, i]:
                 counts[level, int((s + 1.000001) / 2 * 10)] += 1
-        features = np.concatenate([np.log(counts + 1e-5).ravel(), cls])
+        features = np.concatenate([np.log1p(counts).ravel(), cls])
         total += float(linear(head.combine[2], np.maximum(linear(head.combine[0], features), 0))[0])
     return total
 
@@ -147,9 +147,9 @@ def test_a_histogram_by_hand() -> None:
     """−1 in the first bin, .99 in the last but one, exact matches alone in the last, rounding above 1 too."""
     x = torch.tensor([[[[-1.0, 0.99, 1.0, 1.0000001, -0.81, 0.0]]]])
     mask = torch.tensor([[True, True, True, True, True, False]])
-    counts = log_histogram(x, mask, 11)[0, 0, 0].exp().round().int().tolist()
+    counts = log_histogram(x, mask, 11)[0, 0, 0].expm1().round().int().tolist()
     assert counts == [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]
-    assert log_histogram(x, mask, 11)[0, 0, 0, 1].item() == pytest.approx(math.log(1e-5), rel=1e-5)
+    assert log_histogram(x, mask, 11)[0, 0, 0, 9].item() == pytest.approx(math.log(2), rel=1e-6)
 
 
 def test_the_strongest_of_too_few_are_filled_with_zeros() -> None:

@@ -9,24 +9,25 @@ from clir_lightning.models.heads.signals import Signals
 
 
 def log_histogram(similarity: Tensor, document_mask: Tensor, bins: int) -> Tensor:
-    """log(count + 10⁻⁵) of the similarities in each of `bins` bins, `[P, L, Q, bins]` of `[P, L, Q, D]`.
+    """log(1 + count) of the similarities in each of `bins` bins, `[P, L, Q, bins]` of `[P, L, Q, D]`.
 
     Bin b < bins − 1 holds [−1 + 2b/(bins − 1), −1 + 2(b + 1)/(bins − 1)); the last one holds exact matches alone.
 
     >>> x = torch.tensor([[[[1.0, 0.3, 0.25, 0.0]]]])  # the last document token is padding
-    >>> log_histogram(x, torch.tensor([[True, True, True, False]]), 5).exp().round().int().tolist()
+    >>> log_histogram(x, torch.tensor([[True, True, True, False]]), 5).expm1().round().int().tolist()
     [[[[0, 0, 2, 0, 1]]]]
     """
     places = ((similarity.detach() + 1.000001) / 2 * (bins - 1)).long().clamp(0, bins - 1)
     weights = document_mask[:, None, None].to(similarity.dtype).expand_as(similarity)
     counts = similarity.new_zeros(*similarity.shape[:-1], bins).scatter_add_(-1, places, weights)
-    return torch.log(counts + 1e-5)
+    return torch.log1p(counts)
 
 
 class DRMM(nn.Module):
     """Each query token's histograms of all levels with [CLS] → `hidden` → 1, summed over the query tokens.
 
-    Counting has no gradient: the encoder learns through [CLS] alone.
+    Counting has no gradient: the encoder learns through [CLS] alone. CEDR's own code takes log(count + 10⁻⁵); that
+    sends −11.5 of every empty bin into the few ReLU units, which are then dead in some seeds (docs/results.md).
 
     Args:
         width: of the [CLS] state, H.

@@ -40,6 +40,7 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--frozen-embeddings", action="store_true", help="as encoder.frozen=0")
     parser.add_argument("--depth", type=int, default=100)
+    parser.add_argument("--queries", type=int, default=None, help="of the test split; all by default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batches", type=int, default=None, help="steps of an epoch; all by default")
     parser.add_argument("--bf16", action="store_true", help="as trainer.precision=mixed where that is bfloat16")
@@ -64,7 +65,9 @@ def main() -> None:
     given = settings()
     torch.manual_seed(given.seed)
     collection = read_clirmatrix(given.folder, query_language="zh", document_language="kk")
-    data = RankingDataModule(collection, BestAgainstRandom(), depth=given.depth, seed=given.seed)
+    data = RankingDataModule(
+        collection, BestAgainstRandom(), depth=given.depth, test_queries=given.queries, seed=given.seed
+    )
     transformer = Transformer(given.encoder, max_seq_length=given.max_length)
     if given.frozen_embeddings:
         transformer.auto_model.embeddings.requires_grad_(False)

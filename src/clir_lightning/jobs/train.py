@@ -94,6 +94,9 @@ def _data(config: DictConfig) -> RankingDataModule:
 
 
 def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossModule:
+    losses = build_all(config.loss)
+    if not losses:
+        raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
     source = build(config.encoder)
     name = once(lambda: source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed))
     encoder = Encoder(
@@ -103,17 +106,14 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
         frozen=source.frozen,
         reinitialise=source.reinitialise,
     )
-    once(lambda: encoder.describe(folder / "encoder"))
     model = build(config.architecture, encoder)
     model.check_lengths(data.max_length, data.query_length)
     data.tokenise(encoder.tokenizer)
-    losses = build_all(config.loss)
-    if not losses:
-        raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
     if config.init_from is not None:
         load_weights(model, Path(config.init_from))
     module: CrossModule = build(config.module, model, losses, **config.optimizer)
     module.check(data.samples, config.trainer.max_epochs or 1)
+    once(lambda: encoder.describe(folder / "encoder"))
     return module
 
 

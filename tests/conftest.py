@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.types import Document, Qrels, Query
@@ -19,6 +20,12 @@ from program import ROOT, SHORT, clir
 def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Prepared collections and tokens of the tests stay out of the user's cache."""
     os.environ["CLIR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Random numbers of a test do not depend on the tests before it."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,6 @@ def test_parts_of_like_length_have_the_gradients_of_the_whole(
     encoder = Encoder(
         TinyEncoder(vocabulary=120, width=16, heads=2).prepare(collection, "train", tmp_path / "e", seed=3)
     )
-    torch.manual_seed(3)
     encoder.model.eval()  # no dropout: a part draws other masks than the whole
     model = CrossEncoder(encoder, dropout=0) if architecture == "cross" else CEDR(encoder, partial(KNRM), dropout=0)
     data = RankingDataModule(collection, Listwise(3), query_length=20)

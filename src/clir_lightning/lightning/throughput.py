@@ -13,8 +13,8 @@ from clir_lightning.data.batching import Batch
 class Throughput(pl.Callback):
     """Logs `train/padding` (a share), `train/tokens_per_second` and `train/queries_per_second` over each epoch.
 
-    Tokens without padding, which is that of the step as it was assembled: `module.parts` computes less of it. Validation is
-    not in the time. Each process counts its own share of the steps.
+    Tokens without padding; padding of the step as it was assembled: `module.parts` computes less. Validation is not
+    in the time. Each process counts its own share of the steps.
     """
 
     def __init__(self) -> None:

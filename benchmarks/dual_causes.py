@@ -36,13 +36,14 @@ STEPS = {
         "+ in-batch cross-entropy",
         ["loss.cosine_hinge=null", f"loss.infonce={IN_BATCH}", "datamodule.batch_size=32"],
     ),
-    "temperature": ("+ temperature .02", ["architecture.temperature=0.02"]),
+    "temperature": ("+ temperature .05", ["architecture.temperature=0.05"]),
 }
 # … and these change one thing of the last step's.
 VARIANTS = {
     "cls": ("[CLS] again", ["architecture.pooling=cls"]),
     "cut": ("8 query tokens again", ["datamodule.query_length=8"]),
     "small": ("batch 8 again", ["datamodule.batch_size=8"]),
+    "graded": ("pairs of all grades", ["sampling=graded"]),
     "hard": ("mined negatives", ["sampling=hard", "sampling.run={negatives}"]),
     "distilled": (
         "+ a cross-encoder's scores",

@@ -21,7 +21,7 @@ from sentence_transformers.models import Pooling, Transformer
 
 from clir_lightning.data.clirmatrix import read_clirmatrix
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.sampling import BestAgainstRandom
+from clir_lightning.data.sampling import BestAgainstRandom, Graded, Sampling
 from clir_lightning.data.trec import write_qrels, write_run
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.types import Run
@@ -36,7 +36,8 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=2e-5)
-    parser.add_argument("--temperature", type=float, default=0.02)
+    parser.add_argument("--temperature", type=float, default=0.05)
+    parser.add_argument("--sampling", choices=["graded", "original"], default="graded")
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--frozen-embeddings", action="store_true", help="as encoder.frozen=0")
     parser.add_argument("--depth", type=int, default=100)
@@ -65,9 +66,8 @@ def main() -> None:
     given = settings()
     torch.manual_seed(given.seed)
     collection = read_clirmatrix(given.folder, query_language="zh", document_language="kk")
-    data = RankingDataModule(
-        collection, BestAgainstRandom(), depth=given.depth, test_queries=given.queries, seed=given.seed
-    )
+    sampling: Sampling = Graded() if given.sampling == "graded" else BestAgainstRandom()
+    data = RankingDataModule(collection, sampling, depth=given.depth, test_queries=given.queries, seed=given.seed)
     transformer = Transformer(given.encoder, max_seq_length=given.max_length)
     if given.frozen_embeddings:
         transformer.auto_model.embeddings.requires_grad_(False)

@@ -1,7 +1,7 @@
 """The dual collapse taken apart: `python benchmarks/dual_causes.py FOLDER ENCODER --output OUT [--settings …]`.
 
 Trains `experiment=dual_collapse` on a collection in the CLIRMatrix layout, takes its causes away one after the other,
-and puts single ones back, with every seed; finished runs are kept. Writes to
+and changes single things, with every seed; finished runs are kept. Writes to
 `OUT`: a folder a run, `comparison/` of `clir compare`, `geometry/STEP` of `clir geometry` (dev split, first seed), the
 table `causes.md` and the figures of docs/dual.md: `causes.svg`, `cosines_STEP.svg`.
 """
@@ -166,7 +166,8 @@ def main() -> None:
     given.folder, given.output = given.folder.resolve(), given.output.resolve()
     train(given)
     folders = ",".join(f"'{given.output}/{name}_*'" for name in given.rows)
-    clir("compare", f"runs=[{folders}]", "baseline=temperature", f"hydra.run.dir={given.output}/comparison")
+    baseline = ([step for step in STEPS if step in given.rows] or given.rows)[-1]
+    clir("compare", f"runs=[{folders}]", f"baseline={baseline}", f"hydra.run.dir={given.output}/comparison")
     rows = ["| | test NDCG@10 | MRR@10 | AUC | mean cosine | spread of it | effective rank | language bias |"]
     rows.append("|---|---|---|---|---|---|---|---|")
     values = {}

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoTokenizer
 
@@ -54,7 +55,8 @@ def assembling(data: RankingDataModule, epoch: int) -> float:
     """Pairs a second of an epoch's batches, drawing its samples included."""
     start, pairs = time.perf_counter(), 0
     loader = data.train_dataloader()
-    loader.sampler.set_epoch(epoch)
+    sampler: Any = loader.sampler
+    sampler.set_epoch(epoch)
     for batch in loader:
         pairs += len(batch.input_ids)
     return pairs / (time.perf_counter() - start)

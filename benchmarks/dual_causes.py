@@ -64,7 +64,8 @@ def clir(*arguments: str) -> None:
 
 def negatives(given: argparse.Namespace, seed: int) -> Path:
     """Negatives for the training queries, out of what the last step's model finds for them."""
-    first, mined = given.output / f"temperature_{seed}", given.output / f"mined_{seed}"
+    output: Path = given.output
+    first, mined = output / f"temperature_{seed}", output / f"mined_{seed}"
     if not (mined / "negatives.trec").is_file():
         checkpoint = f"retriever.checkpoint={first}/checkpoints/best.ckpt"
         clir("retrieve", *data(given), "retriever=dense", checkpoint, "splits=[train]", f"hydra.run.dir={mined}/run")
@@ -75,13 +76,16 @@ def negatives(given: argparse.Namespace, seed: int) -> Path:
 
 def teacher(given: argparse.Namespace, seed: int) -> Path:
     """Scores of `strong_cross`, trained on the same pairs, for the pairs that the dual model will see."""
-    cross, pairs = given.output / f"cross_{seed}", given.output / f"cross_{seed}" / "pairs.trec"
-    scores = cross / "teacher" / "runs" / "test.trec"
+    output: Path = given.output
+    cross = output / f"cross_{seed}"
+    pairs, scores = cross / "pairs.trec", cross / "teacher" / "runs" / "test.trec"
     if not scores.is_file():
         strong = ("experiment=strong_cross", f"encoder.name={given.encoder}", "datamodule.document_length=null")
         lengths = ("datamodule.query_length=64", "datamodule.max_length=128")
         run(given, "cross", seed, [*data(given), *strong, *lengths])
-        drawn = RankingDataModule(read_clirmatrix(given.folder, "zh", "kk"), BestAgainstRandom(1), seed=seed)
+        drawn = RankingDataModule(
+            read_clirmatrix(given.folder, query_language="zh", document_language="kk"), BestAgainstRandom(), seed=seed
+        )
         seen: dict[str, dict[str, float]] = {}
         for epoch in range(EPOCHS):
             for sample in drawn.samples(epoch):

@@ -171,7 +171,8 @@ def main() -> None:
     train(given)
     folders = ",".join(f"'{given.output}/{name}_*'" for name in given.rows)
     baseline = ([step for step in STEPS if step in given.rows] or given.rows)[-1]
-    clir("compare", f"runs=[{folders}]", f"baseline={baseline}", f"hydra.run.dir={given.output}/comparison")
+    if len(given.rows) > 1:
+        clir("compare", f"runs=[{folders}]", f"baseline={baseline}", f"hydra.run.dir={given.output}/comparison")
     rows = ["| | test NDCG@10 | MRR@10 | AUC | mean cosine | spread of it | effective rank | language bias |"]
     rows.append("|---|---|---|---|---|---|---|---|")
     values = {}

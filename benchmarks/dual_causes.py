@@ -169,10 +169,12 @@ def main() -> None:
     given = parser.parse_args()
     given.folder, given.output = given.folder.resolve(), given.output.resolve()
     train(given)
-    folders = ",".join(f"'{given.output}/{name}_*'" for name in given.rows)
+    systems = ",".join(
+        f"{name}:[{','.join(repr(f'{given.output}/{name}_{seed}') for seed in given.seeds)}]" for name in given.rows
+    )
     baseline = ([step for step in STEPS if step in given.rows] or given.rows)[-1]
     if len(given.rows) > 1:
-        clir("compare", f"runs=[{folders}]", f"baseline={baseline}", f"hydra.run.dir={given.output}/comparison")
+        clir("compare", f"runs={{{systems}}}", f"baseline={baseline}", f"hydra.run.dir={given.output}/comparison")
     rows = ["| | test NDCG@10 | MRR@10 | AUC | mean cosine | spread of it | effective rank | language bias |"]
     rows.append("|---|---|---|---|---|---|---|---|")
     values = {}

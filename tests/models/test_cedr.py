@@ -185,8 +185,3 @@ def test_frozen_layers_get_no_gradient_and_the_rest_does(
     layers = [all(w.grad is not None for w in block.parameters()) for block in encoder.blocks]
     assert (encoder.model.embeddings.word_embeddings.weight.grad is None) == (frozen is not None)
     assert layers == [frozen != 1, True]
-
-
-def test_more_frozen_layers_than_there_are_is_refused(encoder: Encoder) -> None:
-    with pytest.raises(ConfigError, match=r"encoder.frozen is 3; allowed: 0 to 2, or null to train all"):
-        encoder.freeze(3)

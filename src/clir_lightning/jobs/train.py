@@ -102,6 +102,8 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
     encoder = Encoder(
         name,
         layers=source.layers,
+        dropout=source.dropout,
+        attention=source.attention,
         gradient_checkpointing=source.gradient_checkpointing,
         frozen=source.frozen,
         reinitialise=source.reinitialise,

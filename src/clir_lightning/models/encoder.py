@@ -10,10 +10,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.errors import ConfigError
+from clir_lightning.errors import ConfigError, one_of
+
+ATTENTION = ("eager", "sdpa", "flash_attention_2", "flex_attention")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class PretrainedEncoder:
 
     name: str
     layers: int | None = None
+    dropout: float | None = None
+    attention: str | None = None
     gradient_checkpointing: bool = False
     frozen: int | None = None
     reinitialise: int | None = None
@@ -45,6 +49,15 @@ def _blocks(model: nn.Module, depth: int) -> nn.ModuleList:
     return next(part for part in lists if len(part) == depth)
 
 
+def _set_dropout(config: PretrainedConfig, share: float) -> None:
+    """Set every share of dropout that the configuration has: their number and names differ from family to family."""
+    if not 0 <= share < 1:
+        raise ConfigError(f"encoder.dropout is {share}; allowed: 0 or more, below 1, or null")
+    for name, value in config.to_dict().items():
+        if "dropout" in name and isinstance(value, float | int):
+            setattr(config, name, share)
+
+
 class Rows(Protocol):
     """Padded rows of token ids, `[N, T]` each: a batch, or what an architecture makes of one."""
 
@@ -65,6 +78,8 @@ class Encoder(nn.Module):
         name: a Hugging Face name or folder.
         layers: keep the first so many layers; `None` for all.
         weights: `False` builds the architecture alone, for a checkpoint to fill.
+        dropout: of its layers in training; `None` for what its own configuration says, mostly 0.1.
+        attention: how the layers compute it, one of `ATTENTION`; `None` for what transformers takes, mostly `sdpa`.
         gradient_checkpointing: keep only the layers' inputs in training and compute the rest again: about a third
             slower, memory of one layer instead of all.
         frozen: fix the embeddings (0) and so many of the lowest layers; `None` trains all.
@@ -78,11 +93,15 @@ class Encoder(nn.Module):
         *,
         layers: int | None = None,
         weights: bool = True,
+        dropout: float | None = None,
+        attention: str | None = None,
         gradient_checkpointing: bool = False,
         frozen: int | None = None,
         reinitialise: int | None = None,
     ) -> None:
         super().__init__()
+        if attention is not None:
+            one_of(attention, ATTENTION, "encoder.attention")
         try:
             self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
             config = AutoConfig.from_pretrained(name)
@@ -90,10 +109,21 @@ class Encoder(nn.Module):
                 if not 1 <= layers <= config.num_hidden_layers:
                     raise ConfigError(f"encoder.layers is {layers}; {name} has 1 to {config.num_hidden_layers}")
                 config.num_hidden_layers = layers
+            for setting, count in {"frozen": frozen, "reinitialise": reinitialise}.items():
+                if count is not None and not 0 <= count <= config.num_hidden_layers:
+                    allowed = f"0 to {config.num_hidden_layers}, or null"
+                    raise ConfigError(f"encoder.{setting} is {count}; allowed: {allowed}")
+            if dropout is not None:
+                _set_dropout(config, dropout)
             auto: Any = AutoModel
-            self.model = auto.from_pretrained(name, config=config) if weights else auto.from_config(config)
+            if weights:
+                self.model = auto.from_pretrained(name, config=config, attn_implementation=attention)
+            else:
+                self.model = auto.from_config(config, attn_implementation=attention)
             self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel
             self.model.train()
+        except ImportError as error:  # of an attention's own package
+            raise ConfigError(f"encoder.attention={attention}: {str(error).splitlines()[0]}") from error
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"encoder {name!r} cannot be loaded ({str(error).splitlines()[0]}); "
@@ -108,8 +138,6 @@ class Encoder(nn.Module):
         if gradient_checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
         if reinitialise is not None:
-            if not 0 <= reinitialise <= self.depth:
-                raise ConfigError(f"encoder.reinitialise is {reinitialise}; allowed: 0 to {self.depth}, or null")
             self._reinitialise(self.depth - reinitialise)
         if frozen is not None:
             self.freeze(frozen)
@@ -123,8 +151,6 @@ class Encoder(nn.Module):
 
     def freeze(self, layers: int) -> None:
         """Fix the embeddings and the lowest `layers` layers."""
-        if not 0 <= layers <= self.depth:
-            raise ConfigError(f"encoder.frozen is {layers}; allowed: 0 to {self.depth}, or null to train all")
         learning = {id(weight) for block in self.blocks[layers:] for weight in block.parameters()}
         for weight in self.parameters():
             weight.requires_grad_(id(weight) in learning)

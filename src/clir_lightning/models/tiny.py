@@ -101,7 +101,7 @@ class TinyEncoder:
         vocabulary: most pieces of the tokenizer.
         layers, width, heads, dropout: of the BERT; the feed-forward layers are four times as wide.
         cooccurrence: start the token vectors from co-occurrence; otherwise at random.
-        gradient_checkpointing, frozen, reinitialise: see `Encoder`.
+        attention, gradient_checkpointing, frozen, reinitialise: see `Encoder`.
         attention_start: factor on the identity at which query and key weights start; `None` for random weights.
     """
 
@@ -112,6 +112,7 @@ class TinyEncoder:
     dropout: float = 0.0
     cooccurrence: bool = True
     attention_start: float | None = 0.7
+    attention: str | None = None
     gradient_checkpointing: bool = False
     frozen: int | None = None
     reinitialise: int | None = None

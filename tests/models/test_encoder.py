@@ -1,0 +1,111 @@
+"""The encoder under every architecture."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel
+
+from clir_lightning.data.batching import Batch
+from clir_lightning.errors import ConfigError
+from clir_lightning.models.encoder import Encoder
+from models.conftest import Batches
+
+
+@pytest.fixture
+def batch(batches: Batches) -> Batch:
+    return batches(("long", "one", "few"))
+
+
+def test_layers_keeps_the_first_layers_with_their_weights(encoder_folder: Path) -> None:
+    kept, whole = Encoder(str(encoder_folder), layers=1), AutoModel.from_pretrained(encoder_folder)
+    assert len(kept.blocks) == 1
+    values = [model.encoder.layer[0].attention.self.value.weight for model in (kept.model, whole)]
+    assert torch.equal(*values)
+
+
+def test_the_highest_layers_start_anew_by_the_seed(encoder_folder: Path) -> None:
+    def values(reinitialise: int | None) -> list[torch.Tensor]:
+        torch.manual_seed(5)
+        model = Encoder(str(encoder_folder), reinitialise=reinitialise).model
+        weights = [block.intermediate.dense.weight for block in model.encoder.layer]
+        return [model.embeddings.word_embeddings.weight, *weights]
+
+    stored, drawn = values(None), values(1)
+    assert [torch.equal(one, other) for one, other in zip(stored, drawn, strict=True)] == [True, True, False]
+    assert drawn[2].std().item() == pytest.approx(0.5, rel=0.2)  # the initializer_range
+    assert all(torch.equal(one, other) for one, other in zip(drawn, values(1), strict=True))
+
+
+@pytest.mark.parametrize("dropout", [None, 0.0, 0.5])
+def test_dropout_is_the_configurations_or_as_given(
+    dropout: float | None, encoder_folder: Path, batch: Batch, tmp_path: Path
+) -> None:
+    encoder = Encoder(str(encoder_folder), dropout=dropout)
+    with torch.no_grad():
+        once, again = encoder(batch), encoder(batch)
+        rest = encoder.eval()(batch)
+    assert torch.equal(once, again) == (dropout == 0)
+    assert torch.allclose(once, rest, atol=1e-6) == (dropout == 0)
+    encoder.describe(tmp_path)
+    config = AutoConfig.from_pretrained(tmp_path)
+    expected = 0.1 if dropout is None else dropout
+    assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (expected, expected)
+    assert config.classifier_dropout is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"layers": 9}, r"encoder.layers is 9; .* has 1 to 2"),
+        ({"frozen": 3}, r"encoder.frozen is 3; allowed: 0 to 2, or null"),
+        ({"layers": 1, "reinitialise": 2}, r"encoder.reinitialise is 2; allowed: 0 to 1, or null"),
+        ({"attention": "egaer"}, r"encoder.attention is 'egaer'; allowed: eager, .*did you mean 'eager'"),
+        ({"dropout": 1.0}, r"encoder.dropout is 1.0; allowed: 0 or more, below 1, or null"),
+    ],
+)
+def test_what_the_encoder_cannot_do_is_refused_before_its_weights_are_read(
+    setting: dict[str, float | str], told: str, encoder_folder: Path, tmp_path: Path
+) -> None:
+    whole = Encoder(str(encoder_folder))
+    whole.describe(tmp_path)  # a folder without weights
+    with pytest.raises(ConfigError, match=told):
+        Encoder(str(tmp_path), **setting)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("attention", [None, "eager", "sdpa"])
+def test_attention_is_computed_as_asked_with_the_same_states(
+    attention: str | None, encoder_folder: Path, batch: Batch
+) -> None:
+    encoder = Encoder(str(encoder_folder), attention=attention).eval()
+    assert encoder.model.config._attn_implementation == (attention or "sdpa")
+    with torch.no_grad():
+        assert torch.allclose(encoder(batch), Encoder(str(encoder_folder)).eval()(batch), atol=1e-5)
+
+
+@pytest.mark.skipif(find_spec("flash_attn") is not None, reason="flash_attn is installed")
+def test_an_attention_whose_package_is_missing_is_named(encoder_folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"encoder.attention=flash_attention_2: .*doesn't seem to be installed"):
+        Encoder(str(encoder_folder), attention="flash_attention_2")
+
+
+def test_a_described_encoder_loads_without_its_weights(encoder_folder: Path, tmp_path: Path) -> None:
+    Encoder(str(encoder_folder), layers=1).describe(tmp_path)
+    assert not (tmp_path / "model.safetensors").exists()
+    assert AutoConfig.from_pretrained(tmp_path).num_hidden_layers == 1
+    assert Encoder(str(tmp_path), weights=False).width == 16
+
+
+def test_xlm_r_has_two_positions_less_than_its_table(encoder_folder: Path) -> None:
+    encoder = Encoder(str(encoder_folder))  # tables of 64 and 66
+    encoder.check_length(64)
+    with pytest.raises(ConfigError, match="takes at most 64 tokens"):
+        encoder.check_length(65)
+
+
+def test_a_missing_model_is_named_with_the_cure(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere' cannot be loaded .*give a folder with config.json"):
+        Encoder(str(tmp_path / "nowhere"))

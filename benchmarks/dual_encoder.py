@@ -2,7 +2,7 @@
 
 `SentenceTransformerTrainer` with `MultipleNegativesRankingLoss` on the same collection (CLIRMatrix layout), encoder,
 sampled triples, batches of the same size, epochs, cut of texts, prefixes, temperature, learning rate and warm-up as
-`clir train experiment=dual`; scores the same candidates and writes `OUT/runs/test.trec` with its qrels, for
+`clir train experiment=dual`, whose other ingredients are its own; scores the same candidates and writes `OUT/runs/test.trec` with its qrels, for
 `clir compare`, and `OUT/metrics.json` with training pairs/s. Needs the extra `bench`.
 """
 
@@ -39,6 +39,7 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--temperature", type=float, default=0.05)
     parser.add_argument("--sampling", choices=["graded", "original"], default="graded")
     parser.add_argument("--max-length", type=int, default=128)
+    parser.add_argument("--dropout", type=float, default=None, help="of the encoder; as its configuration by default")
     parser.add_argument("--frozen-embeddings", action="store_true", help="as encoder.frozen=0")
     parser.add_argument("--depth", type=int, default=100)
     parser.add_argument("--queries", type=int, default=None, help="of the test split; all by default")
@@ -69,6 +70,10 @@ def main() -> None:
     sampling: Sampling = Graded() if given.sampling == "graded" else BestAgainstRandom()
     data = RankingDataModule(collection, sampling, depth=given.depth, test_queries=given.queries, seed=given.seed)
     transformer = Transformer(given.encoder, max_seq_length=given.max_length)
+    if given.dropout is not None:
+        for part in transformer.modules():
+            if isinstance(part, torch.nn.Dropout):
+                part.p = given.dropout
     if given.frozen_embeddings:
         transformer.auto_model.embeddings.requires_grad_(False)
     width = transformer.auto_model.config.hidden_size

@@ -2,8 +2,9 @@
 
 `SentenceTransformerTrainer` with `MultipleNegativesRankingLoss` on the same collection (CLIRMatrix layout), encoder,
 sampled triples, batches of the same size, epochs, cut of texts, prefixes, temperature, learning rate and warm-up as
-`clir train experiment=dual`, whose other ingredients are its own; scores the same candidates and writes `OUT/runs/test.trec` with its qrels, for
-`clir compare`, and `OUT/metrics.json` with training pairs/s. Needs the extra `bench`.
+`clir train experiment=dual`, whose other ingredients are its own; scores the same candidates and writes
+`OUT/runs/test.trec` with its qrels, for `clir compare`, and `OUT/metrics.json` with training pairs/s. Needs the extra
+`bench`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ from clir_lightning.data.trec import write_qrels, write_run
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.types import Run
 
+# Which relevant documents are positives: each alike, those of each grade alike, the best alone.
+SAMPLINGS: dict[str, Sampling] = {
+    "documents": Graded(positives="documents"),
+    "graded": Graded(),
+    "original": BestAgainstRandom(),
+}
+
 
 def settings() -> argparse.Namespace:
     """The command's settings, `experiment=dual`'s by default."""
@@ -37,7 +45,7 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=2e-5)
     parser.add_argument("--temperature", type=float, default=0.05)
-    parser.add_argument("--sampling", choices=["graded", "original"], default="graded")
+    parser.add_argument("--sampling", choices=list(SAMPLINGS), default="documents")
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--dropout", type=float, default=None, help="of the encoder; as its configuration by default")
     parser.add_argument("--frozen-embeddings", action="store_true", help="as encoder.frozen=0")
@@ -67,7 +75,7 @@ def main() -> None:
     given = settings()
     torch.manual_seed(given.seed)
     collection = read_clirmatrix(given.folder, query_language="zh", document_language="kk")
-    sampling: Sampling = Graded() if given.sampling == "graded" else BestAgainstRandom()
+    sampling = SAMPLINGS[given.sampling]
     data = RankingDataModule(collection, sampling, depth=given.depth, test_queries=given.queries, seed=given.seed)
     transformer = Transformer(given.encoder, max_seq_length=given.max_length)
     if given.dropout is not None:

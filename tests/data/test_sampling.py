@@ -52,6 +52,18 @@ def test_graded_takes_different_grades_and_weighs_by_the_gap() -> None:
     assert all(s.weight == pytest.approx((s.grades[0] - s.grades[1]) / mean) for s in one)
 
 
+def test_graded_takes_each_relevant_document_alike_and_weighs_nothing() -> None:
+    sampling = Graded(positives="documents", weighted=False)
+    samples = [s for epoch in range(20) for s in sampling(SPLIT, seed=1, epoch=epoch)]
+    drawn, relevant = Counter(s.document_ids[0] for s in samples), [d for d, grade in JUDGED.items() if grade > 0]
+    assert set(drawn) == set(relevant)
+    expected = len(samples) / len(relevant)
+    assert all(abs(count - expected) < 5 * expected**0.5 for count in drawn.values())
+    assert {s.weight for s in samples} == {1.0}
+    with pytest.raises(ConfigError, match=r"sampling.positives is 'document'; .*did you mean 'documents'"):
+        Graded(positives="document")
+
+
 def test_listwise_holds_every_grade() -> None:
     for sample in Listwise(5)(SPLIT, seed=1, epoch=0):
         assert set(sample.grades) == {6, 3, 1, 0}

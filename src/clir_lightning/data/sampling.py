@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from clir_lightning.data.collection import Split
-from clir_lightning.errors import at_least
+from clir_lightning.errors import at_least, one_of
 from clir_lightning.types import Grades, Sample
 
 
@@ -79,8 +79,13 @@ class BestAgainstRandom:
 class Graded:
     """One relevant document of any grade and `negatives` of lower grades, the grade gap as weight.
 
-    The positive's grade is drawn evenly from the relevant grades that have a lower one beside them, each negative's
-    evenly from the lower ones. A sample's weight is the mean gap, scaled to a mean of 1 over the epoch.
+    The positive is relevant and has a lower grade beside it, each negative's grade is drawn evenly from the lower ones.
+
+    Args:
+        negatives: a positive.
+        positives: drawn evenly from the `grades` that there are, or from the `documents`, so that a grade comes as
+            often as it has documents.
+        weighted: a sample's weight is the mean gap of grades, scaled to a mean of 1 over the epoch; otherwise 1.
 
     >>> from clir_lightning.types import Qrels
     >>> split = Split({}, Qrels({"q": {"a": 6, "b": 3}, "r": {"c": 1, "d": 0}}))
@@ -89,17 +94,21 @@ class Graded:
     """
 
     negatives: int = 1
+    positives: str = "grades"
+    weighted: bool = True
 
     def __post_init__(self) -> None:
         at_least(self.negatives, 1, "sampling.negatives")
+        one_of(self.positives, ("grades", "documents"), "sampling.positives")
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
         """One sample a query with two grades, the upper one relevant, in a random order."""
         rng = random.Random(f"{seed}/{epoch}")
         drawn = [self._sample(query, grades, rng) for query, grades in split.qrels.items()]
         samples = [sample for sample in drawn if sample is not None]
-        mean = sum(sample.weight for sample in samples) / max(1, len(samples))
-        samples = [replace(sample, weight=sample.weight / mean) for sample in samples]
+        if self.weighted:
+            mean = sum(sample.weight for sample in samples) / max(1, len(samples))
+            samples = [replace(sample, weight=sample.weight / mean) for sample in samples]
         rng.shuffle(samples)
         return samples
 
@@ -108,13 +117,16 @@ class Graded:
         upper = [grade for grade in list(groups)[:-1] if grade > 0]
         if not upper:
             return None
+        if self.positives == "documents":
+            upper = [grade for grade in upper for _ in groups[grade]]
         high = rng.choice(upper)
         lower = [grade for grade in groups if grade < high]
         lows = sorted((rng.choice(lower) for _ in range(self.negatives)), reverse=True)
         documents = [rng.choice(groups[high])]
         for low in dict.fromkeys(lows):
             documents += draw(groups[low], lows.count(low), rng)
-        return Sample(query_id, tuple(documents), (high, *lows), sum(high - low for low in lows) / len(lows))
+        gap = sum(high - low for low in lows) / len(lows)
+        return Sample(query_id, tuple(documents), (high, *lows), gap if self.weighted else 1.0)
 
 
 @dataclass(frozen=True, slots=True)

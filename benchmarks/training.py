@@ -26,6 +26,7 @@ OURS = {
         for head in ("vanilla", "cedr_knrm", "cedr_pacrr", "cedr_drmm", "cedr_maxsim")
     },
     "dual": (["experiment=dual"], "dual_encoder"),
+    "dual_eager": (["experiment=dual", "encoder.attention=eager"], "dual_encoder"),
     "late": (["architecture=late"], "dual_encoder"),
 }
 
@@ -50,15 +51,8 @@ def theirs(given: argparse.Namespace, script: str, output: Path) -> float:
     size = 2 * given.queries if script == "cross_encoder" else given.queries
     options = [
         *("--batches", str(given.batches), "--batch", str(size), "--epochs", "1", "--frozen-embeddings"),
-        *(
-            "--max-length",
-            str(given.max_length),
-            "--depth",
-            "10",
-            "--queries",
-            "1",
-            *(["--bf16"] if given.bf16 else []),
-        ),
+        *("--max-length", str(given.max_length), "--depth", "10", "--queries", "1"),
+        *(["--bf16"] if given.bf16 else []),
     ]
     program = [sys.executable, str(Path(__file__).with_name(f"{script}.py")), given.folder, given.encoder]
     subprocess.run([*program, "--output", str(output), *options], check=True, capture_output=True)

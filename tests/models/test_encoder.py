@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
 from clir_lightning.data.batching import Batch
@@ -104,6 +106,22 @@ def test_xlm_r_has_two_positions_less_than_its_table(encoder_folder: Path) -> No
     encoder.check_length(64)
     with pytest.raises(ConfigError, match="takes at most 64 tokens"):
         encoder.check_length(65)
+
+
+def test_weights_that_a_folder_lacks_are_told_and_unused_ones_are_not(
+    encoder_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copytree(encoder_folder, tmp_path, dirs_exist_ok=True)
+    weights = load_file(encoder_folder / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
+    save_file(kept | {"cls.predictions.bias": torch.zeros(3)}, tmp_path / "model.safetensors", {"format": "pt"})
+    Encoder(str(tmp_path))
+    assert caplog.text == ""
+    assert "REPORT" not in "".join(capfd.readouterr())
+    lost = {name: value for name, value in kept.items() if ".layer.1." not in name}
+    save_file(lost, tmp_path / "model.safetensors", {"format": "pt"})
+    Encoder(str(tmp_path))
+    assert "has no weights for 16 tensors, encoder.layer.1.attention.output.LayerNorm.bias among them" in caplog.text
 
 
 def test_a_missing_model_is_named_with_the_cure(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,10 +12,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError, one_of
 
+log = logging.getLogger(__name__)
 ATTENTION = ("eager", "sdpa", "flash_attention_2", "flex_attention")
 
 
@@ -56,6 +59,17 @@ def _set_dropout(config: PretrainedConfig, share: float) -> None:
     for name, value in config.to_dict().items():
         if "dropout" in name and isinstance(value, float | int):
             setattr(config, name, share)
+
+
+@contextmanager
+def _without_report() -> Iterator[None]:
+    """Keep transformers from listing the weights of heads and poolers that are not used."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
 
 
 class Rows(Protocol):
@@ -117,7 +131,14 @@ class Encoder(nn.Module):
                 _set_dropout(config, dropout)
             auto: Any = AutoModel
             if weights:
-                self.model = auto.from_pretrained(name, config=config, attn_implementation=attention)
+                with _without_report():
+                    self.model, found = auto.from_pretrained(
+                        name, config=config, attn_implementation=attention, output_loading_info=True
+                    )
+                if absent := sorted(key for key in found["missing_keys"] if not key.startswith("pooler.")):
+                    log.warning(
+                        "%s has no weights for %d tensors, %s among them: random ones", name, len(absent), absent[0]
+                    )
             else:
                 self.model = auto.from_config(config, attn_implementation=attention)
             self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel

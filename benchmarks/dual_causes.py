@@ -151,8 +151,8 @@ def causes(values: dict[str, list[float]]) -> str:
         shade = PALETTE[0] if step in STEPS else PALETTE[1]
         parts += [frame.line([(value, height)], shade, f"{what}: {value:.3f}") for value in values[step]]
         mean = fmean(values[step])
-        x, y = frame.place(mean, height)
-        beside = f'x="{x - 10}" text-anchor="end"' if mean > 0.5 else f'x="{x + 10}"'
+        (left, y), (right, _) = (frame.place(end(values[step]), height) for end in (min, max))
+        beside = f'x="{left - 10}" text-anchor="end"' if mean > 0.5 else f'x="{right + 10}"'
         parts.append(f'<text {beside} y="{y + 4}">{what} {100 * mean:.1f}</text>')
     means = [(fmean(values[step]), -place - 0.5) for place, step in enumerate(step for step in STEPS if step in values)]
     picture = frame.chart("test NDCG@10", "", frame.line(means, "#bbb", "means") + "".join(parts), "causes")

@@ -82,7 +82,7 @@ class Graded:
     The positive is relevant and has a lower grade beside it, each negative's grade is drawn evenly from the lower ones.
 
     Args:
-        negatives: a positive.
+        negatives: of each positive.
         positives: drawn evenly from the `grades` that there are, or from the `documents`, so that a grade comes as
             often as it has documents.
         weighted: a sample's weight is the mean gap of grades, scaled to a mean of 1 over the epoch; otherwise 1.

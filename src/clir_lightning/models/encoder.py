@@ -135,16 +135,16 @@ class Encoder(nn.Module):
                     self.model, found = auto.from_pretrained(
                         name, config=config, attn_implementation=attention, output_loading_info=True
                     )
-                if absent := sorted(key for key in found["missing_keys"] if not key.startswith("pooler.")):
-                    log.warning(
-                        "%s has no weights for %d tensors, %s among them: random ones", name, len(absent), absent[0]
-                    )
+                absent = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
+                if absent:
+                    told = "%s has no weights for %d tensors, %s among them: they start at random"
+                    log.warning(told, name, len(absent), absent[0])
             else:
                 self.model = auto.from_config(config, attn_implementation=attention)
             self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel
             self.model.train()
-        except ImportError as error:  # of an attention's own package
-            raise ConfigError(f"encoder.attention={attention}: {str(error).splitlines()[0]}") from error
+        except ImportError as error:  # an attention's own package, or a tokenizer's
+            raise ConfigError(f"encoder {name!r}, attention={attention}: {str(error).splitlines()[0]}") from error
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"encoder {name!r} cannot be loaded ({str(error).splitlines()[0]}); "

@@ -87,6 +87,12 @@ def test_each_file_is_short_and_names_its_command(file: Path) -> None:
     assert any(line.startswith("# clir ") for line in lines[:2])
 
 
+@pytest.mark.parametrize("sampling", [file.stem for file in FILES if file.parts[0] == "sampling"])
+@pytest.mark.parametrize("experiment", [file.stem for file in FILES if file.parts[0] == "experiment"])
+def test_each_experiment_stands_another_sampling(experiment: str, sampling: str) -> None:
+    assert mistakes(composed("train", [f"experiment={experiment}", f"sampling={sampling}"])) == []
+
+
 @pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", "submitit_slurm", "ray"])
 def test_each_launcher_composes(launcher: str) -> None:
     plugin = launcher.partition("_")[0]

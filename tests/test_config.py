@@ -93,6 +93,12 @@ def test_each_experiment_stands_another_sampling(experiment: str, sampling: str)
     assert mistakes(composed("train", [f"experiment={experiment}", f"sampling={sampling}"])) == []
 
 
+def test_the_dual_recipe_stands_the_late_architecture() -> None:
+    assert mistakes(composed("train", ["experiment=dual", "architecture=late"])) == []
+    dual = composed("train", ["experiment=dual"]).architecture
+    assert (dual.pooling, dual.temperature) == ("mean", 0.05)  # on which the recipe's figures rest
+
+
 @pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local", "submitit_slurm", "ray"])
 def test_each_launcher_composes(launcher: str) -> None:
     plugin = launcher.partition("_")[0]

@@ -49,8 +49,6 @@ VARIANTS = {
         "+ a cross-encoder's scores",
         ["loss=[infonce,kl]", "loss.kl.teacher={teacher}", "loss.kl.scale=1"],
     ),
-    "still": ("no dropout", ["encoder.dropout=0"]),
-    "ordered": ("+ RankNet over a query's own", ["loss=[infonce,ranknet]"]),
     "centred": ("language means subtracted", ["callbacks=[collapse,centring]"]),
 }
 EPOCHS = 3  # of the experiment; a teacher has scores for the pairs of all of them

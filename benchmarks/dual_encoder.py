@@ -27,9 +27,9 @@ from clir_lightning.data.trec import write_qrels, write_run
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.types import Run
 
-# Which relevant documents are positives: each alike, those of each grade alike, the best alone.
+# `sampling=` by the same names: every relevant document alike, every grade alike, the best alone.
 SAMPLINGS: dict[str, Sampling] = {
-    "documents": Graded(positives="documents"),
+    "relevant": Graded(positives="documents"),
     "graded": Graded(),
     "original": BestAgainstRandom(),
 }
@@ -45,7 +45,7 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=2e-5)
     parser.add_argument("--temperature", type=float, default=0.05)
-    parser.add_argument("--sampling", choices=list(SAMPLINGS), default="documents")
+    parser.add_argument("--sampling", choices=list(SAMPLINGS), default="relevant")
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--dropout", type=float, default=None, help="of the encoder; as its configuration by default")
     parser.add_argument("--frozen-embeddings", action="store_true", help="as encoder.frozen=0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,13 +52,41 @@ def _blocks(model: nn.Module, depth: int) -> nn.ModuleList:
     return next(part for part in lists if len(part) == depth)
 
 
-def _set_dropout(config: PretrainedConfig, share: float) -> None:
-    """Set every share of dropout that the configuration has: their number and names differ from family to family."""
-    if not 0 <= share < 1:
-        raise ConfigError(f"encoder.dropout is {share}; allowed: 0 or more, below 1, or null")
-    for name, value in config.to_dict().items():
-        if "dropout" in name and isinstance(value, float | int):
-            setattr(config, name, share)
+def _configuration(
+    name: str, layers: int | None, dropout: float | None, counts: Mapping[str, int | None]
+) -> PretrainedConfig:
+    """The model's configuration as the settings want it; `counts` are settings that count layers."""
+    config: PretrainedConfig = AutoConfig.from_pretrained(name)
+    if layers is not None:
+        if not 1 <= layers <= config.num_hidden_layers:
+            raise ConfigError(f"encoder.layers is {layers}; {name} has 1 to {config.num_hidden_layers}")
+        config.num_hidden_layers = layers
+    for setting, count in counts.items():
+        if count is not None and not 0 <= count <= config.num_hidden_layers:
+            raise ConfigError(f"encoder.{setting} is {count}; allowed: 0 to {config.num_hidden_layers}, or null")
+    if dropout is not None:
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"encoder.dropout is {dropout}; allowed: 0 or more, below 1, or null")
+        for key, value in config.to_dict().items():  # number and names of the shares differ from family to family
+            if "dropout" in key and isinstance(value, float | int):
+                setattr(config, key, dropout)
+    return config
+
+
+def _model(name: str, config: PretrainedConfig, attention: str | None, *, weights: bool) -> Any:
+    """The transformer, with its weights or without; weights that the folder lacks are told."""
+    auto: Any = AutoModel
+    if not weights:
+        return auto.from_config(config, attn_implementation=attention)
+    with _without_report():
+        model, found = auto.from_pretrained(
+            name, config=config, attn_implementation=attention, output_loading_info=True
+        )
+    absent = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
+    if absent:
+        told = "%s has no weights for %d tensors, %s among them: they start at random"
+        log.warning(told, name, len(absent), absent[0])
+    return model
 
 
 @contextmanager
@@ -118,29 +146,8 @@ class Encoder(nn.Module):
             one_of(attention, ATTENTION, "encoder.attention")
         try:
             self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
-            config = AutoConfig.from_pretrained(name)
-            if layers is not None:
-                if not 1 <= layers <= config.num_hidden_layers:
-                    raise ConfigError(f"encoder.layers is {layers}; {name} has 1 to {config.num_hidden_layers}")
-                config.num_hidden_layers = layers
-            for setting, count in {"frozen": frozen, "reinitialise": reinitialise}.items():
-                if count is not None and not 0 <= count <= config.num_hidden_layers:
-                    allowed = f"0 to {config.num_hidden_layers}, or null"
-                    raise ConfigError(f"encoder.{setting} is {count}; allowed: {allowed}")
-            if dropout is not None:
-                _set_dropout(config, dropout)
-            auto: Any = AutoModel
-            if weights:
-                with _without_report():
-                    self.model, found = auto.from_pretrained(
-                        name, config=config, attn_implementation=attention, output_loading_info=True
-                    )
-                absent = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
-                if absent:
-                    told = "%s has no weights for %d tensors, %s among them: they start at random"
-                    log.warning(told, name, len(absent), absent[0])
-            else:
-                self.model = auto.from_config(config, attn_implementation=attention)
+            config = _configuration(name, layers, dropout, {"frozen": frozen, "reinitialise": reinitialise})
+            self.model = _model(name, config, attention, weights=weights)
             self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel
             self.model.train()
         except ImportError as error:  # an attention's own package, or a tokenizer's

@@ -65,7 +65,7 @@ def _configuration(
         if count is not None and not 0 <= count <= config.num_hidden_layers:
             raise ConfigError(f"encoder.{setting} is {count}; allowed: 0 to {config.num_hidden_layers}, or null")
     if dropout is not None:
-        if not 0 <= dropout < 1:
+        if not isinstance(dropout, float | int) or not 0 <= dropout < 1:
             raise ConfigError(f"encoder.dropout is {dropout}; allowed: 0 or more, below 1, or null")
         for key, value in config.to_dict().items():  # number and names of the shares differ from family to family
             if "dropout" in key and isinstance(value, float | int):

@@ -27,6 +27,12 @@ def test_two_seeds_of_one_commit_and_a_run_file_call_for_none(tmp_path: Path) ->
     assert cautions([ours, file], dict.fromkeys(folders, "c1")) == []
 
 
+def test_a_query_of_dev_that_shares_no_more_than_its_id_with_one_of_test_is_another_query(tmp_path: Path) -> None:
+    write_qrels({"q": {"b": 1}, "p": {"a": 1, "c": 1}}, tmp_path / "runs" / "val.qrels")
+    system = System("ours", (member(1, tmp_path), member(2, tmp_path)))
+    assert cautions([system], {}) == []
+
+
 def test_one_seed_and_other_commits(tmp_path: Path) -> None:
     assert cautions([System("ours", (member(1),))], {}) == [
         "ours: one seed: nothing tells how much another would differ"

@@ -33,7 +33,11 @@ def _of_member(member: Member) -> Iterator[str]:
         yield f"dev and test are one split, {data.get('test')!r}: it was chosen by the queries that it is measured by"
     validation = None if member.folder is None else Path(member.folder) / "runs" / "val.qrels"
     if validation is not None and validation.is_file():
-        shared = len(set(read_qrels(validation)) & set(member.qrels))
+        # An id alone does not make a query: two splits may both count theirs from 1.
+        chosen_by = read_qrels(validation).by_query
+        shared = sum(
+            query in chosen_by and dict(chosen_by[query]) == dict(member.qrels[query]) for query in member.qrels
+        )
         if shared:
             yield f"{shared} of {len(member.qrels)} test queries are validation queries too"
 

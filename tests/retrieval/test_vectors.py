@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,13 +56,86 @@ def test_shards_encode_their_own_blocks_and_the_last_completes(tmp_path: Path) -
     assert np.array_equal(vectors, wanted(10))
 
 
-def test_a_process_that_died_while_it_completed_the_store(tmp_path: Path) -> None:
+def test_a_process_that_died_while_it_wrote_a_block_or_put_them_together(tmp_path: Path) -> None:
     place, again = tmp_path / "store", Encoder()
     with pytest.raises(UnfinishedError):
-        stored_vectors(place, 6, 2, Encoder(), shard=Shard(0, 2), block=3)
-    (tmp_path / ".store.3.unfinished" / "manifest.json").write_text("half a file")
-    assert np.array_equal(stored_vectors(place, 6, 2, again, block=3), wanted(6))
-    assert again.seen == [3, 4, 5]
+        stored_vectors(place, 9, 2, Encoder(), shard=Shard(0, 3), block=3)
+    unfinished = tmp_path / ".store.3.unfinished"
+    first = (unfinished / "00000000.float32").read_bytes()
+    (unfinished / "00000001.float32").write_bytes(first[:8])  # half a block, as a broken disk leaves it
+    (unfinished / ".00000002.float32.elsewhere.1.aa.partial").write_bytes(first)
+    (tmp_path / ".store.elsewhere.1.aa.partial").mkdir()
+    assert np.array_equal(stored_vectors(place, 9, 2, again, block=3), wanted(9))
+    assert again.seen == [3, 4, 5, 6, 7, 8]
+    assert not unfinished.exists()
+
+
+def test_blocks_are_one_file_each_so_that_hosts_share_no_page(tmp_path: Path) -> None:
+    """What a shard writes leaves the bytes and the times of all other shards' files as they are."""
+    place, unfinished = tmp_path / "store", tmp_path / ".store.3.unfinished"
+    seen: dict[str, tuple[int, bytes]] = {}
+    for number in (2, 0):
+        with pytest.raises(UnfinishedError):
+            stored_vectors(place, 10, 2, Encoder(), shard=Shard(number, 3), block=3)
+        files = {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in unfinished.iterdir()}
+        assert {name: files[name] for name in seen} == seen
+        seen = files
+    assert sorted(seen) == ["00000000.float32", "00000002.float32", "00000003.float32"]
+    assert seen["00000003.float32"][1] == np.array([9.0, -9.0], np.float32).tobytes()
+
+
+# An encoder on a file system without locks; all start together, and the later ones are slower.
+PROCESS = """
+import errno, fcntl, pathlib, sys, time
+import numpy as np
+def flock(stream, how):
+    raise OSError(errno.ENOLCK, "no locks here")
+fcntl.flock = flock
+from clir_lightning.retrieval.vectors import Shard, UnfinishedError, stored_vectors
+number, home = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+shard = Shard(number, 4) if sys.argv[3] == "shards" else None
+def encode(rows):
+    time.sleep(0.01 * (1 + number))
+    return np.stack([rows, -rows], axis=1)
+(home / f"ready-{number}").touch()
+while len(list(home.glob("ready-*"))) < 4:
+    time.sleep(0.005)
+try:
+    print(stored_vectors(home / "store", 50, 2, encode, shard=shard, block=3).sum(axis=0).tolist())
+except UnfinishedError:
+    print("unfinished")
+"""
+
+
+@pytest.mark.parametrize("how", ["shards", "the same"])
+def test_four_processes_without_locks_make_one_store(tmp_path: Path, how: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(number), str(tmp_path), how],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    said = [process.communicate(timeout=600) for process in processes]
+    whole = "[1225.0, -1225.0]\n"
+    assert [process.returncode for process in processes] == [0] * 4, said
+    assert {out for out, _ in said} <= ({whole, "unfinished\n"} if how == "shards" else {whole}), said
+    assert np.array_equal(stored_vectors(tmp_path / "store", 50, 2, Encoder(blocks=0), block=3), wanted(50))
+    assert not list(tmp_path.glob(".*unfinished")) + list(tmp_path.glob(".*partial"))
+
+
+def test_no_texts_and_vectors_of_another_kind(tmp_path: Path) -> None:
+    def transposed(rows: NDArray[np.int64]) -> Any:
+        return np.ones((2, len(rows))).T
+
+    assert stored_vectors(tmp_path / "none", 0, 2, Encoder()).shape == (0, 2)
+    doubles = stored_vectors(tmp_path / "doubles", 4, 2, transposed, block=3)
+    assert doubles.dtype == np.float32
+    assert doubles.sum() == 8
+    with pytest.raises(ValueError, match="cannot reshape"):
+        stored_vectors(tmp_path / "wide", 4, 2, lambda rows: np.ones((len(rows), 3), np.float32))
 
 
 def test_what_is_damaged_or_misspelt_is_said(tmp_path: Path) -> None:

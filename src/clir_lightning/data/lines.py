@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from clir_lightning.data.prepared import partial_path
 from clir_lightning.errors import DataError
 from clir_lightning.types import Document, Query
 
@@ -85,7 +86,7 @@ def write_whole(path: str | Path) -> Iterator[IO[str]]:
     """Open `path` for text so that it appears complete or not at all; `.gz` is compressed."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = partial_path(target)
     try:
         opener = gzip.open if target.suffix == ".gz" else open
         with opener(partial, "wt", encoding="utf-8") as stream:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
+import platform
+import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from clir_lightning.errors import DataError
 
 MANIFEST = "manifest.json"
+ABANDONED = 7 * 24 * 3600.0  # seconds without a change after which another machine's unfinished work counts as dead
 
 
 def fingerprint(parts: Iterable[bytes | str]) -> str:
@@ -67,11 +73,57 @@ def write_manifest(folder: Path, content: dict[str, Any]) -> None:
         os.fsync(stream.fileno())
 
 
+@cache
+def machine() -> str:
+    """What a process number is unique within: this start of this host, and the container in it."""
+    parts = [platform.node()]
+    with suppress(OSError):
+        parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
+    return fingerprint(parts)[:12]
+
+
+def partial_path(target: Path) -> Path:
+    """A hidden place beside `target` that no other process, thread or machine has."""
+    return target.with_name(f".{target.name}.{machine()}.{os.getpid()}.{secrets.token_hex(4)}.partial")
+
+
+def remove_abandoned(target: Path) -> None:
+    """Remove what dead processes left at `partial_path(target)`; what a living one is writing stays."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+        host, _, process = left.name.removeprefix(f".{target.name}.").partition(".")
+        number = process.partition(".")[0]
+        dead = host == machine() and number.isdecimal() and not _alive(int(number))
+        if dead or time.time() - _last_change(left) > ABANDONED:
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def _last_change(place: Path) -> float:
+    """When a file, or a folder with all that lies in it, was last written to; a thing that just vanished is new."""
+    times = []
+    for path in (place, *place.rglob("*")):
+        with suppress(OSError):
+            times.append(path.stat().st_mtime)
+    return max(times, default=time.time())
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock that ends with the process; a file system without locks goes without."""
     with open(path, "w") as stream:
-        with suppress(OSError):  # both would build then, and the first rename wins
+        with suppress(OSError):  # all of them build then, and the first rename wins
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
@@ -79,8 +131,9 @@ def locked(path: Path) -> Iterator[None]:
 def build_once(target: Path, build: Callable[[Path], dict[str, Any]]) -> Path:
     """Return `target`, made by `build(folder)` if it is not there; `build` returns what its manifest shall hold.
 
-    The folder is built beside its place and renamed when whole. A second process waits for the first and takes its
-    folder; a crash leaves nothing but a hidden folder that the next builder removes.
+    The folder is built beside its place, under a name of its own, and renamed when whole. A second process waits for
+    the first and takes its folder; on a file system without locks both build, and the later one takes the other's. A
+    crash leaves nothing but a hidden folder that the next builder removes.
     """
     if target.is_dir():
         return target
@@ -88,8 +141,7 @@ def build_once(target: Path, build: Callable[[Path], dict[str, Any]]) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.parent / f".{target.name}.lock"):
             if not target.is_dir():
-                for left in target.parent.glob(f".{target.name}.*.partial"):
-                    shutil.rmtree(left, ignore_errors=True)
+                remove_abandoned(target)
                 _build(target, build)
     except OSError as error:
         cure = "set cache to a folder on a disk with room and with the right to write"
@@ -98,14 +150,13 @@ def build_once(target: Path, build: Callable[[Path], dict[str, Any]]) -> Path:
 
 
 def _build(target: Path, build: Callable[[Path], dict[str, Any]]) -> None:
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = partial_path(target)
     partial.mkdir()
     try:
         write_manifest(partial, build(partial))
-        try:
-            os.rename(partial, target)
-        except OSError:
-            if not target.is_dir():  # otherwise another process was first, on a file system without locks
-                raise
+        os.rename(partial, target)
+    except OSError:
+        if not target.is_dir():  # otherwise another process was first
+            raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A collection's vectors in a memory-mapped file, filled block by block by any number of processes, killed or not."""
+"""A collection's vectors in a memory-mapped file, made of blocks by any number of processes, killed or not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from clir_lightning.data.columns import map_array
-from clir_lightning.data.prepared import MANIFEST, locked, read_manifest, write_manifest
+from clir_lightning.data.prepared import build_once, locked, partial_path, read_manifest
 from clir_lightning.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,59 @@ class UnfinishedError(DataError):
     """This process's blocks are encoded, those of others are not."""
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """The blocks of `[rows, width]` vectors that are encoded so far, a file each: no two processes write to one file.
+
+    A block is there when its file has its whole size; it gets its name when it is on the disk.
+    """
+
+    folder: Path
+    rows: int
+    width: int
+    block: int
+
+    def __len__(self) -> int:
+        return -(-self.rows // self.block)
+
+    def span(self, number: int) -> NDArray[np.int64]:
+        """The rows `[n]` of a block."""
+        return np.arange(number * self.block, min((number + 1) * self.block, self.rows))
+
+    def path(self, number: int) -> Path:
+        """A block's file: its vectors as they lie in memory."""
+        return self.folder / f"{number:08d}.float32"
+
+    def there(self, number: int) -> bool:
+        """Whether a block is encoded."""
+        size = len(self.span(number)) * self.width * np.dtype(np.float32).itemsize
+        with suppress(OSError):
+            return self.path(number).stat().st_size == size
+        return False
+
+    def write(self, number: int, vectors: Vectors) -> None:
+        """Put a block's vectors `[n, P]` into its place, whole."""
+        whole = np.ascontiguousarray(vectors, np.float32).reshape(len(self.span(number)), self.width)
+        partial = partial_path(self.path(number))
+        try:
+            with open(partial, "wb") as stream:
+                stream.write(whole.data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(partial, self.path(number))
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def merge(self, file: Path) -> None:
+        """Write all blocks into one array file `[rows, width]`."""
+        head = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": (self.rows, self.width)}
+        with open(file, "wb") as stream:
+            np.lib.format.write_array_header_1_0(stream, head)
+            for number in range(len(self)):
+                with open(self.path(number), "rb") as part:
+                    shutil.copyfileobj(part, stream)
+
+
 def stored_vectors(
     place: Path,
     rows: int,
@@ -62,74 +116,58 @@ def stored_vectors(
 ) -> Vectors:
     """The vectors `[N, P]` of `rows` texts from the folder `place`, mapped into memory; encoded if they are not there.
 
-    `encode` maps row numbers `[n]` to vectors `[n, P]`. Until the folder is whole it lies beside its place, where an
-    encoding that was killed goes on behind its last finished block. With a `shard` this process encodes its own blocks
-    alone, and the last of the processes completes the folder; the others raise `UnfinishedError`.
+    `encode` maps row numbers `[n]` to vectors `[n, P]`. Until all blocks are there they lie beside the place, where an
+    encoding that was killed goes on behind its last one; then they are put together, for which the disk holds them
+    twice. With a `shard` this process encodes its own blocks alone, and the last of the processes completes the folder;
+    the others raise `UnfinishedError`.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
     shard = shard or Shard()
-    if not place.is_dir():
-        partial = place.with_name(f".{place.name}.{block}.unfinished")
-        try:
-            with locked(place.parent / f".{place.name}.{shard.number}-of-{shard.count}.lock"):
-                _fill(place, partial, (rows, width, block), encode, shard)
-                missing = _complete(place, partial, about or {})
-        except OSError as error:
+    blocks = Blocks(place.with_name(f".{place.name}.{block}.unfinished"), rows, width, block)
+    try:
+        if not place.is_dir():
+            _encode(place, blocks, encode, shard)
+        if not place.is_dir():
+            _complete(place, blocks, shard, about or {})
+    except OSError as error:
+        if not place.is_dir():  # otherwise another process completed it and removed the blocks
             cure = "make room or set cache to another folder, and start again: what is encoded stays"
             raise DataError(f"cannot be written ({error.strerror or error})", path=place, cure=cure) from error
-        if missing:
-            problem = f"shard {shard.number}/{shard.count} is encoded, {missing} blocks of others are not"
-            raise UnfinishedError(problem, cure="when all shards are done, the command without shard goes on")
+    shutil.rmtree(blocks.folder, ignore_errors=True)
     manifest = read_manifest(place)
     return np.asarray(map_array(place / "vectors.npy")).reshape(manifest["rows"], manifest["width"])
 
 
-def _fill(
-    place: Path, partial: Path, size: tuple[int, int, int], encode: Callable[[NDArray[np.int64]], Vectors], shard: Shard
-) -> None:
-    """Encode this shard's blocks that nobody has encoded; a block counts as finished once it is on the disk."""
-    rows, width, block = size
-    with locked(place.parent / f".{place.name}.lock"):
+def _encode(place: Path, blocks: Blocks, encode: Callable[[NDArray[np.int64]], Vectors], shard: Shard) -> None:
+    """Encode this shard's blocks that nobody has encoded."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with locked(place.parent / f".{place.name}.{shard.number}-of-{shard.count}.lock"):
         if place.is_dir():
             return
-        _create(partial, rows, width, block)
-    vectors = np.lib.format.open_memmap(partial / "vectors.npy", mode="r+")
-    finished = np.lib.format.open_memmap(partial / "finished.npy", mode="r+")
-    own = range(shard.number, len(finished), shard.count)
-    todo = [number for number in own if not finished[number]]
-    if len(todo) < len(own):
-        log.info("%d of %d blocks are encoded already: going on behind them", len(own) - len(todo), len(own))
-    with tqdm(desc="encoding documents", total=min(len(todo) * block, rows), unit=" texts", leave=False) as bar:
-        for number in todo:
-            part = np.arange(number * block, min((number + 1) * block, rows))
-            vectors[part] = encode(part)
-            vectors.flush()
-            finished[number] = 1
-            finished.flush()
-            bar.update(len(part))
+        blocks.folder.mkdir(exist_ok=True)
+        own = range(shard.number, len(blocks), shard.count)
+        todo = [number for number in own if not blocks.there(number)]
+        if len(todo) < len(own):
+            log.info("%d of %d blocks are encoded already: going on behind them", len(own) - len(todo), len(own))
+        total = sum(len(blocks.span(number)) for number in todo)
+        with tqdm(desc="encoding documents", total=total, unit=" texts", leave=False) as bar:
+            for number in todo:
+                span = blocks.span(number)
+                if place.is_dir():  # without locks another process may be done with all of them
+                    return
+                if not blocks.there(number):  # or with this one
+                    blocks.write(number, encode(span))
+                bar.update(len(span))
 
 
-def _create(partial: Path, rows: int, width: int, block: int) -> None:
-    """The empty files, unless they are there; `finished.npy` appears last."""
-    if (partial / "finished.npy").is_file():
-        return
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    np.lib.format.open_memmap(partial / "vectors.npy", mode="w+", dtype=np.float32, shape=(rows, width)).flush()
-    np.save(partial / "new.npy", np.zeros(-(-rows // block), np.uint8))
-    os.replace(partial / "new.npy", partial / "finished.npy")
+def _complete(place: Path, blocks: Blocks, shard: Shard, about: dict[str, Any]) -> None:
+    """Put the blocks together in their place; `UnfinishedError` if some are not there."""
+    missing = sum(not blocks.there(number) for number in range(len(blocks)))
+    if missing and not place.is_dir():
+        problem = f"shard {shard.number}/{shard.count} is encoded, {missing} blocks of others are not"
+        raise UnfinishedError(problem, cure="when all shards are done, the command without shard goes on")
 
+    def build(folder: Path) -> dict[str, Any]:
+        blocks.merge(folder / "vectors.npy")
+        return {"kind": "vectors", "rows": blocks.rows, "width": blocks.width, **about}
 
-def _complete(place: Path, partial: Path, about: dict[str, Any]) -> int:
-    """Put the folder into its place when every block is finished; returns how many are not."""
-    with locked(place.parent / f".{place.name}.lock"):
-        if place.is_dir():
-            return 0
-        finished = np.load(partial / "finished.npy")
-        missing = int((finished == 0).sum())
-        if not missing:
-            rows, width = np.load(partial / "vectors.npy", mmap_mode="r").shape
-            (partial / MANIFEST).unlink(missing_ok=True)  # of a process that died between the next two lines
-            write_manifest(partial, {"kind": "vectors", "rows": rows, "width": width, **about})
-            os.rename(partial, place)
-        return missing
+    build_once(place, build)

@@ -13,7 +13,7 @@ from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.several import join
 from clir_lightning.data.store import RecordTable
 from clir_lightning.errors import ConfigError
-from clir_lightning.types import Document, Run
+from clir_lightning.types import Document, Qrels, Query, Run
 from program import SHORT, clir
 
 
@@ -44,6 +44,36 @@ def test_the_firsts_candidates_come_along_but_not_for_training(collection: Colle
     joined = join({"a": replace(collection, splits=splits), "b": collection})
     assert joined.split("dev").run == run
     assert joined.split("train").run is None
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_an_id_that_two_collections_would_share_is_refused_instead_of_losing_one(
+    collection: Collection, tmp_path: Path, cached: bool
+) -> None:
+    """`b/a` of the first collection is what `a` of the collection `b` would be called, among documents or queries."""
+    cache, key = (str(tmp_path), "k") if cached else (None, "")
+    documents = {**collection.documents, "b/a": Document("b/a", "басқа", "kk")}
+    first, second = replace(collection, documents=documents, key=key), replace(collection, key=key)
+    with pytest.raises(
+        ConfigError, match=r"data\.collections\.b: its document 'a' would be called 'b/a', as one of .*a"
+    ):
+        join({"a": first, "b": second}, cache=cache)
+    train = collection.split("train")
+    clashing = Split(
+        {**train.queries, "b/q1": Query("b/q1", "别的", "zh")}, Qrels({**train.qrels, "b/q1": {"a": 1}}), None
+    )
+    first = replace(collection, splits={**collection.splits, "train": clashing}, key=key)
+    with pytest.raises(ConfigError, match=r"its query 'q1' would be called 'b/q1', as one of data\.collections\.a is"):
+        join({"a": first, "b": second}, cache=cache)
+    joined = join({"a": replace(first, documents=documents), "c": second}, cache=cache)  # the cure that it names
+    assert {"b/a", "c/a", "a"} < set(joined.documents)
+    assert {"b/q1", "c/q1", "q1"} < set(joined.split("train").queries)
+
+
+def test_slashes_in_ids_that_nobody_shares_are_no_trouble(collection: Collection) -> None:
+    documents = {i: Document(i, i, "kk") for i in (*collection.documents, "b/e", "c/a", "b", "b/b/a", "/a")}
+    joined = join({"a": replace(collection, documents=documents), "b": collection})
+    assert set(joined.documents) == {*documents, "b/a", "b/b", "b/c", "b/d"}
 
 
 def test_what_cannot_be_joined_is_refused(collection: Collection) -> None:

@@ -17,16 +17,33 @@ def _prefixes(collections: Mapping[str, Collection]) -> dict[str, str]:
     return {name: f"{name}/" if place else "" for place, name in enumerate(collections)}
 
 
+def _check_clash(text_id: str, what: str, tables: Mapping[str, Mapping[str, object]]) -> None:
+    """`ConfigError` if an id of the first of `tables` is what another's id becomes, which would hide one of them."""
+    name, slash, rest = text_id.partition("/")
+    first = next(iter(tables))
+    if slash and name in tables and name != first and rest in tables[name]:
+        raise ConfigError(
+            f"data.collections.{name}: its {what} {rest!r} would be called {text_id!r}, as one of "
+            f"data.collections.{first} is; give {name} another name"
+        )
+
+
 def _documents(collections: Mapping[str, Collection]) -> Iterator[tuple[str, str]]:
+    tables = {name: part.documents for name, part in collections.items()}
     for name, prefix in _prefixes(collections).items():
-        for document_id, document in collections[name].documents.items():
+        for document_id, document in tables[name].items():
+            if not prefix:
+                _check_clash(document_id, "document", tables)
             yield prefix + document_id, document.text
 
 
 def _queries(collections: Mapping[str, Collection], split: str) -> Iterator[tuple[str, str, dict[str, int]]]:
+    tables = {name: part.split(split).queries for name, part in collections.items()}
     for name, prefix in _prefixes(collections).items():
         part = collections[name].split(split)
         for query_id, query in part.queries.items():
+            if not prefix:
+                _check_clash(query_id, "query", tables)
             grades = {prefix + document_id: grade for document_id, grade in part.qrels[query_id].items()}
             yield prefix + query_id, query.text, grades
 
@@ -46,7 +63,8 @@ def join(collections: Mapping[str, Collection], *, train: str = "train", cache: 
         train: the split that is joined.
         cache: folder that the joined collection is prepared in, once; used if all of them are prepared themselves.
 
-    Raises `ConfigError` for none, for a name with white space or a slash, and for collections whose languages differ.
+    Raises `ConfigError` for none, for a name with white space or a slash, for collections whose languages differ, and
+    for an id of the first that is an id of another with its name in front.
     """
     if not collections:
         raise ConfigError(

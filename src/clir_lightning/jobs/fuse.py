@@ -40,22 +40,25 @@ def tuned_weights(config: DictConfig, settings: dict[str, Any]) -> list[float]:
 def main(config: DictConfig) -> None:
     """Run the job."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    for name in ("fused.trec", "weights.json", "metrics.json"):
-        (folder / name).unlink(missing_ok=True)
     for name in [*config.measures, config.tune.measure]:
         measure(name)
     if config.weights is not None and config.tune.runs:
         raise ConfigError("give either weights=… or tune.runs=…")
     settings = {"method": config.method, "normalisation": config.normalisation, "k": config.k, "depth": config.depth}
     runs = [read_run(path) for path in config.runs]
+    qrels = None if config.qrels is None else read_qrels(config.qrels)
     plain: Any = OmegaConf.to_container(config)
     weights = tuned_weights(config, settings) if config.tune.runs else plain["weights"]
     fused = fuse(runs, **settings, weights=weights)
+    rows = [] if qrels is None else [evaluate(run, qrels, config.measures) for run in (*runs, fused)]
+
+    # What an earlier command left here goes when there is something to take its place.
+    for name in ("fused.trec", "weights.json", "metrics.json"):
+        (folder / name).unlink(missing_ok=True)
     write_run(fused, folder / "fused.trec")
     write_json({"runs": plain["runs"], "weights": weights or [1.0] * len(runs), **settings}, folder / "weights.json")
     console = Console()
-    if config.qrels is not None:
-        rows = [evaluate(run, read_qrels(config.qrels), config.measures) for run in (*runs, fused)]
+    if rows:
         write_json({row.name: row.means for row in rows}, folder / "metrics.json")
         console.print(result_table(f"fused, against {config.qrels}", rows))
     console.print(f"files: {folder}", soft_wrap=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from collections.abc import Callable, Sequence
 
-from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.errors import ConfigError, DataError, one_of
 from clir_lightning.types import Run, Scores
 
 METHODS = ("rrf", "combsum", "combmnz")
@@ -34,7 +35,28 @@ def z_norm(scores: Scores) -> dict[str, float]:
     return {document: (score - mean) / spread if spread else 0.0 for document, score in scores.items()}
 
 
+def from_lowest(scores: Scores) -> dict[str, float]:
+    """Scores that count from the lowest one, where that is below 0: what is not in the list, and so gets 0, is last.
+
+    Without it a document of a negative score would rank below one that the run did not find at all. The order among
+    sums is that of giving the missing document the lowest score, as Pyserini's hybrid search does.
+
+    >>> from_lowest({"a": 1.0, "b": -1.0}), from_lowest({"a": 3.0, "b": 2.0})
+    ({'a': 2.0, 'b': 0.0}, {'a': 3.0, 'b': 2.0})
+    """
+    lowest = min(0.0, *scores.values())
+    return {document: score - lowest for document, score in scores.items()}
+
+
 NORMALISATIONS: dict[str, Normalisation] = {"minmax": min_max, "z": z_norm, "none": dict}
+
+
+def finite_scores(run: Run, query: str) -> Scores:
+    """The scores of a query; `DataError` for infinite ones, which cannot be added."""
+    scores = run[query]
+    if not all(map(math.isfinite, scores.values())):
+        raise DataError(f"run {run.name!r} has an infinite score for query {query!r}", cure="take method=rrf")
+    return scores
 
 
 def fuse(
@@ -46,12 +68,12 @@ def fuse(
     k: int = 60,
     depth: int | None = None,
 ) -> Run:
-    """One run of several; a document that a run lacks gets nothing from it.
+    """One run of several; a document that a run lacks gets from it what its last document gets, or less.
 
     Args:
         runs: over any queries; a query needs to be in one of them.
         method: `rrf`, Σ w / (k + rank); `combsum`, Σ w · score; `combmnz`, that times the number of runs with it.
-        normalisation: `minmax`, `z` or `none`, of each query's scores, for the last two.
+        normalisation: `minmax`, `z` or `none`, of each query's scores, for the last two; then `from_lowest`.
         weights: one a run; `None` for 1.
         k: of `rrf`.
         depth: documents kept a query; `None` for all.
@@ -78,7 +100,7 @@ def fuse(
             if method == "rrf":
                 scores = {document: 1 / (k + rank) for rank, document in enumerate(run.ranking(query), start=1)}
             else:
-                scores = normalise(run[query])
+                scores = from_lowest(normalise(finite_scores(run, query)))
             for document, score in scores.items():
                 total[document] = total.get(document, 0.0) + share * score
                 found[document] = found.get(document, 0) + 1

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from clir_lightning.data.lines import read_lines, write_whole
+from clir_lightning.data.lines import read_lines, tab_line, write_whole
 from clir_lightning.errors import DataError
+from clir_lightning.types import Query
 
 
 def test_numbers_from_one_and_keeps_odd_separators(tmp_path: Path) -> None:
@@ -33,3 +34,19 @@ def test_a_crash_leaves_the_old_file(tmp_path: Path) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         list(read_lines(tmp_path / "none"))
+
+
+def test_half_a_character_is_one_line_that_names_the_file_and_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("old\n")
+
+    def write(text: str) -> None:
+        with write_whole(path) as stream:
+            stream.write(tab_line(Query("7", text, "zh")))
+
+    with pytest.raises(
+        DataError, match=r"a\.tsv: cannot be written: half a character .* of '7\\tab\\ud800'"
+    ):
+        write("ab\ud800c")
+    assert path.read_text() == "old\n"
+    assert list(tmp_path.iterdir()) == [path]

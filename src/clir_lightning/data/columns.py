@@ -197,7 +197,8 @@ class HashIndex:
         rows = np.array(self.order[places])
         for at, text_id in enumerate(ids):
             row = rows[at]
-            if self.ids.data[self.ids.offsets[row] : self.ids.offsets[row + 1]].tobytes() != text_id.encode():
+            stored = self.ids.data[self.ids.offsets[row] : self.ids.offsets[row + 1]].tobytes()
+            if stored != text_id.encode("utf-8", "surrogatepass"):
                 rows[at] = self.find(text_id)
                 if rows[at] < 0:
                     raise unknown(self.what, text_id)

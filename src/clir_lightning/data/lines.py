@@ -92,5 +92,9 @@ def write_whole(path: str | Path) -> Iterator[IO[str]]:
         with opener(partial, "wt", encoding="utf-8") as stream:
             yield stream
         os.replace(partial, target)
+    except UnicodeEncodeError as error:
+        half = error.object[max(0, error.start - 20) : error.end]
+        problem = f"cannot be written: half a character (a lone surrogate) at the end of {half!r}"
+        raise DataError(problem, path=target, cure="correct the text") from error
     finally:
         partial.unlink(missing_ok=True)

@@ -68,7 +68,7 @@ def write_manifest(folder: Path, content: dict[str, Any]) -> None:
             os.fsync(stream.fileno())
         files[file.name] = file.stat().st_size
     with open(folder / MANIFEST, "w", encoding="utf-8") as stream:
-        json.dump({**content, "files": files}, stream, indent=1, ensure_ascii=False)
+        json.dump({**content, "files": files}, stream, indent=1)
         stream.flush()
         os.fsync(stream.fileno())
 

@@ -17,7 +17,7 @@ from clir_lightning.types import Document, Qrels, Query, Run
 
 log = logging.getLogger(__name__)
 
-FORMAT = "2"  # of prepared collections; another number makes them anew
+FORMAT = "3"  # of prepared collections; another number makes them anew
 
 
 @dataclass(frozen=True)

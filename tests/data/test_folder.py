@@ -8,7 +8,8 @@ import pytest
 from clir_lightning.data.clirmatrix import read_clirmatrix, write_clirmatrix
 from clir_lightning.data.collection import Collection, candidates
 from clir_lightning.data.demo import build_demo
-from clir_lightning.data.folder import read_folder, write_folder
+from clir_lightning.data.folder import read_folder
+from clir_lightning.data.folder_export import write_folder
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.types import Run
 

@@ -44,9 +44,7 @@ def test_half_a_character_is_one_line_that_names_the_file_and_leaves_the_old_one
         with write_whole(path) as stream:
             stream.write(tab_line(Query("7", text, "zh")))
 
-    with pytest.raises(
-        DataError, match=r"a\.tsv: cannot be written: half a character .* of '7\\tab\\ud800'"
-    ):
+    with pytest.raises(DataError, match=r"a\.tsv: cannot be written: half a character .* of '7\\tab\\ud800'"):
         write("ab\ud800c")
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]

@@ -106,6 +106,40 @@ def test_scored_documents_become_candidates(registered: str, prepared: bool, tmp
     assert {query: set(lists[query]) for query in lists} == {"q1": {"d1", "d3"}, "q2": set()}
 
 
+def test_the_cache_follows_the_files_the_version_and_the_home_of_the_package(
+    registered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each change is read anew and comes with a key of its own, which the tokens and runs made from it follow."""
+    cache = str(tmp_path / "cache")
+    monkeypatch.setattr(ir_datasets.util, "home_path", lambda: tmp_path / "home")
+    own = tmp_path / "home" / registered.split("/")[0]
+    own.mkdir(parents=True)
+    (own / "part").write_text("one")
+
+    def grade() -> tuple[str, int]:
+        got = read_ir_datasets(registered, cache=cache)
+        return got.key, got.split("test").qrels["q1"]["d1"]
+
+    first, before = grade()
+    assert before == 2
+    assert grade() == (first, 2)
+    (tmp_path / "qrels").write_text("q1 0 d1 1\nq2 0 d2 1\n")
+    second, after = grade()
+    assert (second != first, after) == (True, 1)
+    assert grade() == (second, 1)
+    (own / "new").write_text("another data set's")  # what was not there when it was read does not matter
+    assert grade() == (second, 1)
+    (own / "part").write_text("another")  # a file that the package does not tell, under its home
+    third = grade()[0]
+    monkeypatch.setattr(ir_datasets, "__version__", "99.0")
+    fourth = grade()[0]
+    monkeypatch.setattr(ir_datasets.util, "home_path", lambda: tmp_path / "elsewhere")
+    fifth = grade()[0]
+    assert len({first, second, third, fourth, fifth}) == 5
+    (tmp_path / "scored").unlink()  # files are not wanted any more once they are read
+    assert grade()[0] == fifth
+
+
 def test_unknown_ids_and_splits_are_refused(registered: str) -> None:
     with pytest.raises(ConfigError, match="knows no 'nowhere/at-all'"):
         read_ir_datasets("nowhere/at-all")

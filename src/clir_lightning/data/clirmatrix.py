@@ -8,16 +8,20 @@ files of BI-139 end in `base.jl` or `full.jl`; those of MULTI-8 are named `zh.ja
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clir_lightning.data.collection import Collection
+from clir_lightning.data.fresh import fresh_folder
 from clir_lightning.data.intake import Intake, Problems, QueryRow
 from clir_lightning.data.lines import Found, find_file, read_lines, tab_line, tab_rows, write_whole
 from clir_lightning.data.source import Source, load, stamps
 from clir_lightning.errors import DataError, one_of
+
+log = logging.getLogger(__name__)
 
 VARIANTS = {"base": ".base", "full": ".full", "multi8": ""}
 SPLITS = ("train", "dev", "test1", "test2")
@@ -96,19 +100,23 @@ def read_clirmatrix(
 
 
 def write_clirmatrix(collection: Collection, path: str | Path, *, variant: str = "base") -> list[Path]:
-    """Write a collection in the raw layout, gzipped; returns the files. Grades stand highest first, as in the original.
+    """Write a collection in the raw layout, gzipped, into a new or empty folder, whole; returns the files.
 
-    Runs have no place in this layout and are left out; line breaks within a text become blanks.
+    Grades stand highest first, as in the original. Runs have no place in this layout and are left out, which the log
+    says; line breaks within a text become blanks. Raises `DataError` for a folder that holds anything.
     """
     query_language, document_language = collection.query_language, collection.document_language
-    written = [Path(path) / f"{document_language}.tsv.gz"]
-    with write_whole(written[0]) as stream:
-        stream.writelines(tab_line(document) for document in collection.documents.values())
-    for name, split in collection.splits.items():
-        written.append(Path(path) / f"{split_file(query_language, document_language, name, variant)}.gz")
-        with write_whole(written[-1]) as stream:
-            for query_id, query in split.queries.items():
-                grades = sorted(split.qrels[query_id].items(), key=lambda graded: -graded[1])
-                row = {"src_id": query_id, "src_query": query.text, "tgt_results": grades}
-                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return written
+    names = [f"{document_language}.tsv.gz"]
+    with fresh_folder(path, last=names[0]) as home:
+        with write_whole(home / names[0]) as stream:
+            stream.writelines(tab_line(document) for document in collection.documents.values())
+        for name, split in collection.splits.items():
+            if split.run is not None:
+                log.warning("%s: the layout has no place for candidates; run %s is left out", name, split.run.name)
+            names.append(f"{split_file(query_language, document_language, name, variant)}.gz")
+            with write_whole(home / names[-1]) as stream:
+                for query_id, query in split.queries.items():
+                    grades = sorted(split.qrels[query_id].items(), key=lambda graded: -graded[1])
+                    row = {"src_id": query_id, "src_query": query.text, "tgt_results": grades}
+                    stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return [Path(path) / name for name in names]

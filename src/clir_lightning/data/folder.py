@@ -5,25 +5,25 @@ BEIR (Thakur et al., 2021): `corpus.jsonl` of `{"_id": "17", "title": "…", "te
 
 TREC: `documents.tsv` and `queries.tsv` of `id<TAB>text`, `qrels/SPLIT.qrels` of `query 0 document grade`.
 
-Either may hold `runs/SPLIT.trec`, candidate lists in TREC's run format.
+Either may hold `runs/SPLIT.trec`, candidate lists in TREC's run format, and `queries/SPLIT.jsonl` (TREC: `.tsv`), a
+split's own queries, judged or not, in place of those that its judgements name in the common file.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.intake import Intake, Problems, TextRow, ValueRow, is_grade, is_score
-from clir_lightning.data.lines import Found, find_file, read_lines, tab_line, tab_rows, write_whole
+from clir_lightning.data.lines import Found, find_file, find_one, read_lines, tab_rows
 from clir_lightning.data.source import Source, load, stamps
-from clir_lightning.data.trec import write_qrels, write_run
 from clir_lightning.errors import DataError, one_of
-from clir_lightning.types import Document, Query, Run
+from clir_lightning.types import Run
 
 Triple = tuple[int, str, str, str]  # line, query id, document id, and the grade or score as it stands there
 
@@ -34,6 +34,7 @@ class Layout:
 
     documents: str
     queries: str
+    own_queries: str
     qrels: str
     texts: Callable[[Path, Found], Iterable[TextRow]]
     judgements: Callable[[Path, Found], Iterable[Triple]]
@@ -71,8 +72,8 @@ BEIR_QRELS = partial(field_rows, form="query document grade", separator="\t", he
 TREC_QRELS = partial(field_rows, form="query 0 document grade", separator=None)
 TREC_RUN = partial(field_rows, form="query Q0 document rank score name", separator=None)
 LAYOUTS = {
-    "beir": Layout("corpus.jsonl", "queries.jsonl", "qrels/{}.tsv", json_rows, BEIR_QRELS),
-    "trec": Layout("documents.tsv", "queries.tsv", "qrels/{}.qrels", tab_rows, TREC_QRELS),
+    "beir": Layout("corpus.jsonl", "queries.jsonl", "queries/{}.jsonl", "qrels/{}.tsv", json_rows, BEIR_QRELS),
+    "trec": Layout("documents.tsv", "queries.tsv", "queries/{}.tsv", "qrels/{}.qrels", tab_rows, TREC_QRELS),
 }
 
 
@@ -98,7 +99,9 @@ class _Folder:
     layout: Layout
     intake: Intake
     corpus: Path
-    topics: Path
+    topics: Mapping[str, Path]  # of each split: its own file, or the one of all
+    own: frozenset[str]  # the splits with a file of their own
+    _read: dict[Path, dict[str, str]] = field(default_factory=dict)
 
     def _texts(self, path: Path) -> Iterable[TextRow]:
         return self.layout.texts(path, self.intake.problems.found)
@@ -107,36 +110,41 @@ class _Folder:
         """The corpus."""
         return self.intake.documents(self._texts(self.corpus), self.corpus)
 
-    @cached_property
-    def queries(self) -> dict[str, str]:
-        """All queries' texts, read once for all splits."""
-        return dict(self.intake.texts(self._texts(self.topics), self.topics, "query"))
+    def queries(self, split: str) -> dict[str, str]:
+        """The texts of the file that holds a split's queries, read once for all splits of it."""
+        path = self.topics[split]
+        if path not in self._read:
+            self._read[path] = dict(self.intake.texts(self._texts(path), path, "query"))
+        return self._read[path]
 
-    def split(self, qrels: Path) -> Iterator[tuple[str, str, dict[str, int]]]:
-        """The queries that a qrels file judges."""
+    def split(self, name: str, qrels: Path) -> Iterator[tuple[str, str, dict[str, int]]]:
+        """The queries of a split's own file, or those of the common file that its qrels file judges."""
         judged = grouped(self.layout.judgements(qrels, self.intake.problems.found), int)
-        if not judged:
+        if not judged and name not in self.own:
             raise DataError("no judgements", path=qrels, cure="it is empty: fetch it again")
-        for query_id in self._known(judged, qrels):
-            yield query_id, self.queries[query_id], self.intake.values(query_id, judged[query_id], qrels, is_grade)
+        texts = self.queries(name)
+        known = list(self._known(name, judged, qrels))
+        for query_id in texts if name in self.own else known:
+            grades = self.intake.values(query_id, judged.get(query_id, []), qrels, is_grade)
+            yield query_id, texts[query_id], grades
 
-    def run(self, path: Path) -> Run:
+    def run(self, name: str, path: Path) -> Run:
         """The candidates that a run file holds."""
         ranked = grouped(TREC_RUN(path, self.intake.problems.found), float)
         if not ranked:
             raise DataError("no candidates", path=path, cure="the file is empty: write it again, or remove it")
-        known = self._known(ranked, path)
+        known = self._known(name, ranked, path)
         return Run(
             {query_id: self.intake.values(query_id, ranked[query_id], path, is_score) for query_id in known},
             name=path.name.removesuffix(".gz").removesuffix(".trec"),
         )
 
-    def _known(self, lists: dict[str, list[ValueRow]], path: Path) -> Iterator[str]:
+    def _known(self, split: str, lists: dict[str, list[ValueRow]], path: Path) -> Iterator[str]:
         for query_id, rows in lists.items():
-            if query_id in self.queries:
+            if query_id in self.queries(split):
                 yield query_id
             else:
-                problem, cure = f"query {query_id!r} is not in {self.topics.name}", "complete or correct it"
+                problem, cure = f"query {query_id!r} is not in {self.topics[split].name}", "complete or correct it"
                 self.intake.problems.found(DataError(problem, path=path, line=rows[0][0], cure=cure))
 
 
@@ -144,12 +152,22 @@ def _find(folder: Path, name: str) -> Path:
     return find_file(folder / Path(name).parent, Path(name).name)
 
 
+def _find_topics(home: Path, layout: Layout, splits: Sequence[str]) -> tuple[dict[str, Path], frozenset[str]]:
+    """The file of each split's queries, and the splits that have one of their own."""
+    places = {split: home / layout.own_queries.format(split) for split in splits}
+    own = {split: file for split, place in places.items() if (file := find_one(place.parent, place.name))}
+    common = {split: _find(home, layout.queries) for split in splits if split not in own}
+    return {**common, **own}, frozenset(own)
+
+
 def _layout(path: Path, layout: str) -> Layout:
     if one_of(layout, ("auto", *LAYOUTS), "data.layout") != "auto":
         return LAYOUTS[layout]
-    for one in LAYOUTS.values():
-        if any((path / f"{one.documents}{end}").is_file() for end in ("", ".gz")):
-            return one
+    there = [name for name, one in LAYOUTS.items() if find_one(path, one.documents)]
+    if len(there) > 1:
+        raise DataError("holds a BEIR and a TREC collection", path=path, cure="set data.layout to beir or trec")
+    if there:
+        return LAYOUTS[there[0]]
     wanted = " or ".join(f"{one.documents} ({name})" for name, one in LAYOUTS.items())
     raise DataError("neither a BEIR nor a TREC folder", path=path, cure=f"put {wanted} there, plain or gzipped")
 
@@ -179,55 +197,18 @@ def read_folder(
     home = Path(path)
     form = _layout(home, layout)
     qrels = {split: _find(home, form.qrels.format(split)) for split in splits}
-    places = [(split, home / "runs" / f"{split}.trec{end}") for split in splits for end in ("", ".gz")]
-    runs = {split: file for split, file in places if file.is_file()}
+    runs = {split: file for split in splits if (file := find_one(home / "runs", f"{split}.trec"))}
+    topics, own = _find_topics(home, form, splits)
     problems = Problems(on_error, on_missing)
-    folder = _Folder(form, Intake(problems), _find(home, form.documents), _find(home, form.queries))
+    folder = _Folder(form, Intake(problems), _find(home, form.documents), topics, own)
     source = Source(
         home.resolve().name,
         query_language,
         document_language,
         folder.documents,
-        {split: partial(folder.split, file) for split, file in qrels.items()},
-        {split: partial(folder.run, file) for split, file in runs.items()},
+        {split: partial(folder.split, split, file) for split, file in qrels.items()},
+        {split: partial(folder.run, split, file) for split, file in runs.items()},
     )
-    files = [folder.corpus, folder.topics, *qrels.values(), *runs.values()]
+    files = [folder.corpus, *topics.values(), *qrels.values(), *runs.values()]
     settings = ("folder", query_language, document_language, layout, tuple(splits), on_missing, on_error)
     return load(source, problems, stamps=stamps(files), settings=settings, cache=cache)
-
-
-def _json_line(record: Query | Document) -> str:
-    return json.dumps({"_id": record.id, "text": record.text}, ensure_ascii=False) + "\n"
-
-
-def write_folder(collection: Collection, path: str | Path, *, layout: str = "beir") -> list[Path]:
-    """Write a collection in the BEIR or TREC layout; returns the files.
-
-    TREC's cannot hold line breaks within a text: they become blanks. Raises `DataError` for a query id that stands for
-    two texts, since both layouts have one file of queries.
-    """
-    form, home = LAYOUTS[one_of(layout, LAYOUTS, "layout")], Path(path)
-    line = _json_line if layout == "beir" else tab_line
-    queries: dict[str, Query] = {}
-    for split in collection.splits.values():
-        for query_id, query in split.queries.items():
-            if queries.setdefault(query_id, query).text != query.text:
-                raise DataError(f"query id {query_id!r} stands for two texts", cure="export one split at a time")
-    written = [home / form.documents, home / form.queries]
-    everything: list[Mapping[str, Query] | Mapping[str, Document]] = [collection.documents, queries]
-    for file, records in zip(written, everything, strict=True):
-        with write_whole(file) as stream:
-            stream.writelines(line(record) for record in records.values())
-    for name, split in collection.splits.items():
-        written.append(home / form.qrels.format(name))
-        if layout == "trec":
-            write_qrels(split.qrels, written[-1])
-        else:
-            with write_whole(written[-1]) as stream:
-                stream.write("query-id\tcorpus-id\tscore\n")
-                for query_id, grades in split.qrels.items():
-                    stream.writelines(f"{query_id}\t{document}\t{grade}\n" for document, grade in grades.items())
-        if split.run is not None:
-            written.append(home / "runs" / f"{name}.trec")
-            write_run(split.run, written[-1])
-    return written

@@ -17,11 +17,18 @@ from clir_lightning.types import Document, Query
 Found = Callable[[DataError], None]  # is told of each defect, and raises it or goes on
 
 
+def find_one(folder: str | Path, stem: str) -> Path | None:
+    """The file `stem` or `stem.gz` in `folder`, if there is one; `DataError` for both, of which one is out of date."""
+    found = [path for name in (f"{stem}.gz", stem) if (path := Path(folder) / name).is_file()]
+    if len(found) > 1:
+        raise DataError(f"{stem}.gz and {stem} are both there", path=folder, cure="remove the wrong one")
+    return found[0] if found else None
+
+
 def find_file(folder: str | Path, stem: str) -> Path:
     """The file `stem` or `stem.gz` in `folder`; `DataError` says what lies there instead."""
-    for name in (f"{stem}.gz", stem):
-        if (path := Path(folder) / name).is_file():
-            return path
+    if path := find_one(folder, stem):
+        return path
     if not Path(folder).is_dir():
         raise DataError("no such folder", path=folder, cure="give the folder that holds the files")
     found = ", ".join(sorted(path.name for path in Path(folder).iterdir())[:12]) or "nothing"

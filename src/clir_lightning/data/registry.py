@@ -7,8 +7,9 @@ their documents. The package fetches what it can and keeps it under `IR_DATASETS
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from clir_lightning.data.collection import Collection
@@ -139,6 +140,19 @@ class _Registry:
         return Run(scored, name=f"{dataset_id} scoreddocs")
 
 
+def files_of(ids: Iterable[str]) -> Iterator[Path]:
+    """The files that these ids were read from: what the package keeps under the name, and what its readers tell."""
+    home = _package().util.home_path()
+    found: set[Path] = set()
+    for dataset_id in ids:
+        found.update((home / dataset_id.partition("/")[0]).rglob("*"))
+        for kind in ("docs", "queries", "qrels", "scoreddocs"):
+            with suppress(Exception):  # not every reader tells its path, and each fails in its own way
+                told = getattr(_lookup(dataset_id), f"{kind}_path")()
+                found.update(map(Path, told if isinstance(told, list) else [told]))
+    return (path for path in sorted(found) if path.is_file())
+
+
 def _language(given: str | None, told: Any, setting: str) -> str:
     if language := given or told:
         return str(language)
@@ -163,7 +177,8 @@ def read_ir_datasets(
         query_language, document_language: ISO 639 codes; `None` asks the registry.
         on_missing: `error` or `skip`, for judged or scored documents that the collection lacks.
         on_error: `error` or `skip`: leave defective records out and report their number and the first of them.
-        cache: where the collection is prepared once, to be opened in no time; `None` keeps it in memory.
+        cache: where the collection is prepared once for this version and home of the package and its files there, to be
+            opened in no time; `None` keeps it in memory.
     """
     ids = split_ids(id, splits)
     sets = {name: _lookup(dataset_id) for name, dataset_id in ids.items()}
@@ -182,5 +197,13 @@ def read_ir_datasets(
         {name: partial(reader.split, name) for name in ids},
         {name: partial(reader.run, name) for name, dataset in sets.items() if dataset.has("scoreddocs")},
     )
-    settings = ("ir_datasets", *ids.values(), source.query_language, source.document_language, on_missing, on_error)
-    return load(source, problems, stamps=[], settings=settings, cache=cache)
+    package = _package()
+    settings = (*ids.values(), source.query_language, source.document_language, on_missing, on_error)
+    return load(
+        source,
+        problems,
+        stamps=["ir_datasets", package.__version__, str(package.util.home_path().resolve())],
+        settings=settings,
+        cache=cache,
+        files=lambda: files_of(ids.values()),
+    )

@@ -68,9 +68,19 @@ class Source:
 
 
 def load(
-    source: Source, problems: Problems, *, stamps: Iterable[str], settings: object, cache: str | None
+    source: Source,
+    problems: Problems,
+    *,
+    stamps: Iterable[str],
+    settings: object,
+    cache: str | None,
+    files: Callable[[], Iterable[Path]] = tuple,
 ) -> Collection:
-    """The collection of a source; with a `cache`, prepared there once for these stamps (of its files) and settings."""
+    """The collection of a source; with a `cache`, prepared there once for these stamps (of its files) and settings.
+
+    `files` lists, after the reading, what only the reading tells or fetches; a later change of one of them makes the
+    collection anew, while one that is gone is not missed.
+    """
     key = "" if cache is None else fingerprint([FORMAT, repr(settings), *stamps])
     if cache is None:
         collection = source.in_memory()
@@ -78,14 +88,28 @@ def load(
     else:
 
         def build(folder: Path) -> dict[str, Any]:
-            return {**source.write(folder), "notes": problems.notes()}
+            manifest = {**source.write(folder), "notes": problems.notes()}
+            return {**manifest, "read": {str(file): file_stamp(file) for file in files()}}
 
-        folder = build_once(Path(cache).expanduser() / "collections" / key, build)
+        home = Path(cache).expanduser() / "collections"
+        key = current_key(home, key)
+        folder = build_once(home / key, build)
         collection = open_collection(folder)
         notes = read_manifest(folder)["notes"]
     for note in notes:
         log.warning("%s: %s", source.name, note)
     return replace(collection, notes=tuple(notes), key=key)
+
+
+def current_key(home: Path, key: str) -> str:
+    """The key of a prepared collection as the files that it was read from are now: a change leads on to another key."""
+    while (home / key).is_dir():
+        read: dict[str, str] = read_manifest(home / key)["read"]
+        now = {file: file_stamp(Path(file)) for file in read if Path(file).is_file()}
+        if now.items() <= read.items():
+            break
+        key = fingerprint([key, *sorted(now.values())])
+    return key
 
 
 def stamps(files: Iterable[Path | None]) -> list[str]:

@@ -7,13 +7,16 @@ from omegaconf import DictConfig
 from clir_lightning.build import build
 from clir_lightning.data.clirmatrix import write_clirmatrix
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.folder import LAYOUTS, write_folder
+from clir_lightning.data.folder import LAYOUTS
+from clir_lightning.data.folder_export import write_folder
+from clir_lightning.data.fresh import check_free
 from clir_lightning.errors import one_of
 
 
 def main(config: DictConfig) -> None:
     """Run the job."""
     layout = one_of(config.layout, (*LAYOUTS, "clirmatrix"), "layout")
+    check_free(config.path)
     collection: Collection = build(config.data)
     if layout == "clirmatrix":
         written = write_clirmatrix(collection, config.path)

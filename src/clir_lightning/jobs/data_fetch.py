@@ -5,6 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from clir_lightning.data.clirmatrix import split_file, write_clirmatrix
+from clir_lightning.data.fresh import check_free
 from clir_lightning.data.languages import check_language
 from clir_lightning.data.registry import read_ir_datasets
 from clir_lightning.errors import DataError
@@ -17,6 +18,7 @@ def main(config: DictConfig) -> None:
     """Run the job."""
     query_language = check_language(config.query_language, "query_language")
     document_language = check_language(config.document_language, "document_language")
+    check_free(config.path)
     names = [split_file(query_language, document_language, split, config.variant) for split in config.splits]
     start = f"clirmatrix/{document_language}/{PARTS[config.variant]}/{query_language}"
     try:

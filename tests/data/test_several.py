@@ -71,7 +71,7 @@ def test_an_id_that_two_collections_would_share_is_refused_instead_of_losing_one
 
 
 def test_slashes_in_ids_that_nobody_shares_are_no_trouble(collection: Collection) -> None:
-    documents = {i: Document(i, i, "kk") for i in (*collection.documents, "b/e", "c/a", "b", "b/b/a", "/a")}
+    documents = {i: Document(i, i, "kk") for i in (*collection.documents, "b/e", "c/a", "a/a", "b", "b/b/a", "/a")}
     joined = join({"a": replace(collection, documents=documents), "b": collection})
     assert set(joined.documents) == {*documents, "b/a", "b/b", "b/c", "b/d"}
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ClirError
-from clir_lightning.retrieval.analysis import LANGUAGES
+from clir_lightning.retrieval.analysis import LANGUAGES, primary
 from clir_lightning.retrieval.bm25 import LightBM25, rerank
 from clir_lightning.retrieval.lexicon import names_lexicon
 from clir_lightning.retrieval.lucene import LuceneBM25
@@ -43,7 +43,7 @@ def bm25_rows(
 def _retrieve(documents: Mapping[str, Document], queries: Mapping[str, Query], cache: str | None) -> Run:
     """Lucene's BM25; where it cannot be had the light one, which the run's name and a warning say."""
     language, depth = Rows.of(documents).language(), min(len(documents), DEEPEST)
-    analyser = "auto" if language in LANGUAGES else "words"
+    analyser = "auto" if primary(language) in LANGUAGES else "words"
     try:
         return LuceneBM25(analyser=analyser, cache=cache)(documents, queries, depth=depth)
     except ClirError as error:

@@ -16,7 +16,7 @@ from typing import Any
 
 from clir_lightning.data.prepared import build_once, fingerprint, read_manifest
 from clir_lightning.errors import DataError
-from clir_lightning.retrieval.analysis import Analyser, choose
+from clir_lightning.retrieval.analysis import Analyser, choose, primary
 from clir_lightning.retrieval.java import Argument, Java, JavaError
 from clir_lightning.retrieval.retriever import Rows, parts_of, term_weights, whole_weights
 from clir_lightning.types import Document, Query, Run
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 MOST_TERMS = 1024  # different terms that Lucene takes in a query
 TERMS = "terms.txt"
-FORMAT = "1"
+FORMAT = "2"  # of an index; changes with what our analysers make of a text
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class LuceneBM25:
         return Run(lists, name=self.name)
 
     def _analysis(self, analyser: Analyser) -> list[str]:
-        return ["-language", analyser.language] if analyser.tokens is None else ["-pretokenized"]
+        return ["-language", primary(analyser.language)] if analyser.tokens is None else ["-pretokenized"]
 
     def _index(self, java: Java, rows: Rows, analyser: Analyser, root: Path) -> Path:
         """The index folder of these documents and options, made once."""

@@ -6,15 +6,18 @@ import errno
 import math
 import random
 import shutil
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from clir_lightning.errors import ClirError, ConfigError, DataError
+from clir_lightning.retrieval import lucene
 from clir_lightning.retrieval.bm25 import LightBM25
-from clir_lightning.retrieval.java import Java, JavaError
+from clir_lightning.retrieval.java import Java, JavaError, _problem
 from clir_lightning.retrieval.lucene import LuceneBM25
+from clir_lightning.retrieval.lucene_files import read_hits
 from clir_lightning.retrieval.retriever import Retriever, WeightedQuery
 from clir_lightning.types import Document, Query
 
@@ -71,12 +74,12 @@ def test_top_100_is_the_light_ones() -> None:
     }
     weighted: dict[str, Query] = {"w": WeightedQuery("w", "", "kk", (("абсөз вбсөз", 0.7), ("гбсөз", 0.3)))}
     both = {**queries(**asked), **weighted}
-    lucene, light = (make(texts, both, depth=100) for make in (LuceneBM25(), LightBM25()))
-    assert list(lucene) == list(light) == list(both)
-    overlaps = [len(set(lucene[q]) & set(light[q])) / max(1, len(light[q])) for q in both]
+    java, light = (make(texts, both, depth=100) for make in (LuceneBM25(), LightBM25()))
+    assert list(java) == list(light) == list(both)
+    overlaps = [len(set(java[q]) & set(light[q])) / max(1, len(light[q])) for q in both]
     assert sum(overlaps) / len(overlaps) >= 0.99
-    best = lucene.ranking("w")[0]
-    assert lucene["w"][best] == pytest.approx(light["w"][best], abs=1e-3)
+    best = java.ranking("w")[0]
+    assert java["w"][best] == pytest.approx(light["w"][best], abs=1e-3)
 
 
 @needs_java
@@ -93,7 +96,7 @@ def test_a_full_disk_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyP
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(LuceneBM25, "_search", full)
+    monkeypatch.setattr(lucene, "write_topics", full)
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device\); free room"):
         LuceneBM25(cache=str(tmp_path))(SMALL, queries(q="қала"), depth=10)
 
@@ -109,15 +112,69 @@ def test_equal_scores_break_by_document_id_at_the_cut_too() -> None:
 def test_lucenes_chinese_analyser_ranks_as_pairs_of_characters_do() -> None:
     texts = documents({"a": "阿拉木图是城市", "b": "阿斯塔纳是首都", "c": "木图"}, "zh")
     asked = {"q": Query("q", "阿拉木图", "zh")}
-    lucene, light = LuceneBM25()(texts, asked, depth=10), LightBM25()(texts, asked, depth=10)
-    assert lucene.ranking("q") == light.ranking("q") == ["a", "c"]
-    assert lucene["q"] == pytest.approx(light["q"], abs=2e-4)
+    java, light = LuceneBM25()(texts, asked, depth=10), LightBM25()(texts, asked, depth=10)
+    assert java.ranking("q") == light.ranking("q") == ["a", "c"]
+    assert java["q"] == pytest.approx(light["q"], abs=2e-4)
 
 
 @needs_java
 def test_queries_without_a_hit_have_an_empty_list_and_do_not_harm_the_others() -> None:
     found = LuceneBM25()(SMALL, queries(empty="", unknown="жоқсөз", good="Алматы"), depth=10)
     assert [len(found[query]) for query in ("empty", "unknown", "good")] == [0, 0, 1]
+
+
+@needs_java
+def test_a_query_without_a_hit_under_lucenes_own_analyser_is_an_empty_list_and_no_full_disk() -> None:
+    english = documents({"a": "the dog barks", "b": "a cat sleeps"}, "en")
+    for text in ("zebra", "the of"):  # not there; nothing but stop words
+        assert LuceneBM25()(english, {"q": Query("q", text, "en")}, depth=5).by_query == {"q": {}}
+
+
+@needs_java
+def test_a_disk_without_room_is_told_from_a_query_without_a_hit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(lucene, "check_room", full)
+    with pytest.raises(DataError, match=r"cannot be written \(No space left on device\); free room"):
+        LuceneBM25()(documents({"a": "the dog"}, "en"), {"q": Query("q", "zebra", "en")}, depth=5)
+
+
+@needs_java
+def test_weights_of_a_repeated_part_add_up_in_lucenes_topics() -> None:
+    """Parts a (1), b (1) and a (1) again are a (2), b (1): under Lucene's own analyser as under ours."""
+    parts = (("dog", 0.5), ("cat", 0.5), ("dog", 0.5))
+    english = documents({"a": "the dog barks", "b": "a cat sleeps long"}, "en")
+    repeated = {"q": WeightedQuery("q", "", "en", parts)}
+    for analyser in ("lucene", "words"):
+        search = LuceneBM25(analyser=analyser)
+        single = search(english, {t: Query(t, t, "en") for t in ("dog", "cat")}, depth=5)
+        found = search(english, repeated, depth=5)["q"]
+        assert found == pytest.approx({"a": 2 * 0.5 * single["dog"]["a"], "b": 0.5 * single["cat"]["b"]}, abs=2e-4)
+
+
+@needs_java
+def test_lucenes_own_analyser_sees_composed_letters() -> None:
+    french = documents({"a": unicodedata.normalize("NFD", "l'été"), "b": "hiver"}, "fr")
+    assert LuceneBM25()(french, {"q": Query("q", "été", "fr")}, depth=5).ranking("q") == ["a"]
+
+
+@needs_java
+def test_queries_are_asked_in_parts_that_keep_the_disk_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = queries(a="қала", none="жоқсөз", b="тілі", c="Алматы", d="үй", e="")
+    whole = LuceneBM25()(SMALL, asked, depth=2)
+    monkeypatch.setattr(lucene, "HITS", 4)  # two queries at a time
+    assert LuceneBM25()(SMALL, asked, depth=2) == whole
+    assert list(whole) == list(asked)
+    assert [len(whole[query]) for query in asked] == [2, 0, 2, 1, 1, 0]
+
+
+def test_hits_are_read_topic_by_topic_with_empty_ones_between(tmp_path: Path) -> None:
+    run = tmp_path / "run.trec"
+    run.write_text("000000001 Q0 000000007 1 2.5 A\n000000001 Q0 000000002 2 1.5 A\n000000003 Q0 000000000 1 9 A\n")
+    assert list(read_hits(run, 5)) == [{}, {7: 2.5, 2: 1.5}, {}, {0: 9.0}, {}]
+    with pytest.raises(JavaError, match="wrote topic 3 after 1"):
+        list(read_hits(run, 3))
 
 
 @needs_java
@@ -193,7 +250,7 @@ def fake(tmp_path: Path) -> Callable[[str], str]:
         ("exit 7", "exit status 7"),
         ('case "$*" in *IndexC*) exec "$REAL" "$@";; esac', "left no whole run .0 of 1 queries."),
         ('case "$*" in *IndexC*) exec "$REAL" "$@";; esac; kill -9 $$', "killed by SIGKILL"),
-        ('case "$*" in *IndexC*) exec "$REAL" "$@";; esac; echo 1 queries processed in 0', "answered 0 of 1 queries"),
+        ('case "$*" in *IndexC*) exec "$REAL" "$@";; esac; echo 1 queries processed in 0', "left no whole run .1 of 1 queries."),
     ],
 )
 def test_failures_are_one_line_and_leave_no_index(
@@ -213,6 +270,32 @@ def test_the_machines_own_old_java_is_refused() -> None:
     old = shutil.which("java")
     if old is None or "too old" not in _said_by(old):
         pytest.skip("there is no Java older than 21 on the path")
+
+
+LOGGED = "2026-11-26 13:03:15,286 {level}  [main] index.AbstractIndexer (AbstractIndexer.java:212) -  + Index path: {path}"
+
+
+@pytest.mark.parametrize("path", ["/ERROR-runs/x", "/a/OutOfMemoryError", "/No space left/Exception", "/my Error: no/y"])
+def test_a_path_that_reads_like_a_failure_is_none(path: str) -> None:
+    log = LOGGED.format(level="INFO ", path=path) + f"\nINFO: Using {path}"
+    assert _problem(0, log) == ""
+    assert _problem(7, log).startswith("exit status 7: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (LOGGED.format(level="ERROR", path="/x"), "ERROR"),
+        ("java.lang.IllegalStateException: odd", "java.lang.IllegalStateException: odd"),
+        ('Exception in thread "main" java.io.IOException: odd', 'Exception in thread "main" java.io.IOException: odd'),
+        ("Caused by: java.lang.OutOfMemoryError: Java heap space", "out of memory"),
+        ("Error: Could not create the Java Virtual Machine.", "Error: Could not create"),
+        ("java.io.IOException: No space left on device", "no room on the disk"),
+    ],
+)
+def test_a_failure_in_the_log_is_found_whatever_the_exit_status(line: str, said: str) -> None:
+    log = LOGGED.format(level="INFO ", path="/x") + f"\n  {line}\n\tat io.anserini.Main"
+    assert said in _problem(0, log.replace("  20", "20"))
 
 
 def _said_by(program: str) -> str:

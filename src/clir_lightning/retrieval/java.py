@@ -32,6 +32,14 @@ KNOWN = (
     (r"CorruptIndex|IndexFormat|IndexNotFound|EOFException", "the index cannot be read; delete its folder"),
 )
 
+# A line that Anserini (date, time, level) or Lucene (level and a colon) logs without meaning a failure.
+HARMLESS = r"\d{4}-\d\d-\d\d [\d:,.]+ +(TRACE|DEBUG|INFO|WARN)\b|(INFO|WARNING|CONFIG|FINE): "
+# A line that is a failure: logged as one, or an exception's own, by class name.
+FAILURE = (
+    r"\d{4}-\d\d-\d\d [\d:,.]+ +(ERROR|FATAL)\b|(ERROR|FATAL|SEVERE)\b|Error(:| occurred)"
+    r'|(Exception in thread "[^"]*" |Caused by: )?[\w.$]*(Exception|Error)\b'
+)
+
 
 class JavaError(ClirError):
     """A Java program that did not do its work."""
@@ -89,16 +97,20 @@ class Java:
 def _problem(status: int, log: str) -> str:
     """What went wrong, empty if nothing did.
 
-    >>> _problem(-9, ""), _problem(0, "INFO all is well"), _problem(0, "x ERROR y")
-    ('killed by SIGKILL, perhaps for want of memory', '', 'x ERROR y')
+    >>> _problem(-9, ""), _problem(0, "INFO all is well"), _problem(0, "ERROR y")
+    ('killed by SIGKILL, perhaps for want of memory', '', 'ERROR y')
     """
-    bad = [line.strip() for line in log.splitlines() if re.search(r"\bERROR\b|^Error:|Exception\b|Error: ", line)]
     if status < 0 or status in (128 + signal.SIGKILL, 128 + signal.SIGTERM):
         number = -status if status < 0 else status - 128
         return f"killed by {signal.Signals(number).name}, perhaps for want of memory"
+
+    # What is logged at a lower level may name anything, a folder called ERROR say.
+    lines = [line.strip() for line in log.splitlines() if not re.match(HARMLESS, line)]
+    bad = [line for line in lines if re.match(FAILURE, line)]
     if not status and not bad:
         return ""
+
     for pattern, meaning in KNOWN:
-        if re.search(pattern, log):
+        if any(re.search(pattern, line) for line in lines):
             return meaning
     return bad[0] if bad else f"exit status {status}: {' '.join(log.split())[-300:]}"

@@ -92,6 +92,10 @@ class Rows:
         else:
             yield from ((row[i], document.text) for i, document in self.documents.items())
 
+    def named(self, scores: Mapping[int, float]) -> dict[str, float]:
+        """Scores by row as scores by document id."""
+        return {self.ids[row]: score for row, score in scores.items()}
+
     def language(self) -> str:
         """The documents' language."""
         if isinstance(self.documents, RecordTable):

@@ -1,15 +1,9 @@
-"""Filling, adding the answers, RM3."""
+"""Filling, adding the answers."""
 
 from __future__ import annotations
 
-import pytest
-
-from clir_lightning.data.collection import Collection
-from clir_lightning.errors import ConfigError
-from clir_lightning.retrieval.bm25 import LightBM25
-from clir_lightning.retrieval.expansion import RM3
 from clir_lightning.retrieval.lists import add_missing_relevant, fill_random
-from clir_lightning.types import Query, Run
+from clir_lightning.types import Run
 
 IDS = [f"d{i}" for i in range(20)]
 
@@ -38,20 +32,3 @@ def test_added_relevant_documents_stand_last_and_displace_others_only() -> None:
     assert added.name == "BM25, relevant documents added"
     assert add_missing_relevant(run, {"q": {"x": 1}}, depth=4).ranking("q") == ["a", "r", "b", "x"]
     assert len(add_missing_relevant(run, {"q": dict.fromkeys(IDS, 1)}, depth=3)["q"]) == 3
-
-
-def test_rm3_finds_what_the_query_does_not_name(collection: Collection) -> None:
-    """астана finds d alone; d's other word қала then finds c."""
-    query = {"q": Query("q", "астана", "kk")}
-    plain = LightBM25(analyser="words")
-    assert plain(collection.documents, query, depth=5).ranking("q") == ["d"]
-    expanded = RM3(plain, documents=1, terms=5)
-    assert expanded(collection.documents, query, depth=5).ranking("q") == ["d", "c"]
-    assert expanded.name == "BM25 (bm25s) + RM3"
-    only_own = RM3(plain, original=1.0)(collection.documents, query, depth=5)
-    assert only_own.ranking("q") == ["d"]
-
-
-def test_rm3_refuses_what_it_cannot_do() -> None:
-    with pytest.raises(ConfigError, match="rm3 takes"):
-        RM3(LightBM25(), original=1.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +30,21 @@ class LightBM25:
 
     def __call__(self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int) -> Run:
         """Index the documents and search; nothing is kept."""
+        return Run(dict(self.hits(documents, queries, depth=depth)), name=self.name)
+
+    def analyser_of(self, language: str) -> Analyser:
+        """What turns texts of that language into terms."""
+        return choose(self.analyser, language, lucene=False)
+
+    def hits(
+        self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int
+    ) -> Iterator[tuple[str, dict[str, float]]]:
+        """Each query with its hits, document → score."""
         rows = Rows.of(documents)
-        analyser = choose(self.analyser, rows.language(), lucene=False)
+        analyser = self.analyser_of(rows.language())
         log.info("%s, documents in %s", self.name, analyser)
         index, vocabulary, kept = self._index(rows, analyser)
         data, columns, bounds = (index[part] for part in ("data", "indices", "indptr"))
-        lists: dict[str, dict[str, float]] = {}
         for query_id, query in queries.items():
             known = {term: weight for term, weight in term_weights(query, analyser).items() if term in vocabulary}
             weights, scale = whole_weights(known)
@@ -43,16 +52,16 @@ class LightBM25:
             for term, weight in weights.items():
                 postings = slice(bounds[vocabulary[term]], bounds[vocabulary[term] + 1])
                 scores[columns[postings]] += weight * data[postings]
-            lists[query_id] = {rows.ids[kept[i]]: float(scores[i] / scale) for i in best(scores, depth)}
-        return Run(lists, name=self.name)
+            yield query_id, {rows.ids[kept[i]]: float(scores[i] / scale) for i in best(scores, depth)}
 
     def _index(self, rows: Rows, analyser: Analyser) -> tuple[dict[str, Any], dict[str, int], NDArray[np.int64]]:
         """Scores by term (columns of a sparse matrix), the terms' columns, and the row of each document with a term."""
-        assert analyser.tokens is not None
+        tokens_of = analyser.tokens
+        assert tokens_of is not None
         vocabulary: dict[str, int] = {}
         found: list[tuple[int, NDArray[np.int32]]] = []
         for row, text in rows.texts():
-            tokens = [vocabulary.setdefault(token, len(vocabulary)) for token in analyser.tokens(text)]
+            tokens = [vocabulary.setdefault(token, len(vocabulary)) for token in tokens_of(text)]
             if tokens:
                 found.append((row, np.array(tokens, np.int32)))
         if not found:

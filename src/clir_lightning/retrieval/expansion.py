@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.retrieval.analysis import choose
-from clir_lightning.retrieval.retriever import Retriever, Rows, WeightedQuery, term_weights
+from clir_lightning.retrieval.retriever import Rows, TermQuery, TermRetriever, term_weights
 from clir_lightning.types import Document, Query, Run
 
 
@@ -16,16 +15,17 @@ from clir_lightning.types import Document, Query, Run
 class RM3:
     """A term-matching retriever, run twice.
 
-    P(t|q) = λ · P_query(t) + (1 - λ) · Σ_d P(t|d) · P(d|q), P(d|q) proportional to the score of the first pass.
+    P(t|q) = λ · P_query(t) + (1 - λ) · Σ_d P(t|d) · P(d|q), P(d|q) proportional to the score of the first pass: the
+    relevance model of Lavrenko and Croft (SIGIR 2001), cut to its heaviest terms.
 
     Args:
-        retriever: searches both times; its analyser must be one of ours, since terms go in as they come out.
+        retriever: searches both times; its analyser must be one of ours, since its terms are what the query grows by.
         documents: feedback documents a query.
         terms: expansion terms a query.
-        original: λ, the share of the query's own terms.
+        original: λ, the share of the query's own terms; 1 is the query as it was.
     """
 
-    retriever: Retriever
+    retriever: TermRetriever
     documents: int = 10
     terms: int = 10
     original: float = 0.5
@@ -33,6 +33,8 @@ class RM3:
     def __post_init__(self) -> None:
         if self.documents < 1 or self.terms < 1 or not 0 <= self.original <= 1:
             raise ConfigError("rm3 takes documents and terms from 1, and original between 0 and 1")
+        if not hasattr(self.retriever, "analyser_of"):
+            raise ConfigError(f"rm3 expands queries by terms, retriever {self.retriever.name!r} has none; set retriever=bm25")
 
     @property
     def name(self) -> str:
@@ -41,29 +43,32 @@ class RM3:
 
     def __call__(self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int) -> Run:
         """Search, expand, search again."""
-        analyser = choose(getattr(self.retriever, "analyser", "auto"), Rows.of(documents).language(), lucene=True)
-        if analyser.tokens is None:
-            raise ConfigError("rm3 needs to see the terms: set retriever.analyser=cjk, words or another of ours")
-        first = self.retriever(documents, queries, depth=self.documents)
+        analyser = self.retriever.analyser_of(Rows.of(documents).language())
+        tokens = analyser.tokens
+        if tokens is None:
+            cure = "set retriever.analyser=cjk, words or another of ours, or take retriever=bm25s"
+            raise ConfigError(f"rm3 needs to see the terms, which {analyser.name!r} hides; {cure}")
+
         expanded: dict[str, Query] = {}
-        for i, query in queries.items():
-            own = term_weights(query, analyser)
-            model = relevance_model({documents[d].text: score for d, score in first[i].items()}, analyser.tokens)
-            kept = dict(sorted(model.items(), key=lambda pair: (-pair[1], pair[0]))[: self.terms])
-            parts = interpolate(own, kept, self.original)
-            expanded[i] = WeightedQuery(i, " ".join(parts), query.language, tuple(parts.items()))
+        for name, hits in self.retriever(documents, queries, depth=self.documents).items():
+            query = queries[name]
+            model = relevance_model([(documents[found].text, score) for found, score in hits.items()], tokens)
+            heaviest = dict(sorted(model.items(), key=lambda pair: (-pair[1], pair[0]))[: self.terms])
+            terms = interpolate(term_weights(query, analyser), heaviest, self.original)
+            expanded[name] = TermQuery(query.id, " ".join(terms), query.language, tuple(terms.items()))
         return Run(self.retriever(documents, expanded, depth=depth).by_query, name=self.name)
 
 
-def relevance_model(scored: Mapping[str, float], tokens: Callable[[str], list[str]]) -> dict[str, float]:
+def relevance_model(scored: Iterable[tuple[str, float]], tokens: Callable[[str], list[str]]) -> dict[str, float]:
     """Σ_d P(t|d) · P(d|q) over texts with their scores.
 
-    >>> relevance_model({"a b": 3.0, "b": 1.0}, str.split)
+    >>> relevance_model([("a b", 3.0), ("b", 1.0)], str.split)
     {'a': 0.375, 'b': 0.625}
     """
-    total = sum(scored.values())
+    positive = [(text, score) for text, score in scored if score > 0]
+    total = sum(score for _, score in positive)
     model: dict[str, float] = {}
-    for text, score in scored.items():
+    for text, score in positive:
         counts = Counter(tokens(text))
         for term, count in counts.items():
             model[term] = model.get(term, 0.0) + count / counts.total() * score / total
@@ -71,14 +76,17 @@ def relevance_model(scored: Mapping[str, float], tokens: Callable[[str], list[st
 
 
 def interpolate(own: Mapping[str, float], model: Mapping[str, float], original: float) -> dict[str, float]:
-    """λ · own + (1 - λ) · model, each made to sum to 1; without a model the query stays as it is.
+    """λ · own + (1 - λ) · model, the model scaled to the sum of the own weights; without a model the query stays.
 
-    >>> interpolate({"a": 1.0}, {"a": 1.0, "b": 3.0}, 0.5)
-    {'a': 0.625, 'b': 0.375}
+    Scaled so, λ = 1 gives the very weights that the query had, and scores that compare with its own.
+
+    >>> interpolate({"a": 2.0}, {"a": 1.0, "b": 3.0}, 0.5)
+    {'a': 1.25, 'b': 0.75}
     """
     if not model or not own:
         return dict(own)
-    parts = {term: original * weight / sum(own.values()) for term, weight in own.items()}
+    scale = sum(own.values()) / sum(model.values())
+    parts = {term: original * weight for term, weight in own.items()}
     for term, weight in model.items():
-        parts[term] = parts.get(term, 0.0) + (1 - original) * weight / sum(model.values())
+        parts[term] = parts.get(term, 0.0) + (1 - original) * scale * weight
     return parts

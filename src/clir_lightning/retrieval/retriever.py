@@ -39,6 +39,27 @@ class WeightedQuery(Query):
     parts: tuple[tuple[str, float], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TermQuery(Query):
+    """A query made of index terms with weights, as its analyser gave them: they are not analysed again."""
+
+    terms: tuple[tuple[str, float], ...] = ()
+
+
+class TermRetriever(Retriever, Protocol):
+    """A first stage that matches terms."""
+
+    def analyser_of(self, language: str) -> Analyser:
+        """What turns texts of that language into terms."""
+        ...
+
+    def hits(
+        self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int
+    ) -> Iterator[tuple[str, dict[str, float]]]:
+        """The run that `__call__` returns, a query at a time, so that not all of it need be kept."""
+        ...
+
+
 def parts_of(query: Query) -> tuple[tuple[str, float], ...]:
     """The weighted parts of a query; a plain one is a single part of weight 1."""
     return query.parts if isinstance(query, WeightedQuery) else ((query.text, 1.0),)
@@ -62,6 +83,8 @@ def whole_weights(weights: Mapping[str, float]) -> tuple[dict[str, int], float]:
 
 def term_weights(query: Query, analyser: Analyser) -> dict[str, float]:
     """The weight of each term: over the parts, its count in the part times the part's weight."""
+    if isinstance(query, TermQuery):
+        return dict(query.terms)
     assert analyser.tokens is not None
     weights: dict[str, float] = {}
     for text, weight in parts_of(query):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
+import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split as SplitCharacters
 from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast
 
-from clir_lightning.data.collection import Collection
+from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.entries import read_entries
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.retrieval.bm25 import LightBM25
@@ -22,6 +25,7 @@ from clir_lightning.retrieval.lexicon import Lexicon
 from clir_lightning.retrieval.mt import MachineTranslation
 from clir_lightning.retrieval.retriever import WeightedQuery, parts_of
 from clir_lightning.retrieval.translation import GivenTranslation, LexiconTranslation, NoTranslation
+from clir_lightning.types import Document, Qrels, Query
 
 
 def test_a_table_of_terms_gives_weighted_translations(collection: Collection, tmp_path: Path) -> None:
@@ -68,6 +72,88 @@ def test_names_are_the_training_queries_or_the_splits_own_too(collection: Collec
     assert LexiconTranslation(names="own").queries(collection, "dev")["q3"].text == "Алматы"
     with pytest.raises(ConfigError, match="no words"):
         LexiconTranslation()
+
+
+TITLES = {
+    "a": "қазақ тілі — тіл",
+    "b": "тіл — сөйлесу құралы",
+    "c": "Алматы — қала",
+    "d": "Алматы облысы — облыс",
+}
+
+
+def training(texts: Mapping[str, str], best: Mapping[str, str]) -> Collection:
+    """A collection with these training queries, each with its best document, asked as dev queries too."""
+    documents = {i: Document(i, text, "kk") for i, text in TITLES.items()}
+    queries = {i: Query(i, text, "zh") for i, text in texts.items()}
+    train = Split(queries, Qrels({i: {best[i]: 6} for i in texts}))
+    dev = Split({f"dev{i}": Query(f"dev{i}", text, "zh") for i, text in texts.items()}, Qrels({}))
+    return Collection("titles", documents, {"train": train, "dev": dev})
+
+
+def test_training_queries_are_translated_without_their_own_entry() -> None:
+    """Left out are entries of the query's own text, those of other queries of that text too; shorter ones take over."""
+    texts = {"1": "哈萨克语", "2": "语", "3": "阿拉木图", "4": "阿拉木图", "5": " 阿拉木图 市", "6": "ABC 语"}
+    collection = training(texts, {"1": "a", "2": "b", "3": "c", "4": "d", "5": "d", "6": "b"})
+    translated = LexiconTranslation(names="train").queries(collection, "train")
+    assert {i: parts_of(query) for i, query in translated.items()} == {
+        "1": (("тіл", 1.0),),  # by the second query's entry; not қазақ тілі, its own
+        "2": (),
+        "3": (),  # the fourth has the same text
+        "4": (),
+        "5": (("Алматы", 1.0),),  # by the third's
+        "6": (("abc", 1.0), ("тіл", 1.0)),
+    }
+    dev = LexiconTranslation(names="train").queries(collection, "dev")
+    assert [dev[f"dev{i}"].text for i in texts] == ["қазақ тілі", "тіл", "Алматы", "Алматы", "Алматы облысы", "тіл"]
+
+
+def test_a_training_querys_own_entry_is_left_out_in_any_spelling() -> None:
+    texts = {"1": "Éire  ", "2": unicodedata.normalize("NFD", "éire"), "3": "ÉIRE"}
+    collection = training(texts, dict.fromkeys(texts, "a"))
+    translated = LexiconTranslation(names="train").queries(collection, "train")
+    assert not [query.text for query in translated.values() if "қазақ" in query.text]
+    assert LexiconTranslation(names="train").queries(collection, "dev")["dev2"].text == "қазақ тілі"
+
+
+def test_tables_still_translate_what_a_training_query_is_called(tmp_path: Path) -> None:
+    (tmp_path / "terms.tsv").write_text("哈萨克语\tқазақша\t3\n", encoding="utf-8")
+    collection = training({"1": "哈萨克语"}, {"1": "a"})
+    both = LexiconTranslation([str(tmp_path / "terms.tsv")], names="train")
+    assert parts_of(both.queries(collection, "train")["1"]) == (("қазақша", 1.0),)
+    assert parts_of(both.queries(collection, "dev")["dev1"]) == (("қазақша", 0.75), ("қазақ тілі", 0.25))
+
+
+def test_own_names_are_an_upper_bound_of_training_queries_too() -> None:
+    collection = training({"1": "哈萨克语"}, {"1": "a"})
+    assert LexiconTranslation(names="own").queries(collection, "train")["1"].text == "қазақ тілі"
+
+
+def test_training_queries_asked_under_another_splits_name_leave_their_entries_out() -> None:
+    """`clir search split=train` asks them as the split `search`."""
+    collection = training({"1": "哈萨克语"}, {"1": "a"})
+    asked = Split(collection.split("train").queries, Qrels({}))
+    both = Collection("both", collection.documents, {**collection.splits, "search": asked})
+    assert LexiconTranslation(names="train").queries(both, "search")["1"].text == ""
+
+
+def test_documents_cannot_be_translated_without_each_training_querys_own_entry() -> None:
+    collection = training({"1": "哈萨克语"}, {"1": "a"})
+    translation = LexiconTranslation(names="train", side="documents")
+    with pytest.raises(ConfigError, match=r"side=documents with translation.names=train would .*translation.names=own"):
+        translation.queries(collection, "train")
+    assert translation.documents(collection, "dev")["a"].text == "哈萨克语"
+    assert LexiconTranslation(names="own", side="documents").documents(collection, "train")["a"].text == "哈萨克语"
+
+
+def test_leaving_entries_out_takes_no_lexicon_a_query() -> None:
+    count = 20_000
+    texts = {str(i): f"城{i}" for i in range(count)}
+    collection = training(texts, dict.fromkeys(texts, "a"))
+    start = time.perf_counter()
+    translated = LexiconTranslation(names="train").queries(collection, "train")
+    assert time.perf_counter() - start < 60  # one lexicon a query would take hours
+    assert {query.text for query in translated.values()} == {str(i) for i in range(count)}
 
 
 def test_documents_are_translated_word_by_word_of_their_language(collection: Collection, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from clir_lightning.retrieval.expansion import RM3
 from clir_lightning.retrieval.lists import add_missing_relevant, fill_random
 from clir_lightning.retrieval.retriever import Retriever
 from clir_lightning.retrieval.translation import Translation
-from clir_lightning.types import Run
+from clir_lightning.types import Query, Run
 
 log = logging.getLogger(__name__)
 
@@ -58,25 +59,33 @@ def main(config: DictConfig) -> float:
         old.unlink(missing_ok=True)  # a folder used again must not show another run's results
     _check(config)
     watch = Stopwatch()
-    with watch.stage("data"):
-        collection: Collection = build(config.data)
-        for split in config.splits:
-            collection.split(split)
     retriever: Retriever = loaded(build(config.retriever))
     translation: Translation = build(config.translation)
     if config.rm3 is not None:
         retriever = RM3(retriever, **config.rm3)
+    with watch.stage("data"):
+        collection: Collection = build(config.data)
+        for split in config.splits:
+            collection.split(split)
+
+    # Every split's queries first: what is wrong with a translation is told before the first search.
+    queries: dict[str, Mapping[str, Query]] = {}
+    for split in config.splits:
+        with watch.stage(f"{split}: queries"):
+            queries[split] = translation.queries(collection, split)
+
     rows: dict[str, Evaluation] = {}
     for split in config.splits:
-        with watch.stage(f"{split}: translation"):
-            queries, documents = translation.queries(collection, split), translation.documents(collection, split)
+        with watch.stage(f"{split}: documents"):
+            documents = translation.documents(collection, split)
         with watch.stage(f"{split}: retrieval"):
-            found = retriever(documents, queries, depth=config.depth)
+            found = retriever(documents, queries[split], depth=config.depth)
         empty = sum(not hits for hits in found.values())
         if empty:
             log.warning("%s: %d of %d queries found nothing", split, empty, len(found))
         rows[split] = evaluate(Run(found.by_query, split), collection.split(split).qrels, config.measures)
         write_run(lists_for(config, collection, split, found), folder / "runs" / f"{split}.trec")
+
     plain: Any = OmegaConf.to_container(config, resolve=True)
     write_json(provenance(plain, config.seed, watch), folder / "provenance.json")
     write_json({split: row.means for split, row in rows.items()}, folder / "metrics.json")

@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 from clir_lightning.data.collection import Split
 from clir_lightning.data.entries import Entry
-from clir_lightning.retrieval.analysis import CJK
-from clir_lightning.types import Document
+from clir_lightning.retrieval.analysis import CJK, lowered
+from clir_lightning.retrieval.retriever import WeightedQuery
+from clir_lightning.types import Document, Query
 
+Translations = tuple[tuple[str, float], ...]  # with their weights, the heaviest first
+NOTHING: Mapping[str, Translations] = MappingProxyType({})
 TITLE_END = " — "  # Kazakh reference works open with "name — what it is"
 _ALIKE = re.compile(r"[0-9A-Za-z]+")  # what stays the same in any language
 
@@ -21,11 +25,20 @@ def _joined(left: str, right: str) -> bool:
     return left.isalnum() and right.isalnum() and not re.match(rf"[{CJK}]", left) and not re.match(rf"[{CJK}]", right)
 
 
+def term_of(text: str) -> str:
+    """A text as a lexicon looks it up: lower-cased, composed (NFC), with single spaces.
+
+    >>> term_of("  Алматы\\tҚАЛАСЫ ")
+    'алматы қаласы'
+    """
+    return " ".join(lowered(text).split())
+
+
 @dataclass(frozen=True)
 class Lexicon:
     """Lower-cased terms, each with translations whose weights sum to 1."""
 
-    entries: Mapping[str, tuple[tuple[str, float], ...]]
+    entries: Mapping[str, Translations]
 
     @classmethod
     def of(cls, entries: Iterable[Entry], alternatives: int | None = None) -> Lexicon:
@@ -36,7 +49,7 @@ class Lexicon:
         """
         gathered: dict[str, dict[str, float]] = {}
         for term, translation, weight in entries:
-            table = gathered.setdefault(" ".join(term.lower().split()), {})
+            table = gathered.setdefault(term_of(term), {})
             table[translation] = table.get(translation, 0.0) + weight
         done = {}
         for term, table in gathered.items():
@@ -55,35 +68,58 @@ class Lexicon:
         """Both lexicons' terms; of a term in both, the other's translations."""
         return Lexicon({**self.entries, **other.entries})
 
-    def parts(self, text: str) -> tuple[tuple[str, float], ...]:
+    def parts(self, text: str, other: Mapping[str, Translations] = NOTHING) -> Translations:
         """The weighted translations of the longest terms found from left to right, whole words only where words are
         separated; digits and Latin letters that no term covers stay, everything else is dropped.
 
-        >>> Lexicon.of([("法语", "француз", 1), ("法", "заң", 1)]).parts("法语 2024 城")
-        (('француз', 1.0), ('2024', 1.0))
+        `other` has other translations of some terms; where it has none for a term, the term is unknown.
+
+        >>> lexicon = Lexicon.of([("法语", "француз", 1), ("法", "заң", 1)])
+        >>> lexicon.parts("法语 2024 城"), lexicon.parts("法语", {"法语": ()})
+        ((('француз', 1.0), ('2024', 1.0)), (('заң', 1.0),))
         """
-        text = " ".join(text.lower().split())
+        text = term_of(text)
         found: list[tuple[str, float]] = []
         start = 0
         while start < len(text):
             if start and _joined(text[start - 1], text[start]):
                 start += 1
                 continue
-            end = self._match(text, start)
+            end = self._match(text, start, other)
             if end:
-                found += self.entries[text[start:end]]
+                found += other.get(text[start:end]) or self.entries[text[start:end]]
             elif alike := _ALIKE.match(text, start):
                 found.append((alike.group(), 1.0))
                 end = alike.end()
             start = end or start + 1
         return tuple(found)
 
-    def _match(self, text: str, start: int) -> int:
+    def _match(self, text: str, start: int, other: Mapping[str, Translations]) -> int:
         """Where the longest term that begins at `start` ends, 0 if there is none."""
         for end in range(min(len(text), start + self.longest), start, -1):
-            if text[start:end] in self.entries and not (end < len(text) and _joined(text[end - 1], text[end])):
+            term = text[start:end]
+            known = other[term] if term in other else term in self.entries
+            if known and not (end < len(text) and _joined(text[end - 1], text[end])):
                 return end
         return 0
+
+
+def translated(
+    lexicon: Lexicon, queries: Mapping[str, Query], language: str, *, own: Lexicon | None = None
+) -> dict[str, Query]:
+    """The queries in the lexicon's words.
+
+    With `own`, each query's whole text is looked up in that lexicon and not in the other: training queries leave out the
+    entry that comes from themselves, and those of any query of the same text, so that they are translated as well and as
+    badly as a query that is not in the lexicon.
+    """
+    found: dict[str, Query] = {}
+    for name, query in queries.items():
+        term = term_of(query.text)
+        other = NOTHING if own is None else {term: own.entries.get(term, ())}
+        parts = lexicon.parts(query.text, other)
+        found[name] = WeightedQuery(query.id, " ".join(text for text, _ in parts), language, parts)
+    return found
 
 
 def names_entries(split: Split, documents: Mapping[str, Document]) -> Iterator[Entry]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.entries import read_entries
+from clir_lightning.data.entries import Entry, read_entries
 from clir_lightning.data.lines import read_lines
 from clir_lightning.errors import ConfigError, DataError, one_of
-from clir_lightning.retrieval.lexicon import Lexicon, names_entries
-from clir_lightning.retrieval.retriever import Rows, WeightedQuery
+from clir_lightning.retrieval.lexicon import Lexicon, names_entries, translated
+from clir_lightning.retrieval.retriever import Rows
 from clir_lightning.types import Document, Query
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,9 @@ class LexiconTranslation:
 
     Args:
         paths: tables of terms or files of entity labels (`read_entries`); as many as wanted.
-        names: adds the names of queries, each the title of its best document: of the `train` split, or with `own` of
-            the split itself as well, an upper bound.
+        names: adds the names of queries, each the title of its best document: of the `train` split, whose own queries
+            are translated without the names of their own text; or with `own` of the split itself as well, so that each
+            query is translated by the title of the document it looks for, an upper bound.
         alternatives: translations of a term, the heaviest first; `None` for all.
         side: `queries`, or `documents`: the documents are translated to the queries' language.
     """
@@ -77,35 +78,57 @@ class LexiconTranslation:
         if not self.paths and self.names is None:
             raise ConfigError("translation=lexicon has no words: give translation.paths or translation.names=train")
 
+    def tables(self, collection: Collection) -> list[Entry]:
+        """The entries of all files."""
+        source, target = languages(collection)
+        return [entry for path in self.paths for entry in read_entries(path, source, target)]
+
     def lexicon(self, collection: Collection, split: str) -> Lexicon:
         """The lexicon for a split."""
-        source, target = languages(collection)
-        entries = [entry for path in self.paths for entry in read_entries(path, source, target)]
+        entries = self.tables(collection)
         for part in {"train": ["train"], "own": ["train", split]}.get(self.names or "", []):
             entries += names_entries(collection.split(part), collection.documents)
         if self.side == "documents":
             entries = [(translation, term, weight) for term, translation, weight in entries]
         return Lexicon.of(entries, self.alternatives)
 
+    def _names_are_of(self, collection: Collection, split: str) -> bool:
+        """Whether the split's queries are those that the names come from, under whatever name of a split."""
+        if self.names != "train":
+            return False
+        return split == "train" or collection.split(split).queries is collection.split("train").queries
+
+    def _check(self, collection: Collection, split: str) -> None:
+        """`ConfigError` where a query's own entry cannot be left out."""
+        if self.side == "documents" and self._names_are_of(collection, split):
+            raise ConfigError(
+                "translation.side=documents with translation.names=train would translate the documents into the "
+                "training queries themselves; set translation.names=null, leave train out of splits, or take "
+                "translation.names=own, an upper bound"
+            )
+
     def queries(self, collection: Collection, split: str) -> Mapping[str, Query]:
         """The queries, translated if that is the side; those without a translation are counted in the log."""
+        self._check(collection, split)
         asked = collection.split(split).queries
         if self.side == "documents":
             return asked
-        lexicon, language = self.lexicon(collection, split), languages(collection)[1]
-        found = {}
-        for i, query in asked.items():
-            parts = lexicon.parts(query.text)
-            found[i] = WeightedQuery(i, " ".join(text for text, _ in parts), language, parts)
+        lexicon = self.lexicon(collection, split)
+        own = None
+        if self._names_are_of(collection, split):
+            own = Lexicon.of(self.tables(collection), self.alternatives)
+        found = translated(lexicon, asked, languages(collection)[1], own=own)
         empty = sum(not query.text for query in found.values())
         log.info("%s: %d terms, %d of %d queries without one", split, len(lexicon.entries), empty, len(found))
         return found
 
     def documents(self, collection: Collection, split: str) -> Mapping[str, Document]:
         """The documents, translated if that is the side, by the heaviest translation of each term."""
+        self._check(collection, split)
         if self.side == "queries":
             return collection.documents
-        lexicon, language = self.lexicon(collection, split), languages(collection)[0]
+        lexicon = self.lexicon(collection, split)
+        language = languages(collection)[0]
         first = Lexicon({term: ((table[0][0], 1.0),) for term, table in lexicon.entries.items()})
         return {
             i: Document(i, " ".join(text for text, _ in first.parts(document.text)), language)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from clir_lightning.data.collection import Collection
-from clir_lightning.errors import ConfigError
-from clir_lightning.retrieval.baseline import bm25_rows
 from clir_lightning.retrieval.bm25 import LightBM25, rerank
 from clir_lightning.retrieval.lexicon import Lexicon, names_lexicon
 from clir_lightning.types import Query, Run
@@ -39,16 +35,3 @@ def test_an_untranslated_query_keeps_the_candidates_order(collection: Collection
     for text in ("", "жоқсөз"):
         found = LightBM25()(collection.documents, own_language(q=text), depth=10)
         assert rerank(candidates, found).ranking("q") == candidates.ranking("q")
-
-
-def test_the_tables_rows_say_who_ranked_and_what_the_lexicon_knows(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    candidates = Run({"q3": {"d": 3.0, "b": 2.0, "c": 1.0}})
-    held_out, own = bm25_rows(collection, candidates, train="train", split="dev")
-    assert held_out.ranking("q3") == ["d", "b", "c"]  # no training query is called 阿拉木图
-    assert own.ranking("q3") == ["c", "d", "b"]
-    monkeypatch.setattr("clir_lightning.retrieval.java.Java.find", lambda *_: (_ for _ in ()).throw(ConfigError("no")))
-    without = bm25_rows(collection, candidates, train="train", split="dev")
-    assert [run.name for run in without] == ["BM25 (bm25s)", "BM25 (bm25s, own names)"]
-    assert [run.ranking("q3") for run in without] == [held_out.ranking("q3"), own.ranking("q3")]

@@ -17,13 +17,13 @@ from rich.console import Console
 
 from clir_lightning.build import build, build_all, plain
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.trec import read_run, write_qrels, write_run
+from clir_lightning.data.trec import read_run, write_qrels
 from clir_lightning.errors import ConfigError
-from clir_lightning.evaluation.evaluate import MEASURES, Evaluation, evaluate
-from clir_lightning.evaluation.floors import ideal, random_order
+from clir_lightning.evaluation.evaluate import MEASURES, Evaluation
 from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.floors import BASELINES, floors
 from clir_lightning.jobs.processes import count, device_of_job, once, processes, rank
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.resume import KeepConfig, Start, start
@@ -38,12 +38,10 @@ from clir_lightning.lightning.throughput import Throughput
 from clir_lightning.lightning.wandb_run import JobInfo, close_runs, hardest, open_runs, report
 from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.models.encoder import Encoder
-from clir_lightning.retrieval.baseline import bm25_rows
 
 log = logging.getLogger(__name__)
 
 MONITOR = "ndcg_10"
-BASELINES = ("bm25", "bm25_own_names")  # the BM25 rows' run files
 RESULTS = (
     *("metrics.json", "provenance.json", "per_query.csv", "runs/val.qrels", "runs/test.qrels", "runs/test.trec"),
     *(f"runs/test.{name}.trec" for name in BASELINES),
@@ -149,28 +147,17 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
         with watch.stage("test"):
             trainer.test(module, data, ckpt_path=str(folder / "checkpoints" / "best.ckpt"), verbose=False)
         if trainer.is_global_zero:
+            _write(config, folder, metrics.evaluations, watch, data)
             with watch.stage("baselines"):
-                floors = _floors(data, pools["test"], folder)
-            _report(config, folder, metrics.evaluations, floors, watch, data)
-            _show(trainer, folder, data, [*floors, metrics.evaluations["test"]])
+                around, notes = floors(data, pools["test"], folder)
+            write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
+            _print(config, folder, metrics.evaluations["test"], around, notes, data)
+            _show(trainer, folder, data, [*around, metrics.evaluations["test"]])
     except BaseException:
         close_runs(trainer.loggers, failed=True)
         raise
     close_runs(trainer.loggers, failed=False)
     return metrics.evaluations["val"].means[MONITOR]
-
-
-def _floors(data: RankingDataModule, pool: Pool, folder: Path) -> list[Evaluation]:
-    """Random order, BM25 on the same candidates, and what the best possible order of them reaches.
-
-    The BM25 runs go to `runs/test.NAME.trec` in `folder`, for `clir compare`.
-    """
-    train, test = data.splits["train"], data.splits["test"]
-    rows = bm25_rows(data.collection, data.candidates["test"], train=train, split=test, cache=data.cache)
-    for name, run in zip(BASELINES, rows, strict=True):
-        write_run(run, folder / "runs" / f"test.{name}.trec")
-    bm25 = [evaluate(run, data.qrels("test")) for run in rows]
-    return [random_order(pool, MEASURES), *bm25, ideal(pool, MEASURES)]
 
 
 def _show(trainer: pl.Trainer, folder: Path, data: RankingDataModule, systems: list[Evaluation]) -> None:
@@ -186,25 +173,31 @@ def _show(trainer: pl.Trainer, folder: Path, data: RankingDataModule, systems: l
     report(trainer.loggers, systems=systems, hard=hard, scores=kinds, files=files)
 
 
-def _report(
-    config: DictConfig,
-    folder: Path,
-    evaluations: dict[str, Evaluation],
-    floors: list[Evaluation],
-    watch: Stopwatch,
-    data: RankingDataModule,
+def _write(
+    config: DictConfig, folder: Path, evaluations: dict[str, Evaluation], watch: Stopwatch, data: RankingDataModule
 ) -> None:
-    test = evaluations["test"]
+    """The results' files, `metrics.json` last: what comes after it can fail without loss."""
     for stage in ("val", "test"):
         write_qrels(data.qrels(stage), folder / "runs" / f"{stage}.qrels")
-    write_per_query(test, folder / "per_query.csv")
+    write_per_query(evaluations["test"], folder / "per_query.csv")
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
     write_json({stage: evaluations[stage].means for stage in ("val", "test")}, folder / "metrics.json")
+
+
+def _print(
+    config: DictConfig,
+    folder: Path,
+    test: Evaluation,
+    around: list[Evaluation],
+    notes: list[str],
+    data: RankingDataModule,
+) -> None:
+    """The table, with the rows that it stands between, and the notes below it."""
     title = f"{data.collection.name}, {data.splits['test']}: {len(data.candidates['test'])} queries"
     console = Console()
-    console.print(result_table(title, [*floors[:-1], replace(test, name=f"{config.name} (this run)"), floors[-1]]))
-    for note in test.coverage.notes():
-        console.print(f"note: {note}", soft_wrap=True)
+    console.print(result_table(title, [*around[:-1], replace(test, name=f"{config.name} (this run)"), around[-1]]))
+    for note in [*test.coverage.notes(), *notes]:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
     console.print(f"files: {folder}", soft_wrap=True)
     for name in ("metrics.json", "metrics.csv", "per_query.csv", "runs/test.trec", "checkpoints/best.ckpt"):
         console.print(f"  {name}")

@@ -4,48 +4,76 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ClirError
 from clir_lightning.retrieval.analysis import LANGUAGES, primary
 from clir_lightning.retrieval.bm25 import LightBM25, rerank
-from clir_lightning.retrieval.lexicon import names_lexicon
+from clir_lightning.retrieval.lexicon import Lexicon, names_lexicon, translated
 from clir_lightning.retrieval.lucene import LuceneBM25
-from clir_lightning.retrieval.retriever import Rows, WeightedQuery
+from clir_lightning.retrieval.retriever import TermRetriever
 from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)
 
-DEEPEST = 10_000  # hits a query; candidates beyond stay behind in the order they had
+DEEPEST = 10_000  # hits a query, of the whole collection; candidates beyond stay behind in the order they had
 
 
-def bm25_rows(
-    collection: Collection, candidates: Run, *, train: str, split: str, cache: str | None = None
-) -> list[Run]:
-    """BM25 on the candidates with two lexicons: the training queries' names alone, and the queries' own names too.
+@dataclass(frozen=True)
+class Baseline:
+    """A BM25 row, and how many candidates lie below the hits that were looked at."""
 
-    The second knows what the split's queries are called in the documents' language: an upper bound, not a competitor.
+    run: Run
+    below: int = 0
+
+    def notes(self) -> list[str]:
+        """What a table says below itself about the row."""
+        if not self.below:
+            return []
+        total = sum(len(self.run[query]) for query in self.run)
+        return [
+            f"{self.run.name}: {self.below:,} of {total:,} candidates are not among the first {DEEPEST:,} documents for "
+            "their query; they stand behind the others, in the order they had"
+        ]
+
+
+def bm25_row(
+    collection: Collection, candidates: Run, *, train: str, split: str, own_names: bool = False, cache: str | None = None
+) -> Baseline:
+    """BM25 on the candidates, each query translated by a lexicon of the training queries' names.
+
+    With `own_names` the lexicon has the names of the split's queries too. It knows what they are called in the documents'
+    language then: an upper bound, not a competitor.
     """
     part = collection.split(split)
-    held_out = names_lexicon(collection.split(train), collection.documents)
-    asked = {i: part.queries[i] for i in candidates}
-    runs = []
-    for lexicon, what in ((held_out, ""), (held_out | names_lexicon(part, collection.documents), ", own names")):
-        translated: dict[str, Query] = {}
-        for i, query in asked.items():
-            parts = lexicon.parts(query.text)
-            translated[i] = WeightedQuery(i, " ".join(text for text, _ in parts), query.language, parts)
-        found = _retrieve(collection.documents, translated, cache)
-        runs.append(Run(rerank(candidates, found).by_query, name=found.name.replace(")", f"{what})")))
-    return runs
+    asked = {query: part.queries[query] for query in candidates}
+    lexicon = names_lexicon(collection.split(train), collection.documents)
+    if own_names:
+        lexicon |= names_lexicon(part, collection.documents)
+    own = Lexicon({}) if train == split and not own_names else None
+    queries = translated(lexicon, asked, collection.document_language, own=own)
 
-
-def _retrieve(documents: Mapping[str, Document], queries: Mapping[str, Query], cache: str | None) -> Run:
-    """Lucene's BM25; where it cannot be had the light one, which the run's name and a warning say."""
-    language, depth = Rows.of(documents).language(), min(len(documents), DEEPEST)
+    language = collection.document_language
     analyser = "auto" if primary(language) in LANGUAGES else "words"
     try:
-        return LuceneBM25(analyser=analyser, cache=cache)(documents, queries, depth=depth)
+        ranked = rank(LuceneBM25(analyser=analyser, cache=cache), collection.documents, queries, candidates)
     except ClirError as error:
         log.warning("the BM25 rows are by bm25s instead of Lucene: %s", error)
-        return LightBM25(analyser=analyser)(documents, queries, depth=depth)
+        ranked = rank(LightBM25(analyser=analyser), collection.documents, queries, candidates)
+    name = ranked.run.name.replace(")", ", own names)") if own_names else ranked.run.name
+    return Baseline(Run(ranked.run.by_query, name=name), ranked.below)
+
+
+def rank(
+    retriever: TermRetriever, documents: Mapping[str, Document], queries: Mapping[str, Query], candidates: Run
+) -> Baseline:
+    """The candidates in the retriever's order. A query's hits are dropped when its candidates are picked from them."""
+    depth = min(len(documents), DEEPEST)
+    picked: dict[str, dict[str, float]] = {}
+    below = 0
+    for query, hits in retriever.hits(documents, queries, depth=depth):
+        picked[query] = {document: hits[document] for document in candidates[query] if document in hits}
+        if len(hits) == depth < len(documents):
+            below += len(candidates[query]) - len(picked[query])
+    return Baseline(rerank(candidates, Run(picked, name=retriever.name)), below)

@@ -21,8 +21,8 @@ BASELINES = {"bm25": False, "bm25_own_names": True}
 def floors(data: RankingDataModule, pool: Pool, folder: Path) -> tuple[list[Evaluation], list[str]]:
     """The rows for the test split, worst first, and what there is to note about them.
 
-    The BM25 runs go to `runs/test.NAME.trec` in `folder`, for `clir compare`. A BM25 row that cannot be had, for whatever
-    reason, is a note: the job that it closes has its results by then.
+    The BM25 runs go to `runs/test.NAME.trec` in `folder`, for `clir compare`. A BM25 row that cannot be had, for
+    whatever reason, is a note: the job that it closes has its results by then.
     """
     train = data.splits["train"]
     test = data.splits["test"]

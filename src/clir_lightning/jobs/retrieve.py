@@ -59,10 +59,9 @@ def main(config: DictConfig) -> float:
         old.unlink(missing_ok=True)  # a folder used again must not show another run's results
     _check(config)
     watch = Stopwatch()
-    retriever: Retriever = loaded(build(config.retriever))
+    first: Any = loaded(build(config.retriever))
+    retriever: Retriever = first if config.rm3 is None else RM3(first, **config.rm3)
     translation: Translation = build(config.translation)
-    if config.rm3 is not None:
-        retriever = RM3(retriever, **config.rm3)
     with watch.stage("data"):
         collection: Collection = build(config.data)
         for split in config.splits:

@@ -33,18 +33,24 @@ class Baseline:
             return []
         total = sum(len(self.run[query]) for query in self.run)
         return [
-            f"{self.run.name}: {self.below:,} of {total:,} candidates are not among the first {DEEPEST:,} documents for "
-            "their query; they stand behind the others, in the order they had"
+            f"{self.run.name}: {self.below:,} of {total:,} candidates are not among the first {DEEPEST:,} documents "
+            "for their query; they stand behind the others, in the order they had"
         ]
 
 
 def bm25_row(
-    collection: Collection, candidates: Run, *, train: str, split: str, own_names: bool = False, cache: str | None = None
+    collection: Collection,
+    candidates: Run,
+    *,
+    train: str,
+    split: str,
+    own_names: bool = False,
+    cache: str | None = None,
 ) -> Baseline:
     """BM25 on the candidates, each query translated by a lexicon of the training queries' names.
 
-    With `own_names` the lexicon has the names of the split's queries too. It knows what they are called in the documents'
-    language then: an upper bound, not a competitor.
+    With `own_names` the lexicon has the names of the split's queries too. It knows then what they are called in the
+    documents' language: an upper bound, not a competitor.
     """
     part = collection.split(split)
     asked = {query: part.queries[query] for query in candidates}

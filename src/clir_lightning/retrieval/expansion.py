@@ -34,7 +34,8 @@ class RM3:
         if self.documents < 1 or self.terms < 1 or not 0 <= self.original <= 1:
             raise ConfigError("rm3 takes documents and terms from 1, and original between 0 and 1")
         if not hasattr(self.retriever, "analyser_of"):
-            raise ConfigError(f"rm3 expands queries by terms, retriever {self.retriever.name!r} has none; set retriever=bm25")
+            got = f"retriever {self.retriever.name!r}"
+            raise ConfigError(f"rm3 expands queries by terms, {got} has none; set retriever=bm25 or bm25s")
 
     @property
     def name(self) -> str:

@@ -98,7 +98,7 @@ class Lexicon:
         """Where the longest term that begins at `start` ends, 0 if there is none."""
         for end in range(min(len(text), start + self.longest), start, -1):
             term = text[start:end]
-            known = other[term] if term in other else term in self.entries
+            known = other.get(term, term in self.entries)
             if known and not (end < len(text) and _joined(text[end - 1], text[end])):
                 return end
         return 0
@@ -109,9 +109,9 @@ def translated(
 ) -> dict[str, Query]:
     """The queries in the lexicon's words.
 
-    With `own`, each query's whole text is looked up in that lexicon and not in the other: training queries leave out the
-    entry that comes from themselves, and those of any query of the same text, so that they are translated as well and as
-    badly as a query that is not in the lexicon.
+    With `own`, each query's whole text is looked up in that lexicon and not in the other: training queries leave out
+    the entry that comes from themselves, and those of any query of the same text, so that they are translated as well
+    and as badly as a query that is not in the lexicon.
     """
     found: dict[str, Query] = {}
     for name, query in queries.items():

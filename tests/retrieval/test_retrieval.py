@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clir_lightning.data.collection import Collection
+from clir_lightning.data.collection import Collection, Split
 from clir_lightning.retrieval.bm25 import LightBM25, rerank
 from clir_lightning.retrieval.lexicon import Lexicon, names_lexicon
-from clir_lightning.types import Query, Run
+from clir_lightning.types import Document, Qrels, Query, Run
 
 
 def test_the_lexicon_holds_the_training_queries_titles_only(collection: Collection) -> None:
@@ -35,3 +35,11 @@ def test_an_untranslated_query_keeps_the_candidates_order(collection: Collection
     for text in ("", "жоқсөз"):
         found = LightBM25()(collection.documents, own_language(q=text), depth=10)
         assert rerank(candidates, found).ranking("q") == candidates.ranking("q")
+
+
+def test_a_sentence_with_a_dash_late_in_it_is_no_title() -> None:
+    """113 characters before the dash are a sentence, 80 can be a title yet."""
+    texts = {"a": "с" * 113 + " — тіл", "b": "с" * 80 + " — тіл", "c": "с" * 81 + " — тіл"}
+    documents = {i: Document(i, text, "kk") for i, text in texts.items()}
+    split = Split({i: Query(i, f"问{i}", "zh") for i in texts}, Qrels({i: {i: 1} for i in texts}))
+    assert list(names_lexicon(split, documents).entries) == ["问b"]

@@ -16,6 +16,7 @@ from clir_lightning.types import Document, Query
 
 Translations = tuple[tuple[str, float], ...]  # with their weights, the heaviest first
 NOTHING: Mapping[str, Translations] = MappingProxyType({})
+TITLE = 80  # characters of the longest title; a dash behind more of them stands within a sentence
 TITLE_END = " — "  # Kazakh reference works open with "name — what it is"
 _ALIKE = re.compile(r"[0-9A-Za-z]+")  # what stays the same in any language
 
@@ -123,7 +124,10 @@ def translated(
 
 
 def names_entries(split: Split, documents: Mapping[str, Document]) -> Iterator[Entry]:
-    """Each query's text with the title of its best-graded document; only documents that open with `title — ` count."""
+    """Each query's text with the title of its best-graded document; only documents that open with `title — ` count.
+
+    Which of several queries of the same text comes first decides.
+    """
     seen = set()
     for query_id, query in split.queries.items():
         grades = split.qrels[query_id]
@@ -131,7 +135,7 @@ def names_entries(split: Split, documents: Mapping[str, Document]) -> Iterator[E
         if best is None or grades[best] == 0 or query.text in seen:
             continue
         title, dash, _ = documents[best].text.partition(TITLE_END)
-        if dash:
+        if dash and len(title) <= TITLE:
             seen.add(query.text)
             yield query.text, title, 1.0
 

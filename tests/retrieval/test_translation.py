@@ -1,4 +1,4 @@
-"""Translations: lexicons of every source, weights, both sides, files, and a model made on the spot."""
+"""Translations: lexicons of every source, weights, both sides and files."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ import time
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Split as SplitCharacters
-from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.entries import read_entries
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.retrieval.bm25 import LightBM25
 from clir_lightning.retrieval.lexicon import Lexicon
-from clir_lightning.retrieval.mt import MachineTranslation
 from clir_lightning.retrieval.retriever import WeightedQuery, parts_of
 from clir_lightning.retrieval.translation import GivenTranslation, LexiconTranslation, NoTranslation
 from clir_lightning.types import Document, Qrels, Query
@@ -197,60 +190,3 @@ def test_given_translations_must_be_complete(collection: Collection, tmp_path: P
 def test_none_changes_nothing(collection: Collection) -> None:
     assert NoTranslation().queries(collection, "dev") is collection.split("dev").queries
     assert NoTranslation().documents(collection, "dev") is collection.documents
-
-
-@pytest.fixture(scope="module")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A one-layer M2M-100 with random weights and a tokenizer of characters."""
-    folder = tmp_path_factory.mktemp("m2m")
-    pieces = ["<s>", "<pad>", "</s>", "<unk>", "__kk__", *"哈萨克语法阿拉木图абвгд"]
-    core = Tokenizer(WordLevel({piece: i for i, piece in enumerate(pieces)}, unk_token="<unk>"))
-    core.pre_tokenizer = SplitCharacters("", "isolated")
-    special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    make: Any = PreTrainedTokenizerFast
-    make(tokenizer_object=core, **special, extra_special_tokens=["__kk__"]).save_pretrained(folder)
-    config = M2M100Config(
-        vocab_size=len(pieces),
-        d_model=16,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=16,
-        decoder_ffn_dim=16,
-        bos_token_id=0,
-        pad_token_id=1,
-        eos_token_id=2,
-        decoder_start_token_id=2,
-    )
-    torch.manual_seed(1)
-    M2M100ForConditionalGeneration(config).save_pretrained(folder)
-    return folder
-
-
-def test_a_model_translates_in_batches_and_each_text_once(
-    model_folder: Path, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def translation(batch_size: int, cache: str | None = str(tmp_path)) -> MachineTranslation:
-        model = str(model_folder)
-        return MachineTranslation(model, target="__kk__", max_length=6, beams=2, batch_size=batch_size, cache=cache)
-
-    first = translation(batch_size=1).queries(collection, "train")
-    assert {query.language for query in first.values()} == {"kk"}
-    assert any(query.text for query in first.values())
-    assert translation(8, cache=None).queries(collection, "train") == first  # batches and padding change nothing
-    monkeypatch.setattr(MachineTranslation, "_run", lambda *_: pytest.fail("translated again"))
-    assert translation(batch_size=8).queries(collection, "train") == first
-
-
-def test_a_model_translates_documents(model_folder: Path, collection: Collection) -> None:
-    translation = MachineTranslation(str(model_folder), side="documents", max_length=4, beams=1)
-    assert {document.language for document in translation.documents(collection, "dev").values()} == {"zh"}
-    assert translation.queries(collection, "dev") is collection.split("dev").queries
-
-
-def test_a_missing_model_and_an_unknown_language_are_one_line(model_folder: Path) -> None:
-    with pytest.raises(ConfigError, match="has no language 'xx'"):
-        MachineTranslation(str(model_folder), target="xx").translate(["法"])
-    with pytest.raises(ConfigError, match="translation model '/nowhere/model' cannot be loaded"):
-        MachineTranslation("/nowhere/model").translate(["法"])

@@ -10,14 +10,6 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.models.encoder import Encoder
 
 
-def levels(encoder: Encoder) -> dict[int, int]:
-    """The level of each of the encoder's parameters, by `id`: 0 the embeddings, 1 the first layer, …."""
-    found = {id(parameter): 0 for parameter in encoder.parameters()}
-    for level, block in enumerate(encoder.blocks, 1):
-        found.update((id(parameter), level) for parameter in block.parameters())
-    return found
-
-
 def parameter_groups(
     model: nn.Module,
     *,
@@ -35,7 +27,7 @@ def parameter_groups(
     level: dict[int, int] = {}
     for part in model.modules():
         if isinstance(part, Encoder):
-            level |= levels(part)
+            level |= part.levels()
     top = max(level.values(), default=0)
     head = learning_rate if head_learning_rate is None else head_learning_rate
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}

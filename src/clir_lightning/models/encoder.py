@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
+from transformers import AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.models.layers import layers_of, levels, longest_row
+from clir_lightning.models.loading import configuration, transformer
 
-log = logging.getLogger(__name__)
 ATTENTION = ("eager", "sdpa", "flash_attention_2", "flex_attention")
 
 
@@ -45,59 +45,6 @@ def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
     cosines do, equal.
     """
     return torch.autocast(tensor.device.type, enabled=False)
-
-
-def _blocks(model: nn.Module, depth: int) -> nn.ModuleList:
-    lists = (part for part in model.modules() if isinstance(part, nn.ModuleList))
-    return next(part for part in lists if len(part) == depth)
-
-
-def _configuration(
-    name: str, layers: int | None, dropout: float | None, counts: Mapping[str, int | None]
-) -> PretrainedConfig:
-    """The model's configuration as the settings want it; `counts` are settings that count layers."""
-    config: PretrainedConfig = AutoConfig.from_pretrained(name)
-    if layers is not None:
-        if not 1 <= layers <= config.num_hidden_layers:
-            raise ConfigError(f"encoder.layers is {layers}; {name} has 1 to {config.num_hidden_layers}")
-        config.num_hidden_layers = layers
-    for setting, count in counts.items():
-        if count is not None and not 0 <= count <= config.num_hidden_layers:
-            raise ConfigError(f"encoder.{setting} is {count}; allowed: 0 to {config.num_hidden_layers}, or null")
-    if dropout is not None:
-        if not isinstance(dropout, float | int) or not 0 <= dropout < 1:
-            raise ConfigError(f"encoder.dropout is {dropout}; allowed: 0 or more, below 1, or null")
-        for key, value in config.to_dict().items():  # number and names of the shares differ from family to family
-            if "dropout" in key and isinstance(value, float | int):
-                setattr(config, key, dropout)
-    return config
-
-
-def _model(name: str, config: PretrainedConfig, attention: str | None, *, weights: bool) -> Any:
-    """The transformer, with its weights or without; weights that the folder lacks are told."""
-    auto: Any = AutoModel
-    if not weights:
-        return auto.from_config(config, attn_implementation=attention)
-    with _without_report():
-        model, found = auto.from_pretrained(
-            name, config=config, attn_implementation=attention, output_loading_info=True
-        )
-    absent = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
-    if absent:
-        told = "%s has no weights for %d tensors, %s among them: they start at random"
-        log.warning(told, name, len(absent), absent[0])
-    return model
-
-
-@contextmanager
-def _without_report() -> Iterator[None]:
-    """Keep transformers from listing the weights of heads and poolers that are not used."""
-    before = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity(logging.ERROR)
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(before)
 
 
 class Rows(Protocol):
@@ -144,53 +91,87 @@ class Encoder(nn.Module):
         super().__init__()
         if attention is not None:
             one_of(attention, ATTENTION, "encoder.attention")
+
+        # Tokenizer, configuration and weights; what a library says of them becomes one line.
         try:
             self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
-            config = _configuration(name, layers, dropout, {"frozen": frozen, "reinitialise": reinitialise})
-            self.model = _model(name, config, attention, weights=weights)
-            self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel
-            self.model.train()
+            config = configuration(name, layers, dropout, {"frozen": frozen, "reinitialise": reinitialise})
+            self.model = transformer(name, config, attention, weights=weights)
         except ImportError as error:  # an attention's own package, or a tokenizer's
             raise ConfigError(f"encoder {name!r}, attention={attention}: {str(error).splitlines()[0]}") from error
         except (OSError, ValueError) as error:
+            told = str(error).splitlines()[0]
+            if attention is not None and "attention implementation" in told:
+                problem = f"encoder.attention is {attention}; {name} has no such attention"
+                raise ConfigError(f"{problem}; allowed: eager, or null for its own choice") from error
             raise ConfigError(
-                f"encoder {name!r} cannot be loaded ({str(error).splitlines()[0]}); "
+                f"encoder {name!r} cannot be loaded ({told}); "
                 "give a folder with config.json, tokenizer.json and model.safetensors, or a hub name while online"
             ) from error
+        self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel
+        self.model.train()
+
+        # Sizes, and what the rows of this family's models hold.
         self.width: int = config.hidden_size
-        self.pad_id: int = self.tokenizer.pad_token_id
-        # RoBERTa's family counts positions from behind the padding id.
-        offset = config.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0
-        self.longest: int = config.max_position_embeddings - offset
         self.depth: int = config.num_hidden_layers
+        self.longest = self._longest(name, config)
+        self.pad_id = self._padding(name)
+        kinds = getattr(config, "type_vocab_size", 0)
+        self.takes_types = kinds > 1 and "token_type_ids" in signature(self.model.forward).parameters
+
+        # How it is trained.
         if gradient_checkpointing:
+            if not self.model.supports_gradient_checkpointing:
+                problem = f"encoder.gradient_checkpointing is true; models of the family {config.model_type} have none"
+                raise ConfigError(f"{problem}; set it to false")
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
         if reinitialise is not None:
             self._reinitialise(self.depth - reinitialise)
         if frozen is not None:
             self.freeze(frozen)
 
+    def _longest(self, name: str, config: PretrainedConfig) -> int:
+        longest = longest_row(self.model, config)
+        if longest is None:
+            raise ConfigError(
+                f"encoder {name!r} ({config.model_type}) does not tell how many tokens it takes; "
+                "set max_position_embeddings in its config.json"
+            )
+        return longest
+
+    def _padding(self, name: str) -> int:
+        padding: int | None = self.tokenizer.pad_token_id
+        if padding is None:
+            raise ConfigError(
+                f"encoder {name!r} has a tokenizer without a pad_token; name one in tokenizer_config.json"
+            )
+        return padding
+
     def _reinitialise(self, first: int) -> None:
         """Random weights, as the architecture draws them, in the layers from `first` on."""
         auto: Any = AutoModel
-        fresh = _blocks(auto.from_config(self.model.config), self.depth)
+        fresh = layers_of(auto.from_config(self.model.config, dtype=torch.float32), self.depth)
         for block, weights in zip(self.blocks[first:], fresh[first:], strict=True):
             block.load_state_dict(weights.state_dict())
 
     def freeze(self, layers: int) -> None:
-        """Fix the embeddings and the lowest `layers` layers."""
-        learning = {id(weight) for block in self.blocks[layers:] for weight in block.parameters()}
+        """Fix the embeddings and the lowest `layers` layers; with all of them the whole encoder."""
+        level = self.levels()
         for weight in self.parameters():
-            weight.requires_grad_(id(weight) in learning)
+            weight.requires_grad_(level[id(weight)] > layers)
 
     @property
     def blocks(self) -> nn.ModuleList:
         """The transformer layers, the lowest first."""
-        return _blocks(self.model, self.depth)
+        return layers_of(self.model, self.depth)
+
+    def levels(self) -> dict[int, int]:
+        """The level of each parameter, by `id`: 0 the embeddings, 1 the first layer, …."""
+        return levels(self.model, self.blocks)
 
     def forward(self, rows: Rows) -> Tensor:
         """Hidden states of the last layer, `[N, T, H]`, as 32-bit numbers."""
-        types = {} if rows.token_type_ids is None else {"token_type_ids": rows.token_type_ids}
+        types = {"token_type_ids": rows.token_type_ids} if self.takes_types and rows.token_type_ids is not None else {}
         output = self.model(input_ids=rows.input_ids, attention_mask=rows.attention_mask, **types)
         states: Tensor = output.last_hidden_state
         return states.float()
@@ -198,21 +179,25 @@ class Encoder(nn.Module):
     def visit(self, rows: Rows, see: Callable[[int, Tensor], None]) -> Tensor:
         """`forward` that shows each level's states `[N, T, H]` as they come: 0 the embeddings, then every layer.
 
-        Nothing is kept here, so that without gradients only what `see` keeps takes memory.
+        Nothing is kept here, so that without gradients only what `see` keeps takes memory. The last level's are those
+        that `forward` gives, behind a final norm where the family has one.
         """
+        width = rows.input_ids.shape[1]  # Longformer's layers see rows filled up to whole windows
 
         def before(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-            see(0, arguments[0] if arguments else keywords["hidden_states"])
+            see(0, (arguments[0] if arguments else keywords["hidden_states"])[:, :width])
 
         def after(level: int) -> Callable[[nn.Module, Any, Any], None]:
-            return lambda _, __, output: see(level, output[0] if isinstance(output, tuple) else output)
+            return lambda _, __, output: see(level, (output[0] if isinstance(output, tuple) else output)[:, :width])
 
         with ExitStack() as hooks:
             blocks = self.blocks
             hooks.callback(blocks[0].register_forward_pre_hook(before, with_kwargs=True).remove)
-            for level, block in enumerate(blocks, 1):
+            for level, block in enumerate(blocks[:-1], 1):
                 hooks.callback(block.register_forward_hook(after(level)).remove)
-            return self.forward(rows)
+            states = self.forward(rows)
+        see(self.depth, states)
+        return states
 
     def check_length(self, length: int, name: str = "datamodule.max_length") -> None:
         """Refuse rows longer than the encoder has positions for; `name` is the setting that decides."""

@@ -1,0 +1,104 @@
+"""A Hugging Face transformer as the settings want it: its configuration, its weights, and what cannot be one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from inspect import signature
+from typing import Any
+
+import torch
+from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PretrainedConfig
+from transformers.utils import logging as transformers_logging
+
+from clir_lightning.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+PER_LAYER = ("layer_types", "attention_window")  # lists with an entry a layer, of ModernBERT's kind and Longformer
+OTHERS = "take one of BERT's, XLM-R's, DeBERTa's or ModernBERT's kind"
+
+
+def configuration(
+    name: str, layers: int | None, dropout: float | None, counts: Mapping[str, int | None]
+) -> PretrainedConfig:
+    """The model's configuration as the settings want it; `counts` are settings that count layers.
+
+    Raises `ConfigError` for families that are no encoder of this kind and for settings that the model cannot have.
+    """
+    config: PretrainedConfig = AutoConfig.from_pretrained(name)
+    check_family(name, config)
+
+    # A folder stored in half precision would be trained in it: too coarse for small steps, or out of range.
+    config.dtype = torch.float32
+
+    if layers is not None:
+        if not 1 <= layers <= config.num_hidden_layers:
+            raise ConfigError(f"encoder.layers is {layers}; {name} has 1 to {config.num_hidden_layers}")
+        _keep_layers(config, layers)
+    for setting, count in counts.items():
+        if count is not None and not 0 <= count <= config.num_hidden_layers:
+            raise ConfigError(f"encoder.{setting} is {count}; allowed: 0 to {config.num_hidden_layers}, or null")
+
+    if dropout is not None:
+        if not isinstance(dropout, float | int) or not 0 <= dropout < 1:
+            raise ConfigError(f"encoder.dropout is {dropout}; allowed: 0 or more, below 1, or null")
+        for key, value in config.to_dict().items():  # number and names of the shares differ from family to family
+            if "dropout" in key and isinstance(value, float | int) and not isinstance(value, bool):
+                setattr(config, key, dropout)
+    return config
+
+
+def check_family(name: str, config: PretrainedConfig) -> None:
+    """Refuse families whose models are no stack of layers over one row of tokens."""
+    model: Any = MODEL_MAPPING.get(type(config), None)
+    inputs = signature(model.forward).parameters if hasattr(model, "forward") else ()
+    why = ""
+    if "decoder_input_ids" in inputs:
+        why = "an encoder with a decoder"
+    elif hasattr(config, "num_hidden_groups"):
+        why = "whose layers share their weights, so that none can be kept, frozen or drawn anew"
+    elif not all(hasattr(config, size) for size in ("num_hidden_layers", "hidden_size")):
+        why = "whose configuration names no num_hidden_layers and hidden_size"
+    if why:
+        raise ConfigError(f"encoder {name!r} is of the family {config.model_type}, {why}; {OTHERS}")
+    if config.model_type == "xmod" and config.default_language is None:
+        languages = ", ".join(config.languages[:3])
+        cure = f"set default_language in its config.json to one of {languages}, …"
+        raise ConfigError(f"encoder {name!r} is of the family xmod and has no language to read all texts in; {cure}")
+
+
+def _keep_layers(config: PretrainedConfig, layers: int) -> None:
+    """Shorten the configuration, its lists of one entry a layer included."""
+    for key, value in config.to_dict().items():
+        if key in PER_LAYER and isinstance(value, list):
+            setattr(config, key, value[:layers])
+    config.num_hidden_layers = layers
+
+
+def transformer(name: str, config: PretrainedConfig, attention: str | None, *, weights: bool) -> Any:
+    """The model in 32 bits, with its weights or without; weights that the folder lacks are told."""
+    auto: Any = AutoModel
+    if not weights:
+        return auto.from_config(config, attn_implementation=attention, dtype=torch.float32)
+    with _without_report():
+        model, found = auto.from_pretrained(
+            name, config=config, attn_implementation=attention, dtype=torch.float32, output_loading_info=True
+        )
+    absent = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
+    if absent:
+        told = "%s has no weights for %d tensors, %s among them: they start at random"
+        log.warning(told, name, len(absent), absent[0])
+    return model
+
+
+@contextmanager
+def _without_report() -> Iterator[None]:
+    """Keep transformers from listing the weights of heads and poolers that are not used."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)

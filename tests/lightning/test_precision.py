@@ -16,6 +16,7 @@ from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling import Listwise
 from clir_lightning.data.separate_datamodule import SeparateDataModule
+from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.precision import precision_for
 from clir_lightning.models.cedr import CEDR
 from clir_lightning.models.cross import CrossEncoder
@@ -44,6 +45,18 @@ def test_mixed_is_what_the_hardware_has(
     assert precision_for("mixed") == expected
     assert precision_for(None) is None
     assert precision_for("16-mixed") == "16-mixed"
+
+
+@pytest.mark.parametrize("setting", ["bf16-true", "16-true", "64-true", 64, "transformer-engine", "half"])
+def test_a_precision_of_the_weights_themselves_is_rejected(setting: str | int) -> None:
+    told = f"trainer.precision is {setting!r}; allowed: 32-true, bf16-mixed, 16-mixed, mixed; weights have 32 bits, "
+    with pytest.raises(ConfigError, match=told):
+        precision_for(setting)
+
+
+@pytest.mark.parametrize("setting", ["32-true", "bf16-mixed", "16-mixed", 32, 16, "32", "16", "bf16"])
+def test_lightnings_own_names_come_back_as_they_are(setting: str | int) -> None:
+    assert precision_for(setting) == setting
 
 
 @pytest.mark.parametrize("architecture", ["cross", "cedr_knrm", "dual", "late"])

@@ -1,4 +1,4 @@
-"""Starting from a checkpoint: the encoder always, the head where it fits, another shape never."""
+"""Starting from a checkpoint: the encoders always, the same head too, settings and other shapes never."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.models.cedr import CEDR
+from clir_lightning.models.cross import CrossEncoder
+from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.heads.knrm import KNRM
+from clir_lightning.models.heads.maxsim import MaxSim
 from clir_lightning.models.heads.vanilla import Vanilla
+from clir_lightning.models.late import LateInteraction
 from clir_lightning.models.tiny import TinyEncoder
 
 
@@ -30,9 +34,21 @@ def vanilla(folder: str, tmp_path: Path) -> tuple[CEDR, Path]:
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(0.5)
-    path = tmp_path / "best.ckpt"
+    return model, save(model, tmp_path)
+
+
+def save(model: nn.Module, folder: Path) -> Path:
+    path = folder / "best.ckpt"
     torch.save({"state_dict": {f"model.{name}": value for name, value in model.state_dict().items()}}, path)
-    return model, path
+    return path
+
+
+def changed(model: nn.Module, by: float) -> nn.Module:
+    """The model with all of its state moved: what comes over from it can be told."""
+    for value in model.state_dict().values():
+        if value.is_floating_point():
+            value.add_(by)
+    return model
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:
@@ -72,3 +88,108 @@ def test_a_file_that_is_no_checkpoint_is_named(folder: str, tmp_path: Path) -> N
         ConfigError, match=r"nowhere is no checkpoint of clir train \(FileNotFoundError\); give the path"
     ):
         load_weights(CEDR(Encoder(folder), Vanilla), tmp_path / "nowhere")
+
+
+def test_temperature_and_means_stay_as_this_run_sets_them(folder: str, tmp_path: Path) -> None:
+    """The other run had learnt a temperature and was centred."""
+    other = changed(DualEncoder(Encoder(folder), temperature=0.02, learn_temperature=True), 0.5)
+    model = DualEncoder(Encoder(folder), temperature=0.1, learn_temperature=True)
+    load_weights(model, save(other, tmp_path))
+    assert same(model.encoder, other.encoder)  # type: ignore[arg-type]
+    assert model.scale().item() == pytest.approx(10.0)
+    assert model.mean("query").abs().sum() == 0
+    assert model.mean("document").abs().sum() == 0
+
+
+def test_a_late_models_projection_comes_over_and_its_temperature_does_not(folder: str, tmp_path: Path) -> None:
+    other = changed(LateInteraction(Encoder(folder), dimension=8, temperature=0.5), 0.5)
+    model = LateInteraction(Encoder(folder), dimension=8, temperature=0.25)
+    load_weights(model, save(other, tmp_path))
+    assert same(model.encoder, other.encoder)  # type: ignore[arg-type]
+    assert torch.equal(model.projection.weight, other.projection.weight)  # type: ignore[union-attr,arg-type]
+    assert model.scale().item() == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("kind", ["cross", "shared"])
+def test_one_encoder_fills_both_towers(kind: str, folder: str, tmp_path: Path) -> None:
+    encoder = Encoder(folder)
+    other = changed(CrossEncoder(encoder) if kind == "cross" else DualEncoder(encoder), 0.5)
+    model = DualEncoder(Encoder(folder), towers="separate")
+    load_weights(model, save(other, tmp_path))
+    assert model.document_encoder is not None
+    assert same(model.encoder, encoder)
+    assert same(model.document_encoder, encoder)
+
+
+def test_each_tower_is_filled_from_its_own(folder: str, tmp_path: Path) -> None:
+    other, model = (DualEncoder(Encoder(folder), towers="separate") for _ in range(2))
+    assert other.document_encoder is not None
+    assert model.document_encoder is not None
+    changed(other.encoder, 0.5)
+    changed(other.document_encoder, 0.75)
+    load_weights(model, save(other, tmp_path))
+    assert same(model.encoder, other.encoder)
+    assert same(model.document_encoder, other.document_encoder)
+    assert not same(model.encoder, model.document_encoder)
+
+
+def test_the_query_tower_fills_a_single_encoder(folder: str, tmp_path: Path) -> None:
+    other = DualEncoder(Encoder(folder), towers="separate")
+    changed(other.encoder, 0.5)
+    model = CrossEncoder(Encoder(folder))
+    load_weights(model, save(other, tmp_path))
+    assert same(model.encoder, other.encoder)
+
+
+def test_a_document_tower_of_another_shape_is_refused(folder: str, collection: Collection, tmp_path: Path) -> None:
+    """A state that no run writes, but a hand can."""
+    other = DualEncoder(Encoder(folder), towers="separate")
+    path = save(other, tmp_path)
+    state = torch.load(path)
+    name = "model.document_encoder.model.embeddings.word_embeddings.weight"
+    state["state_dict"][name] = state["state_dict"][name][:5]
+    torch.save(state, path)
+    with pytest.raises(ConfigError, match=r"document_encoder\S+ is \(5, 16\) there, \(\d+, 16\) here"):
+        load_weights(DualEncoder(Encoder(folder), towers="separate"), path)
+
+
+def test_a_head_with_weights_of_the_same_name_is_another_one_still(folder: str, tmp_path: Path) -> None:
+    """MaxSim has vanilla's layer and level weights; a dual model's projection has a bias, a late one's has none."""
+    vanilla, maxsim = CEDR(Encoder(folder), Vanilla), CEDR(Encoder(folder), MaxSim)
+    before = vanilla.head.linear.weight.clone()  # type: ignore[union-attr,operator]
+    load_weights(vanilla, save(changed(maxsim, 0.5), tmp_path))
+    assert torch.equal(vanilla.head.linear.weight, before)  # type: ignore[union-attr,arg-type]
+
+    late = LateInteraction(Encoder(folder), dimension=8)
+    before = late.projection.weight.clone()
+    load_weights(late, save(changed(DualEncoder(Encoder(folder), projection=8), 0.5), tmp_path))
+    assert torch.equal(late.projection.weight, before)
+
+
+def test_what_came_is_told_in_one_line(folder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A tiny BERT of 2 layers has 37 tensors: 5 of the embeddings and 16 a layer."""
+    caplog.set_level("INFO")
+    towers, single = DualEncoder(Encoder(folder), towers="separate"), DualEncoder(Encoder(folder), projection=8)
+
+    path = save(single, tmp_path)
+    load_weights(DualEncoder(Encoder(folder), towers="separate", projection=8), path)
+    assert caplog.messages[-1] == (
+        f"init_from={path}: 74 tensors of the encoder taken, its own for both towers; 2 of the head taken; "
+        "query_mean, document_mean, temperature.log_scale left as this run sets them"
+    )
+
+    path = save(towers, tmp_path)
+    load_weights(CrossEncoder(Encoder(folder)), path)
+    assert caplog.messages[-1] == (
+        f"init_from={path}: 37 tensors of the encoder taken; 4 of the head left at their start, as it is another head; "
+        "37 tensors there not used, document_encoder.model.embeddings.LayerNorm.bias among them"
+    )
+
+
+def test_weights_in_half_precision_arrive_in_32_bits(folder: str, tmp_path: Path) -> None:
+    model, other = CrossEncoder(Encoder(folder)), CrossEncoder(Encoder(folder))
+    load_weights(model, save(other.half(), tmp_path))
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert all(
+        torch.equal(a, b.float()) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True)
+    )

@@ -1,39 +1,96 @@
-"""Training that starts from another run's checkpoint."""
+"""Training that starts from another run's checkpoint: its weights come over, its settings never."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.checkpoints import read_weights
+from clir_lightning.models.dual import SETTINGS
 
 log = logging.getLogger(__name__)
 
+ENCODER = "encoder."  # of both sides, or of queries
+DOCUMENTS = "document_encoder."
+TOWERS = (ENCODER, DOCUMENTS)
+
 
 def load_weights(model: nn.Module, checkpoint: Path) -> None:
-    """Fill `model` from a checkpoint of `clir train`: the encoder always, the head where it is the same one.
+    """Fill `model` from a checkpoint of `clir train`: its encoders always, its head where it is the same one.
+
+    Separate towers are filled from as many, or both from a single encoder. Temperatures and the means of `centring` are
+    this run's own. What is taken, and what is not, is logged.
 
     Raises `ConfigError` for a file that is no checkpoint and for an encoder of another shape.
     """
     state = read_weights(checkpoint)
     given = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
     own = model.state_dict()
+
+    towers = tower_sources(own, given)
+    _check_towers(towers, own, given, checkpoint)
+    same = _shapes(head_of(own)) == _shapes(head_of(given))
+    head = head_of(own).keys() if same else set()
+    model.load_state_dict({name: given[towers.get(name, name)] for name in [*towers, *head]}, strict=False)
+
+    log.info("init_from=%s: %s", checkpoint, _told(own, given, towers, same=same))
+
+
+def tower_sources(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, str]:
+    """The name in the checkpoint `given` of each weight of this model's encoders, `own`.
+
+    >>> tower_sources(dict.fromkeys(["encoder.a", "document_encoder.a", "query_mean"]), {"encoder.a": None})
+    {'encoder.a': 'encoder.a', 'document_encoder.a': 'encoder.a'}
+    """
+    apart = any(name.startswith(DOCUMENTS) for name in given)
+    sources = {}
+    for name in own:
+        if name.startswith(ENCODER) or (name.startswith(DOCUMENTS) and apart):
+            sources[name] = name
+        elif name.startswith(DOCUMENTS):
+            sources[name] = ENCODER + name.removeprefix(DOCUMENTS)
+    return sources
+
+
+def head_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is learnt over the encoders: all that is neither theirs nor a setting."""
+    return {name: value for name, value in state.items() if not name.startswith(TOWERS) and name not in SETTINGS}
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def _check_towers(
+    sources: Mapping[str, str], own: Mapping[str, Tensor], given: Mapping[str, Tensor], checkpoint: Path
+) -> None:
+    """Refuse a checkpoint that lacks weights of the encoders or has them in another shape."""
+    here, there = _shapes(own), _shapes(given)
     wrong = [
-        f"{name} is {tuple(given[name].shape) if name in given else 'missing'} there, {tuple(value.shape)} here"
-        for name, value in own.items()
-        if name.startswith("encoder.") and (name not in given or given[name].shape != value.shape)
+        f"{name} is {there.get(source, 'missing')} there, {here[name]} here"
+        for name, source in sources.items()
+        if there.get(source) != here[name]
     ]
-    if wrong or not any(name.startswith("encoder.") for name in own):
+    if wrong or not sources:
         what = wrong[0] if wrong else "this architecture has no encoder"
         cure = "start from a run with the same encoder and encoder.layers"
         raise ConfigError(f"init_from={checkpoint} does not fit: {what}; {cure}")
-    head = {name for name in own if not name.startswith("encoder.")}
-    like = all(name in given and given[name].shape == own[name].shape for name in head)
-    filled = own.keys() if like else own.keys() - head
-    model.load_state_dict({name: given[name] for name in filled}, strict=False)
-    log.info(
-        "started from %s: the encoder%s", checkpoint, " and the head" if like else "; the head is another one, new"
-    )
+
+
+def _told(own: Mapping[str, Tensor], given: Mapping[str, Tensor], towers: Mapping[str, str], *, same: bool) -> str:
+    """One line: how many tensors were taken, which stay as they start, and what of the checkpoint is not used."""
+    head, settings = head_of(own), [name for name in own if name in SETTINGS]
+    both = any(name != source for name, source in towers.items())
+    told = [f"{len(towers)} tensors of the encoder taken" + (", its own for both towers" if both else "")]
+    if head:
+        told.append(f"{len(head)} of the head " + ("taken" if same else "left at their start, as it is another head"))
+    if settings:
+        told.append(f"{', '.join(settings)} left as this run sets them")
+    unused = sorted(name for name in given if name.startswith(TOWERS) and name not in towers.values())
+    if unused:
+        told.append(f"{len(unused)} tensors there not used, {unused[0]} among them")
+    return "; ".join(told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.pooling import pooling as pooling_of
 
 Side = Literal["query", "document"]
+# What a run sets for itself in a model's state: no weights to hand on to another run.
+SETTINGS = ("temperature.log_scale", "query_mean", "document_mean")
 LARGEST_SCALE = 100.0  # a learnt temperature stays above 0.01 (CLIP, Radford et al., 2021)
 
 
@@ -97,6 +99,12 @@ class DualEncoder(nn.Module):
         # Each side's mean vector, subtracted outside of training; zero unless the callback `centring` sets them.
         self.register_buffer("query_mean", torch.zeros(self.width))
         self.register_buffer("document_mean", torch.zeros(self.width))
+
+    @staticmethod
+    def outputs(similarity: str = "cosine", **settings: Any) -> frozenset[str]:
+        """What losses can be computed from, with these settings of the architecture."""
+        given = frozenset({"scores", "similarities", "vectors"})
+        return given | {"cosines"} if similarity == "cosine" else given
 
     def check_lengths(self, max_length: int, query_length: int | None) -> None:
         """Refuse texts longer than the encoder has positions for."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
 from clir_lightning.allowed import check_targets
@@ -41,6 +41,13 @@ def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
         return make(*args, **extra)
     except TypeError as error:
         raise ConfigError(f"{node['_target_']}: {error}") from error
+
+
+def outline(node: DictConfig) -> tuple[Any, dict[str, Any]]:
+    """The class that `node._target_` names, and the node's values for it; nothing is built."""
+    values = plain(node)
+    check_targets(values)
+    return get_object(values.pop("_target_")), values
 
 
 def build_all(nodes: DictConfig | list[Any] | None, **extra: Any) -> dict[str, Any]:

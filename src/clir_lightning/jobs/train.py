@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
-from clir_lightning.build import build, build_all, plain
+from clir_lightning.build import build, build_all, outline, plain
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.trec import read_run, write_qrels
 from clir_lightning.errors import ConfigError
@@ -37,6 +37,8 @@ from clir_lightning.lightning.resumption import Resumption
 from clir_lightning.lightning.throughput import Throughput
 from clir_lightning.lightning.wandb_run import JobInfo, close_runs, hardest, open_runs, report
 from clir_lightning.lightning.warm_start import load_weights
+from clir_lightning.losses.loss import RankingLoss
+from clir_lightning.losses.needs import check_losses
 from clir_lightning.models.encoder import Encoder
 
 log = logging.getLogger(__name__)
@@ -91,10 +93,19 @@ def _data(config: DictConfig) -> RankingDataModule:
     return data
 
 
-def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossModule:
-    losses = build_all(config.loss)
+def _losses(config: DictConfig) -> dict[str, RankingLoss]:
+    """The losses, once the architecture is known to give what they need."""
+    losses: dict[str, RankingLoss] = build_all(config.loss)
     if not losses:
         raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
+    architecture, settings = outline(config.architecture)
+    if hasattr(architecture, "outputs"):  # an architecture from elsewhere need not tell
+        learn = settings.get("learn_temperature", False)
+        check_losses(losses, architecture.outputs(**settings), learn_temperature=learn)
+    return losses
+
+
+def _module(config: DictConfig, losses: dict[str, RankingLoss], data: RankingDataModule, folder: Path) -> CrossModule:
     source = build(config.encoder)
     name = once(lambda: source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed))
     encoder = Encoder(
@@ -108,9 +119,9 @@ def _module(config: DictConfig, data: RankingDataModule, folder: Path) -> CrossM
     )
     model = build(config.architecture, encoder)
     model.check_lengths(data.max_length, data.query_length)
-    data.tokenise(encoder.tokenizer)
     if config.init_from is not None:
         load_weights(model, Path(config.init_from))
+    data.tokenise(encoder.tokenizer)
     module: CrossModule = build(config.module, model, losses, **config.optimizer)
     module.check(data.samples, config.trainer.max_epochs or 1)
     once(lambda: encoder.describe(folder / "encoder"))
@@ -132,11 +143,13 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     _quiet()
     pl.seed_everything(config.seed, verbose=False)
     watch = Stopwatch()
+    precision_for(config.trainer.get("precision"))
+    losses = _losses(config)
     with watch.stage("data"):
         data = _data(config)
         log.info("%s: %d documents; queries: %s", data.collection.name, len(data.collection.documents), data.counts())
     with watch.stage("model"):
-        module = _module(config, data, folder)
+        module = _module(config, losses, data, folder)
     pools = {stage: Pool.of(data.candidates[stage], data.qrels(stage)) for stage in ("val", "test")}
     metrics = RankingMetrics(pools, folder=folder, name=config.name)
     trainer = _trainer(config, folder, metrics, begin)

@@ -36,6 +36,8 @@ class Contrast:
 class ContrastiveLoss(RankingLoss):
     """A loss that sees the whole step; other ranking losses see a query's own scores and labels `[B, D]` alone."""
 
+    needs: tuple[str, ...] = ("similarities",)
+
     def labels(self, batch: Batch | SeparateBatch) -> Tensor:
         """The grades `[B, D]`; `ConfigError` for pairs, which have no vectors of their own."""
         if not isinstance(batch, SeparateBatch):
@@ -128,6 +130,9 @@ class InfoNCE(ContrastiveLoss):
 class CosineHinge(ContrastiveLoss):
     """Module over `cosine_hinge`."""
 
+    needs = ("similarities", "cosines")
+    reads_temperature = False
+
     def __init__(self, margin: float = 0.5, weight: float = 1.0) -> None:
         super().__init__(weight)
         self.margin = margin
@@ -139,6 +144,9 @@ class CosineHinge(ContrastiveLoss):
 
 class Triplet(ContrastiveLoss):
     """Module over `triplet`."""
+
+    needs = ("similarities", "cosines")
+    reads_temperature = False
 
     def __init__(self, margin: float = 0.3, weight: float = 1.0) -> None:
         super().__init__(weight)
@@ -159,6 +167,9 @@ class CoSENT(ContrastiveLoss):
 
 class AlignmentUniformity(ContrastiveLoss):
     """alignment · ‖q − d⁺‖² + uniformity · (that of the queries + that of the documents) / 2, for one vector a text."""
+
+    needs = ("similarities", "vectors", "cosines")
+    reads_temperature = False
 
     def __init__(self, alignment: float = 1.0, uniformity: float = 0.5, weight: float = 1.0) -> None:
         super().__init__(weight)

@@ -22,6 +22,8 @@ class RankingLoss(nn.Module):
     """
 
     documents = 2  # the fewest documents a sample that the loss can be computed from
+    needs: tuple[str, ...] = ("scores",)  # of an architecture, see `losses.needs`
+    reads_temperature = True  # whether a learnt temperature gets a gradient from it
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()

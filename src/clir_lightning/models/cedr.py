@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,11 @@ class CEDR(nn.Module):
             raise ConfigError(f"architecture.levels are {self.levels}; allowed: some of 0 to {encoder.depth}")
         self.dropout = nn.Dropout(dropout)
         self.head = head(width=encoder.width, channels=len(self.levels))
+
+    @staticmethod
+    def outputs(**settings: Any) -> frozenset[str]:
+        """What losses can be computed from, with these `settings` of the architecture."""
+        return frozenset({"scores"})
 
     def check_lengths(self, max_length: int, query_length: int | None) -> None:
         """Refuse queries longer than the matrices, and chunks without room for a document."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -43,6 +45,11 @@ class CrossEncoder(nn.Module):
         self.head = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(width, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, 1)
         )
+
+    @staticmethod
+    def outputs(**settings: Any) -> frozenset[str]:
+        """What losses can be computed from, with these `settings` of the architecture."""
+        return frozenset({"scores"})
 
     def check_lengths(self, max_length: int, query_length: int | None) -> None:
         """Refuse pairs longer than the encoder has positions for."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -43,6 +45,11 @@ class LateInteraction(nn.Module):
         self.projection = nn.Linear(encoder.width, dimension, bias=False)
         self.temperature = Temperature(temperature, learnt=learn_temperature)
         self.width = dimension
+
+    @staticmethod
+    def outputs(**settings: Any) -> frozenset[str]:
+        """What losses can be computed from, with these `settings` of the architecture."""
+        return frozenset({"scores", "similarities"})
 
     def check_lengths(self, max_length: int, query_length: int | None) -> None:
         """Refuse texts longer than the encoder has positions for."""

@@ -49,12 +49,18 @@ class Temperature(nn.Module):
         super().__init__()
         if temperature <= 0:
             raise ConfigError(f"architecture.temperature is {temperature}; allowed: numbers above 0")
+        if learnt and temperature < 1 / LARGEST_SCALE:
+            allowed = f"allowed where it is learnt: {1 / LARGEST_SCALE} or more"
+            raise ConfigError(f"architecture.temperature is {temperature}; {allowed}")
         self.log_scale = nn.Parameter(torch.tensor([-math.log(temperature)]), requires_grad=learnt)
 
     def forward(self) -> Tensor:
         """1/τ, bounded where τ is learnt."""
-        scale = self.log_scale.exp()[0]
-        return scale.clamp(max=LARGEST_SCALE) if self.log_scale.requires_grad else scale
+        if self.log_scale.requires_grad:
+            # The weight itself is bounded: behind a bounded output it would get no gradient to come back by.
+            with torch.no_grad():
+                self.log_scale.clamp_(max=math.log(LARGEST_SCALE))
+        return self.log_scale.exp()[0]
 
 
 class DualEncoder(nn.Module):

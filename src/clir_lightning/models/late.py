@@ -17,14 +17,16 @@ def max_sim(queries: Tensor, documents: Tensor) -> Tensor:
     """Σ over query tokens of the greatest dot product with a document token, `[B, N]` (Khattab and Zaharia, 2020).
 
     `queries` `[B, Tq, P]` and `documents` `[N, Td, P]` hold zero vectors behind a text's end; those never count.
+    A text without tokens has 0 with all.
 
     >>> max_sim(torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), torch.tensor([[[0.6, 0.8], [0.0, 0.0]]]))
     tensor([[1.4000]])
     """
+    found = (documents != 0).any(dim=-1)  # [N, Td]
     products = torch.einsum("bqp,ndp->bnqd", queries, documents)
-    products = products.masked_fill((documents == 0).all(dim=-1)[None, :, None, :], -torch.inf)
-    best = products.amax(dim=-1)  # [B, N, Tq]
-    return best.masked_fill((queries == 0).all(dim=-1)[:, None, :], 0.0).sum(dim=-1)
+    best = products.masked_fill(~found[None, :, None, :], -torch.inf).amax(dim=-1)  # [B, N, Tq]
+    empty = ~found.any(dim=-1)
+    return best.masked_fill(empty[None, :, None], 0.0).sum(dim=-1)  # a zero vector of a query adds 0 as it is
 
 
 class LateInteraction(nn.Module):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel, PreTrainedTokenizerBase, XLMRobertaConfig, XLMRobertaModel
+from safetensors.torch import load_file
+from transformers import AutoConfig, BertConfig, BertModel, PreTrainedTokenizerBase, XLMRobertaConfig, XLMRobertaModel
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
@@ -105,6 +106,23 @@ def test_a_cross_model_gives_the_same_scores(encoder: Encoder, collection: Colle
     theirs = load(tmp_path / "out", "CrossEncoder").predict(pairs)
     assert np.abs(ours[0] - ours[1]) > 1e-4
     assert np.abs(theirs - ours).max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["dual", "cross"])
+def test_a_model_over_an_encoder_stored_in_half_precision_is_exported_in_32_bits(
+    encoder: Encoder, kind: str, tmp_path: Path
+) -> None:
+    """Halves would round what training has moved."""
+    encoder.model.half().save_pretrained(tmp_path / "half")
+    encoder.tokenizer.save_pretrained(tmp_path / "half")
+    learnt = Encoder(str(tmp_path / "half"))
+    if kind == "dual":
+        export_dual(vectors(DualEncoder(learnt), "query")[0], tmp_path / "out")
+    else:
+        export_cross(CrossEncoder(learnt), tmp_path / "out", 64)
+    tensors = load_file(tmp_path / "out" / "model.safetensors").values()
+    assert {tensor.dtype for tensor in tensors} == {torch.float32}
+    assert AutoConfig.from_pretrained(tmp_path / "out").dtype == torch.float32
 
 
 def test_heads_that_cannot_be_expressed_are_refused(encoder: Encoder, tmp_path: Path) -> None:

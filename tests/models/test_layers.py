@@ -222,6 +222,11 @@ def test_a_model_that_tells_no_longest_row_is_rejected(tmp_path: Path) -> None:
         Encoder(str(tmp_path))
 
 
+def test_a_list_of_another_length_is_not_taken_for_the_layers() -> None:
+    others, layers = (nn.ModuleList(nn.Linear(1, 1) for _ in range(count)) for count in (2, 3))
+    assert layers_of(nn.ModuleList([others, layers]), 3) is layers
+
+
 def test_a_model_without_a_list_of_layers_is_rejected() -> None:
     with pytest.raises(ConfigError, match="Linear has no list of 3 layers; take an encoder of another family"):
         layers_of(nn.Linear(2, 2), 3)

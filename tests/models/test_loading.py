@@ -41,7 +41,10 @@ def test_a_folder_in_half_precision_loads_in_32_bits_with_the_stored_values(half
 
 
 def test_a_folder_in_half_precision_builds_in_32_bits_without_its_weights(half_folder: Path) -> None:
-    assert dtypes(Encoder(str(half_folder), weights=False)) == {torch.float32}
+    """As `clir export` does, which writes this configuration beside the weights."""
+    encoder = Encoder(str(half_folder), weights=False)
+    assert dtypes(encoder) == {torch.float32}
+    assert encoder.model.config.dtype == torch.float32
 
 
 def test_layers_that_start_anew_are_drawn_in_32_bits(half_folder: Path) -> None:

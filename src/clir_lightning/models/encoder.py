@@ -150,7 +150,7 @@ class Encoder(nn.Module):
     def _reinitialise(self, first: int) -> None:
         """Random weights, as the architecture draws them, in the layers from `first` on."""
         auto: Any = AutoModel
-        fresh = layers_of(auto.from_config(self.model.config, dtype=torch.float32), self.depth)
+        fresh = layers_of(auto.from_config(self.model.config), self.depth)
         for block, weights in zip(self.blocks[first:], fresh[first:], strict=True):
             block.load_state_dict(weights.state_dict())
 

@@ -78,10 +78,10 @@ def _keep_layers(config: PretrainedConfig, layers: int) -> None:
 
 
 def transformer(name: str, config: PretrainedConfig, attention: str | None, *, weights: bool) -> Any:
-    """The model in 32 bits, with its weights or without; weights that the folder lacks are told."""
+    """The model with its weights or without, in the configuration's 32 bits; weights that the folder lacks are told."""
     auto: Any = AutoModel
     if not weights:
-        return auto.from_config(config, attn_implementation=attention, dtype=torch.float32)
+        return auto.from_config(config, attn_implementation=attention)
     with _without_report():
         model, found = auto.from_pretrained(
             name, config=config, attn_implementation=attention, dtype=torch.float32, output_loading_info=True

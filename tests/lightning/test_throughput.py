@@ -14,6 +14,8 @@ from clir_lightning.types import Sample
 
 
 class Module:
+    device = torch.device("cpu")
+
     def __init__(self) -> None:
         self.logged: dict[str, float] = {}
 

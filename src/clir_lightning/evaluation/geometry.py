@@ -112,9 +112,13 @@ def alignment(queries: Tensor, positives: Tensor) -> Tensor:
 def uniformity(vectors: Tensor, t: float = 2.0) -> Tensor:
     """ln of the mean of exp(−t·‖x − y‖²) over distinct vectors `[N, P]` (Wang and Isola, 2020); lower is more even.
 
+    A single vector has none to be apart from: 0, as where all lie on one point.
+
     >>> uniformity(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
     tensor(-8.)
     """
+    if len(vectors) < 2:
+        return vectors.new_zeros(())
     return torch.pdist(vectors).square().mul(-t).logsumexp(dim=0) - torch.log(
         torch.tensor(len(vectors) * (len(vectors) - 1) / 2, device=vectors.device)
     )

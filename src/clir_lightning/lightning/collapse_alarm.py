@@ -9,11 +9,12 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from clir_lightning.evaluation.spread import Spread, spread
+from clir_lightning.lightning.gathering import gather_rows
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
 
 log = logging.getLogger(__name__)
 
-QUERIES = 32  # of a training step are looked at
+QUERIES = 32  # of a training step are looked at, in each process
 CAUSES = (
     "a learning rate that is too high ({rate:g} now: optimizer.learning_rate)",
     "a warm-up that is too short (optimizer.warmup)",
@@ -46,12 +47,14 @@ class CollapseAlarm(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the scores that the module keeps of the step, `[B, D]`."""
+        """Look at the scores that the modules of all processes keep of the step, `[B, D]` each."""
         step = trainer.global_step
         scores = getattr(pl_module, "step_scores", None)
         if scores is None or step % self.every or scores.shape[1] < 2:
             return
-        scores, grades = scores[:QUERIES], batch.grades[:QUERIES]
+        scores = scores[:QUERIES]
+        grades, _ = gather_rows(batch.grades[: len(scores)])
+        scores, _ = gather_rows(scores)
         found = spread(scores, grades)
         self._log(pl_module, "train", found)
         if not self._gone(found, scores):

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from transformers import get_scheduler
 
 from clir_lightning.data.batching import Batch
+from clir_lightning.data.separate import SeparateBatch
 from clir_lightning.errors import at_least
+from clir_lightning.lightning.gathering import own_queries, summed
 from clir_lightning.lightning.parameters import parameter_groups
 from clir_lightning.lightning.scoring import HalvingScorer
-from clir_lightning.lightning.sharding import Sharded, gather, release, shard
+from clir_lightning.lightning.sharding import Sharded, equally_often, gather, release, shard
 from clir_lightning.losses.distillation import Distillation
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.types import Sample
@@ -74,10 +76,11 @@ class CrossModule(pl.LightningModule):
         if self.parts == 1 or not torch.is_grad_enabled():
             scores: Tensor = self.model(batch)
             return scores
-        rows, width = batch.input_ids.shape
+        rows = len(batch.input_ids)
         order = batch.attention_mask.sum(dim=1).argsort(descending=True, stable=True)
-        parts = batch.pairs(order).parts(math.ceil(rows / self.parts) * width)
-        return torch.cat([self.model(part) for part in parts])[order.argsort()].view(batch.grades.shape)
+        parts = [batch.pairs(places) for places in equally_often(order, math.ceil(rows / self.parts))]
+        trimmed = [next(part.parts(part.input_ids.numel())) for part in parts]
+        return torch.cat([self.model(part) for part in trimmed])[:rows][order.argsort()].view(batch.grades.shape)
 
     def check(self, draw: Callable[[int], Sequence[Sample]], epochs: int) -> None:
         """Refuse training samples that a loss cannot learn from; `draw(epoch)` gives those of an epoch.
@@ -92,15 +95,34 @@ class CrossModule(pl.LightningModule):
         """One step: the weighted sum of the losses, each logged under its name; the batch's weights scale what is
         minimised.
         """
-        scores = self(batch)
+        count = own_queries(batch)
+        scores = self(batch)[:count]
         self.step_scores = scores.detach()
-        values = {name: loss.weight * loss(scores, loss.labels(batch)) for name, loss in self.losses.items()}
-        total = torch.stack(list(values.values())).sum(dim=0)  # [B]
+        values = {name: loss.weight * loss(scores, loss.labels(batch)[:count]) for name, loss in self.losses.items()}
+        self._log_losses(values, count)
+        return self._minimised(values, batch)
+
+    def _log_losses(self, values: Mapping[str, Tensor], count: int) -> None:
+        """Log losses, `[B]` or a scalar of the whole step, as means over the queries of all processes; B is `count`."""
+        sums = [value.detach().float().expand(count).sum() for value in values.values()]
+        *totals, queries = summed(torch.stack([*sums, sums[0].new_tensor(count)]))
+        size, means = int(queries), [total / queries for total in totals]
+        if len(means) > 1:
+            self.log_dict({f"train/{name}": mean for name, mean in zip(values, means, strict=True)}, batch_size=size)
+        loss = torch.stack(means).sum()
+        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
+
+    @staticmethod
+    def _minimised(values: Mapping[str, Tensor], batch: Batch | SeparateBatch) -> Tensor:
+        """The sum of losses, `[B]` or a scalar, with each query's weight.
+
+        The average over processes, which strategies take of the gradients, is that of all queries in one process. A
+        process without a query gives 0, with gradients of 0 that the others wait for.
+        """
         size = len(batch.samples)
-        if len(values) > 1:
-            self.log_dict({f"train/{name}": value.mean() for name, value in values.items()}, batch_size=size)
-        self.log("train/loss", total.mean(), prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
-        return (total * total.new_tensor(batch.weights)).mean() if batch.weights else total.mean()
+        weights = torch.tensor(batch.weights or (1.0,) * size, device=batch.grades.device)
+        shares = weights[: own_queries(batch)] / size
+        return torch.stack([(value * shares).sum() for value in values.values()]).sum()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores `[B, 1]`, which `RankingMetrics` collects."""

@@ -14,7 +14,8 @@ from torch.utils.checkpoint import checkpoint
 from clir_lightning.data.separate import SeparateBatch
 from clir_lightning.data.texts import Texts
 from clir_lightning.lightning.cross_module import CrossModule
-from clir_lightning.lightning.gathering import gather_rows, world
+from clir_lightning.lightning.gathering import gather_rows, own_queries
+from clir_lightning.lightning.sharding import equally_often
 from clir_lightning.losses.contrastive import Contrast, ContrastiveLoss
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.models.dual import Side
@@ -68,48 +69,66 @@ class DualModule(CrossModule):
             return encoded(texts)
         order = texts.attention_mask.sum(dim=1).argsort(descending=True, stable=True)
         size = self.chunk or math.ceil(len(texts) / self.parts)
-        return join([encoded(part) for part in texts.rows(order).parts(size)])[order.argsort()]
+        parts = [texts.rows(places) for places in equally_often(order, size)]
+        trimmed = [next(part.parts(len(part))) for part in parts]
+        return join([encoded(part) for part in trimmed])[: len(texts)][order.argsort()]
 
     def contrasts(self, batch: SeparateBatch) -> list[Contrast]:
         """The batch's queries against the documents of all processes, once for each size of vectors."""
-        queries, documents = self.encode(batch.queries, "query"), self.encode(batch.documents, "document")
-        everyone = gather_rows(documents)
-        rows = gather_rows(batch.rows, fill=-1)
-        count, width = batch.grades.shape
-        first = world()[0] * (len(rows) // world()[1])  # of this process's documents
-        own = first + torch.arange(count * width, device=rows.device).view(count, width)
-        relevant = (rows[None, :, None] == batch.relevant[:, None, :]).any(dim=-1)  # [B, N]
-        allowed = (~relevant & (rows >= 0)).scatter(1, own, batch.grades < batch.grades[:, :1])
-        allowed = allowed.scatter(1, own[:, :1], True)
-        return [
-            Contrast(self.model.similarity(q, d), own[:, 0], own, allowed, batch.grades, self.model.scale(), q, d)
-            for q, d in zip(self.model.views(queries), self.model.views(everyone), strict=True)
-        ]
+        count, width = own_queries(batch), batch.grades.shape[1]
+        texts = count * width
 
-    def _value(self, loss: RankingLoss, contrast: Contrast, batch: SeparateBatch) -> tuple[Tensor, Tensor]:
-        """A loss as it is logged, and as it is minimised: with each query's weight where it gives one value a query."""
-        scores = contrast.own_similarities * contrast.scale
-        labels = loss.labels(batch)  # type: ignore[arg-type]  # samples and grades are all that a loss reads
-        value: Tensor = loss(contrast) if isinstance(loss, ContrastiveLoss) else loss(scores, labels)
-        value = loss.weight * value
-        weights = torch.tensor(batch.weights or (1.0,) * len(batch.samples), device=value.device)
-        return value.detach().mean(), (value * (weights if value.ndim else weights.mean())).mean()
+        # Vectors and judgements of all processes, a process's below the other's: documents D by D as their queries are.
+        queries, mine = gather_rows(self.encode(batch.queries, "query")[:count])
+        documents, _ = gather_rows(self.encode(batch.documents, "document")[:texts])
+        rows, _ = gather_rows(batch.rows[:texts])
+        relevant, _ = gather_rows(batch.relevant[:count], fill=-1)
+        grades, _ = gather_rows(batch.grades[:count])
+        own = torch.arange(len(rows), device=rows.device).view(-1, width)[mine]
+
+        made = []
+        for query, document in zip(self.model.views(queries), self.model.views(documents), strict=True):
+            similarities = self.model.similarity(query[mine], document)
+            paired, _ = gather_rows(similarities.gather(1, own))
+            made.append(
+                Contrast(
+                    similarity=self.model.similarity,
+                    similarities=similarities,
+                    paired=paired,
+                    own=own,
+                    mine=mine,
+                    rows=rows,
+                    relevant=relevant,
+                    grades=grades,
+                    scale=self.model.scale(),
+                    queries=query,
+                    documents=document,
+                )
+            )
+        return made
+
+    @staticmethod
+    def _value(loss: RankingLoss, contrast: Contrast, batch: SeparateBatch) -> Tensor:
+        """A loss of each of this process's queries, `[B]`, or of the whole step, a scalar."""
+        if isinstance(loss, ContrastiveLoss):
+            value: Tensor = loss(contrast)
+        else:
+            scores = contrast.own_similarities * contrast.scale
+            labels = loss.labels(batch)  # type: ignore[arg-type]  # samples and grades are all that a loss reads
+            value = loss(scores, labels[: len(scores)])
+        return loss.weight * value
 
     def training_step(self, batch: SeparateBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """One step: the sum of the losses, each a mean over the sizes of vectors and logged under its name."""
-        contrasts, size = self.contrasts(batch), len(batch.samples)
+        contrasts = self.contrasts(batch)
         self.step_scores = contrasts[0].own_similarities.detach()
-        logged, minimised = {}, []
-        for name, loss in self.losses.items():
-            values = [self._value(loss, contrast, batch) for contrast in contrasts]
-            logged[f"train/{name}"] = torch.stack([value for value, _ in values]).mean()
-            minimised.append(torch.stack([value for _, value in values]).mean())
-        if len(logged) > 1:
-            self.log_dict(logged, batch_size=size)
-        total = torch.stack(list(logged.values())).sum()
-        self.log("train/loss", total, prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
-        self.log("train/temperature", 1 / self.model.scale().detach(), batch_size=size)
-        return torch.stack(minimised).sum()
+        values = {
+            name: torch.stack([self._value(loss, contrast, batch) for contrast in contrasts]).mean(dim=0)
+            for name, loss in self.losses.items()
+        }
+        self._log_losses(values, len(self.step_scores))
+        self.log("train/temperature", 1 / self.model.scale().detach(), batch_size=len(contrasts[0].queries))
+        return self._minimised(values, batch)
 
     def _rank(self, batch: SeparateBatch) -> Tensor:
         """Keep the vectors of documents; score queries `[B, D]` against those kept. Documents alone give `[0, 0]`."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from pytorch_lightning.strategies import ModelParallelStrategy
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+
+from clir_lightning.lightning.gathering import greatest
 
 METHODS = ("encode", "scale")  # of dual models, called beside `forward`
 
@@ -39,6 +42,17 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> None:
     for name in METHODS:
         if hasattr(model, name):
             register_fsdp_forward_method(model, name)
+
+
+def equally_often(places: Tensor, size: int) -> list[Tensor]:
+    """`places` `[N]` in parts of `size`, as many in every process: a pass through shared out weights takes them all.
+
+    A process with fewer of its own repeats its last place, alone, for each part that it lacks; what comes of those
+    stands behind the N results, to be cut off there, which leaves them a gradient of 0.
+    """
+    parts = list(torch.split(places, size))
+    lacking = greatest(len(parts), places.device) - len(parts)
+    return parts + [places[-1:]] * lacking
 
 
 def gather(model: nn.Module) -> None:

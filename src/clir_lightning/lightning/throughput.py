@@ -6,15 +6,17 @@ import time
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from clir_lightning.data.batching import Batch
+from clir_lightning.lightning.gathering import own_queries, summed, world
 
 
 class Throughput(pl.Callback):
     """Logs `train/padding` (a share), `train/tokens_per_second` and `train/queries_per_second` over each epoch.
 
     Tokens without padding; padding of the step as it was assembled: `module.parts` computes less. Validation is not
-    in the time. Each process counts its own share of the steps.
+    in the time. Numbers are of all processes; one without a query of its own in a step adds nothing.
     """
 
     def __init__(self) -> None:
@@ -34,9 +36,10 @@ class Throughput(pl.Callback):
         """Count one step."""
         now = time.perf_counter()
         self.seconds, self._since = self.seconds + now - self._since, now
-        self.tokens += batch.tokens
-        self.cells += batch.cells
-        self.queries += len(batch.samples)
+        if queries := own_queries(batch):
+            self.tokens += batch.tokens
+            self.cells += batch.cells
+            self.queries += queries
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Leave the validation's time out."""
@@ -44,7 +47,10 @@ class Throughput(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the epoch's numbers."""
-        if self.cells and self.seconds:
-            pl_module.log("train/padding", 1 - self.tokens / self.cells)
-            pl_module.log("train/tokens_per_second", self.tokens / self.seconds)
-            pl_module.log("train/queries_per_second", self.queries / self.seconds)
+        counts = torch.tensor([self.tokens, self.cells, self.queries, self.seconds], device=pl_module.device)
+        tokens, cells, queries, seconds = summed(counts).tolist()
+        seconds /= world()[1]  # processes work side by side
+        if cells and seconds:
+            pl_module.log("train/padding", 1 - tokens / cells)
+            pl_module.log("train/tokens_per_second", tokens / seconds)
+            pl_module.log("train/queries_per_second", queries / seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,25 +17,50 @@ from clir_lightning.losses.loss import RankingLoss
 
 @dataclass(frozen=True)
 class Contrast:
-    """B queries against all N documents of a step, those of other processes among them."""
+    """This process's B queries against the documents of a step: those of its Q queries, D each, over all processes.
 
-    similarities: Tensor  # [B, N], no temperature
-    positives: Tensor  # [B] the column of each query's positive
-    own: Tensor  # [B, D] the columns of each query's own documents, the positive's first
-    allowed: Tensor  # [B, N] False for what is judged relevant to a query without being its positive
-    grades: Tensor  # [B, D]
+    Query i's documents are columns i·D to i·D + D − 1 of the N = Q·D, its positive first. Of one process
+    B = Q; where one of several has no query in the step, B = 0.
+    """
+
+    similarity: Callable[[Tensor, Tensor], Tensor]  # of encoded queries and documents, as a matrix, no temperature
+    similarities: Tensor  # [B, N] of this process's queries with all documents
+    paired: Tensor  # [Q, D] of all queries with their own documents
+    own: Tensor  # [B, D] the columns of this process's queries' own documents
+    mine: slice  # which of the Q queries are this process's
+    rows: Tensor  # [N] which document each column is
+    relevant: Tensor  # [Q, R] the documents judged relevant to a query, -1 where there are fewer
+    grades: Tensor  # [Q, D]
     scale: Tensor  # 1 / temperature
-    queries: Tensor  # [B, P] or [B, T, P]
+    queries: Tensor  # [Q, P] or [Q, T, P]
     documents: Tensor  # [N, P] or [N, T, P]
 
     @property
+    def positives(self) -> Tensor:
+        """The columns of this process's queries' positives, `[B]`."""
+        return self.own[:, 0]
+
+    @property
     def own_similarities(self) -> Tensor:
-        """Similarities of the queries with their own documents, `[B, D]`, the positive's first."""
-        return self.similarities.gather(1, self.own)
+        """Similarities of this process's queries with their own documents, `[B, D]`, the positive's first."""
+        return self.paired[self.mine]
+
+    @property
+    def allowed(self) -> Tensor:
+        """The documents that this process's queries are told from their positives, and these, `[B, N]`.
+
+        A query's own of a lower grade, and others' that are not judged relevant to it.
+        """
+        grades = self.grades[self.mine]
+        allowed = unrelated(self.rows, self.relevant[self.mine]).scatter(1, self.own, grades < grades[:, :1])
+        return allowed.scatter(1, self.own[:, :1], True)
 
 
 class ContrastiveLoss(RankingLoss):
-    """A loss that sees the whole step; other ranking losses see a query's own scores and labels `[B, D]` alone."""
+    """A loss that sees the whole step; other ranking losses see a query's own scores and labels `[B, D]` alone.
+
+    A loss of each query is of this process's; a scalar is of all queries of the step, the same in every process.
+    """
 
     needs: tuple[str, ...] = ("similarities",)
 
@@ -47,6 +73,15 @@ class ContrastiveLoss(RankingLoss):
     def forward(self, contrast: Contrast) -> Tensor:
         """The loss of each query, `[B]`, or a scalar."""
         raise NotImplementedError
+
+
+def unrelated(rows: Tensor, relevant: Tensor) -> Tensor:
+    """Which documents `[N]` are not among a query's relevant ones `[Q, R]`: `[Q, N]`.
+
+    >>> unrelated(torch.tensor([3, 5, 7]), torch.tensor([[5, -1], [7, 3]])).int().tolist()
+    [[1, 0, 1], [0, 1, 0]]
+    """
+    return ~(rows[None, :, None] == relevant[:, None, :]).any(dim=-1)
 
 
 def info_nce(logits: Tensor, positives: Tensor, allowed: Tensor) -> Tensor:
@@ -107,24 +142,26 @@ class InfoNCE(ContrastiveLoss):
         symmetric: add the other direction, each positive document among the step's queries, and halve the sum.
     """
 
-    documents = 1  # other queries' documents suffice
-
     def __init__(self, in_batch: bool = True, symmetric: bool = False, weight: float = 1.0) -> None:
         super().__init__(weight)
         self.in_batch, self.symmetric = in_batch, symmetric
+        self.documents = 1 if in_batch or symmetric else 2  # other queries' texts may suffice
 
     def forward(self, contrast: Contrast) -> Tensor:
         """The loss of each query, `[B]`."""
         allowed = contrast.allowed
         if not self.in_batch:
             allowed = allowed & torch.zeros_like(allowed).scatter(1, contrast.own, True)
-        logits = contrast.similarities * contrast.scale
-        there = info_nce(logits, contrast.positives, allowed)
+        there = info_nce(contrast.similarities * contrast.scale, contrast.positives, allowed)
         if not self.symmetric:
             return there
-        queries = torch.arange(len(logits), device=logits.device)
-        back = logits[:, contrast.positives].T, contrast.allowed[:, contrast.positives].T
-        return (there + info_nce(back[0], queries, back[1])) / 2
+
+        # Each positive of these queries against all queries of the step, `[B, Q]`.
+        positives = contrast.documents[contrast.positives]
+        logits = contrast.similarity(contrast.queries, positives).T * contrast.scale
+        strangers = unrelated(contrast.rows[contrast.positives], contrast.relevant).T
+        queries = torch.arange(logits.shape[1], device=logits.device)[contrast.mine]
+        return (there + info_nce(logits, queries, strangers)) / 2
 
 
 class CosineHinge(ContrastiveLoss):
@@ -162,7 +199,7 @@ class CoSENT(ContrastiveLoss):
 
     def forward(self, contrast: Contrast) -> Tensor:
         """A scalar."""
-        return cosent(contrast.own_similarities, contrast.grades, contrast.scale)
+        return cosent(contrast.paired, contrast.grades, contrast.scale)
 
 
 class AlignmentUniformity(ContrastiveLoss):
@@ -170,6 +207,7 @@ class AlignmentUniformity(ContrastiveLoss):
 
     needs = ("similarities", "vectors", "cosines")
     reads_temperature = False
+    documents = 1  # other queries' documents suffice
 
     def __init__(self, alignment: float = 1.0, uniformity: float = 0.5, weight: float = 1.0) -> None:
         super().__init__(weight)
@@ -177,6 +215,6 @@ class AlignmentUniformity(ContrastiveLoss):
 
     def forward(self, contrast: Contrast) -> Tensor:
         """A scalar."""
-        near = alignment(contrast.queries, contrast.documents[contrast.positives])
+        near = alignment(contrast.queries, contrast.documents[:: contrast.grades.shape[1]])
         even = (uniformity(contrast.queries) + uniformity(contrast.documents)) / 2
         return self.alignment * near + self.uniformity * even

@@ -1,0 +1,68 @@
+"""Shared out weights: processes with unlike shares of a step make equally many passes, and end with equal gradients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import DTensor
+
+from clir_lightning.lightning.sharding import equally_often, shard
+from clir_lightning.losses.contrastive import InfoNCE
+from clir_lightning.losses.listwise import ListNet
+from lightning.shares_for_tests import ARCHITECTURES, keep_logs, module, prepared, steps, together
+
+# Ways to cut a step up, by the architectures that have them; unlike shares make unlike numbers of parts.
+CUTS: dict[str, list[dict[str, Any]]] = {
+    "dual": [{"parts": 3}, {"chunk": 2}],
+    "late": [{"parts": 3}, {"chunk": 2}],
+    "cross": [{"parts": 4}],
+}
+
+
+def measure(rank: int, world: int, folder: Path) -> dict[str, dict[str, Tensor]]:
+    """The gradients of the two steps, by architecture and cut and by weight; alone without any cut."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for architecture in ARCHITECTURES:
+        batches = steps(architecture, str(folder / "encoder"), rank, world)
+        for cut in CUTS[architecture]:
+            loss = ListNet() if architecture == "cross" else InfoNCE(symmetric=True)
+            made = module(architecture, str(folder / "encoder"), {"loss": loss}, **(cut if world > 1 else {"parts": 1}))
+            keep_logs(made)
+            if world > 1:
+                shard(made.model, init_device_mesh("cpu", (world,)))
+            for number, batch in enumerate(batches):
+                torch.autograd.backward(made.training_step(batch, number))
+            found[f"{architecture}, {cut}"] = {
+                name: weight.grad.full_tensor() if isinstance(weight.grad, DTensor) else weight.grad
+                for name, weight in made.model.named_parameters()
+                if weight.grad is not None
+            }
+    return found
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_with_unlike_numbers_of_queries_do_not_wait_for_ever(world: int, tmp_path: Path) -> None:
+    """Steps of 3 and 2 queries and of 1 and 1, or of 2, 2 and 1 and of 1, 1 and none."""
+    prepared(tmp_path)
+    alone, everyone = measure(0, 1, tmp_path), together(measure, world, tmp_path)
+    for name, gradients in alone.items():
+        assert max(float(gradient.abs().max()) for gradient in gradients.values()) > 1e-3
+        for shared in everyone:
+            assert shared[name].keys() == gradients.keys()
+            for weight, gradient in gradients.items():
+                assert torch.allclose(shared[name][weight], gradient, atol=1e-5, rtol=1e-3), (name, weight)
+
+
+def cut(rank: int, world: int, folder: Path) -> list[list[int]]:
+    places = torch.arange([5, 1][rank])
+    return [part.tolist() for part in equally_often(places, 2)]
+
+
+def test_the_last_place_is_repeated_for_parts_that_a_process_lacks(tmp_path: Path) -> None:
+    assert [part.tolist() for part in equally_often(torch.tensor([2, 0, 1]), 2)] == [[2, 0], [1]]
+    assert together(cut, 2, tmp_path) == [[[0, 1], [2, 3], [4]], [[0], [0], [0]]]

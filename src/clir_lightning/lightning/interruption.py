@@ -6,7 +6,12 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,38 +34,126 @@ class Preempted(ClirError):  # noqa: N818  named after what happened, as Keyboar
 class Interruption(pl.Callback):
     """On SIGTERM or SIGUSR1 saves a checkpoint at the end of the step, has SLURM queue the job again, and stops.
 
-    Lightning's own handler is not used: it writes a second checkpoint elsewhere.
+    Lightning's own handler is not used: it writes a second checkpoint elsewhere, and of several processes lets the one
+    that was told wait for the others. In the test, where nothing is left to save, it stops at once.
+
+    A process that waits for another within a step cannot act on a signal. One that has been told and whose steps,
+    those of validation among them, have not moved on for `grace` seconds is ended by a thread, without a checkpoint.
 
     Raises `Preempted` once the checkpoint is written.
     """
 
-    def __init__(self, checkpoints: LastCheckpoint) -> None:
-        self.checkpoints = checkpoints
+    def __init__(self, checkpoints: LastCheckpoint, grace: float = 300) -> None:
+        self.checkpoints, self.grace = checkpoints, grace
         self.received: int | None = None
+        self._moved = time.monotonic()  # when the last step ended
+        self._bell: Bell | None = None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         log.warning("received %s: saving a checkpoint at the end of this step", signal.Signals(number).name)
         self.received = number
 
+    def _listen(self, handler: Callable[[int, FrameType | None], None]) -> None:
+        self._release()
+        for number in SIGNALS:
+            signal.signal(number, handler)
+        self._moved = time.monotonic()
+        self._bell = Bell(self._wait)
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals over; the trainer gives them back at its end."""
-        for number in SIGNALS:
-            signal.signal(number, self._note)
+        self._listen(self._note)
+
+    def _wait(self, number: int) -> None:
+        """End this process if no step ends for `grace` seconds; in a thread of its own."""
+        told, bell = time.monotonic(), self._bell
+        while bell is not None and not bell.closed.wait(min(1.0, self.grace)):
+            still = time.monotonic() - max(told, self._moved)
+            if still > self.grace:
+                name = signal.Signals(number).name
+                print(
+                    f"clir: received {name}, and no step has ended for {still:.0f} seconds: ending without a "
+                    f"checkpoint; resume=auto goes on from the last one in {self.checkpoints.folder}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                os._exit(128 + number)
+
+    def _release(self) -> None:
+        if self._bell is not None:
+            self._bell.close()
+            self._bell = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop if any process received a signal."""
+        self._moved = time.monotonic()
         told = trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
         if not told:
             return
+        self._release()  # a large checkpoint may take its time
         self.checkpoints.save(trainer)
-        if trainer.is_global_zero and (job := os.environ.get("SLURM_JOB_ID")):
-            subprocess.run(["scontrol", "requeue", job], check=False)
+        _requeue(trainer)
         raise Preempted(
             f"stopped by a signal after step {trainer.global_step}, saved in {self.checkpoints.folder}; "
             "the same command with resume=auto goes on"
         )
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any) -> None:
+        """Validation goes on."""
+        self._moved = time.monotonic()
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Let the signals stop the test."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            _requeue(trainer)
+            name = signal.Signals(number).name
+            raise Preempted(f"stopped by {name} in the test; the same command with resume=auto does it again")
+
+        self._listen(stop)
+
+    def on_test_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any) -> None:
+        """The test goes on."""
+        self._moved = time.monotonic()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Listen no longer."""
+        self._release()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Listen no longer."""
+        self._release()
+
+
+def _requeue(trainer: pl.Trainer) -> None:
+    """Have SLURM queue this job again, if it is one of SLURM's."""
+    if trainer.is_global_zero and (job := os.environ.get("SLURM_JOB_ID")):
+        subprocess.run(["scontrol", "requeue", job], check=False)
+
+
+class Bell:
+    """Calls `ring(number)` in a thread when a signal with a handler arrives, even while the main thread waits in C."""
+
+    def __init__(self, ring: Callable[[int], None]) -> None:
+        self.closed = threading.Event()
+        self._ear, self._mouth = socket.socketpair()
+        self._mouth.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._listen, args=(ring,), daemon=True).start()
+
+    def _listen(self, ring: Callable[[int], None]) -> None:
+        while heard := self._ear.recv(1):
+            if heard[0] in SIGNALS:
+                ring(heard[0])
+        self._ear.close()
+
+    def close(self) -> None:
+        """Listen no longer."""
+        signal.set_wakeup_fd(self._before)
+        self.closed.set()
+        self._mouth.close()
 
 
 class FiniteLoss(pl.Callback):

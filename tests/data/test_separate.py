@@ -72,3 +72,15 @@ def test_each_document_is_encoded_once_and_before_it_is_ranked(collection: Colle
             ranked += [sample.query_id for sample in batch.samples]
     assert len(seen) == len(set(seen)) == 3
     assert sorted(ranked) == ["q1", "q2", "q3"]
+
+
+def test_every_process_has_a_query_to_score(collection: Collection) -> None:
+    """Lightning leaves a pass without batches out, and the other processes would wait for it for ever."""
+    made = dataset(collection, bert_like())
+    run = Run({"q1": {"a": 1.0, "b": 0.0}})
+    for rank in range(3):
+        place = {"rank": rank, "world_size": 3}
+        scoring = SeparateScoring(run, queries=made.queries, documents=made.documents, **place)
+        ranked = [sample.query_id for step in scoring if isinstance(step, Rank) for sample in step.samples]
+        assert ranked == ["q1"]
+    assert len(SeparateScoring(Run({}), queries=made.queries, documents=made.documents)) == 0

@@ -102,3 +102,13 @@ def test_an_entry_above_the_budget_stands_alone() -> None:
         slice(1, 2),
         slice(2, 3),
     ]
+
+
+def test_every_process_has_something_to_score() -> None:
+    """Lightning leaves a pass without batches out, and the other processes would wait for it for ever."""
+    run = Run({"q": {"a": 0.0, "b": 0.0}})
+    for rank in range(3):
+        batches = ScoringBatches(run, lengths=lambda query, ids: np.array([9, 9]), rank=rank, world_size=3)
+        assert len(batches) == 1
+        assert [sample.document_ids for step in batches for sample in step.samples] == [("a",), ("b",)]
+    assert len(ScoringBatches(Run({}), lengths=lambda query, ids: np.array([]), rank=1, world_size=3)) == 0

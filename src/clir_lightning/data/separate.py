@@ -130,7 +130,8 @@ class SeparateScoring(Sampler[Encode | Rank]):
     """Scores a run's candidates: each distinct document encoded once, the longest first, then each query once.
 
     Queries with equally many candidates share a batch. Processes take turns at queries, and each encodes the documents
-    that its own need.
+    that its own need; one that has none left for it scores the first once more, since Lightning leaves a pass without
+    batches out, in that process alone.
 
     Args:
         candidates: the queries and their documents.
@@ -151,7 +152,8 @@ class SeparateScoring(Sampler[Encode | Rank]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        mine = [query for query in candidates if len(candidates[query])][rank::world_size]
+        scored = [query for query in candidates if len(candidates[query])]
+        mine = scored[rank::world_size] or scored[:1]
         distinct = list(dict.fromkeys(chain.from_iterable(candidates[query] for query in mine)))
         rows = as_rows(documents.table.index, distinct)
         lengths = documents.lengths(rows)

@@ -118,7 +118,9 @@ class TrainingBatches(Sampler[Step]):
 class ScoringBatches(Sampler[Step]):
     """Every (query, document) pair of a run once, as samples of one document, in batches of like length.
 
-    Longest first: the first batch shows whether memory suffices, and little is padded. Processes take turns.
+    Longest first: the first batch shows whether memory suffices, and little is padded. Processes take turns; one
+    that has none left for it scores the first once more, since Lightning leaves a pass without batches out, in that
+    process alone.
 
     Args:
         candidates: the pairs.
@@ -144,7 +146,8 @@ class ScoringBatches(Sampler[Step]):
         self.bounds = np.cumsum([0, *map(len, self.documents)])
         flat = np.concatenate([np.zeros(0, np.int64), *pairs])
         self.order = np.argsort(-flat, kind="stable")
-        self.cuts = cut_by_budget(flat[self.order], width=1, tokens=tokens, size=size)[rank::world_size]
+        cuts = cut_by_budget(flat[self.order], width=1, tokens=tokens, size=size)
+        self.cuts = cuts[rank::world_size] or cuts[:1]
 
     def __len__(self) -> int:
         return len(self.cuts)

@@ -25,32 +25,11 @@ from hydra.core.hydra_config import HydraConfig
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
 from clir_lightning.errors import ConfigError
+from clir_lightning.jobs.devices import cards, count
 
 GRACE = 60  # seconds that the other processes have to end after the first
-
-
-def count(trainer: Mapping[str, Any]) -> int:
-    """The processes that a trainer's settings ask for on this machine.
-
-    >>> count({"devices": 2, "accelerator": "cpu"}), count({"devices": [0, 3]}), count({})
-    (2, 2, 1)
-    """
-    devices = trainer.get("devices", 1)
-    if isinstance(devices, str) and devices.isdigit():
-        devices = int(devices)
-    if devices in ("auto", -1, "-1"):
-        cpu = trainer.get("accelerator") == "cpu" or not torch.cuda.is_available()
-        return 1 if cpu else torch.cuda.device_count()
-    return devices if isinstance(devices, int) else len(devices)
-
-
-def device_of_job(devices: Any, number: int | None, available: int) -> Any:
-    """The devices of a sweep's job: jobs of one device that run side by side take turns on those of the machine.
-
-    >>> device_of_job(1, 5, 4), device_of_job(2, 5, 4), device_of_job(1, None, 4), device_of_job(1, 5, 1)
-    ([1], 2, 1, 1)
-    """
-    return [number % available] if devices == 1 and number is not None and available > 1 else devices
+ENDING = 10  # seconds that the first has to end by itself after another has failed
+STARTED_BY = "CLIR_STARTED_BY"  # in the environment of a process that another started: that one's id
 
 
 def started_outside() -> bool:
@@ -71,33 +50,46 @@ def _free_port() -> int:
 
 
 def _command(verb: str, folder: Path, extra: list[str]) -> list[str]:
-    overrides = HydraConfig.get().overrides.task
+    """The command of a further process: this job's own, which a file or `-m` may have made one of a sweep's."""
+    hydra = HydraConfig.get()
+    given = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
+    places = [argument for path in given for argument in ("--config-dir", path.removeprefix("file://"))]
+    searched = [override for override in hydra.overrides.hydra if override.startswith("hydra.searchpath=")]
     program = "from clir_lightning.cli import main; main()"
     quiet = ["hydra.output_subdir=null", "hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]
-    return [sys.executable, "-c", program, verb, *overrides, *extra, f"hydra.run.dir='{folder}'", *quiet]
+    single = ["hydra.mode=RUN", f"hydra.run.dir='{folder}'"]
+    return [sys.executable, "-c", program, verb, *places, *hydra.overrides.task, *searched, *extra, *single, *quiet]
 
 
 def _watch(children: list[subprocess.Popen[bytes]], done: threading.Event) -> None:
-    """End all when one fails: the others would wait for it for ever."""
+    """End all when one fails: the others would wait for it for ever. One that is ending by itself has time to."""
     while not done.wait(0.5):
-        if any(child.poll() not in (None, 0) for child in children):
+        if any(child.poll() not in (None, 0) for child in children) and not done.wait(ENDING):
             for child in children:
                 child.kill()
             print("clir: a process of this job failed; its message stands above", file=sys.stderr)
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _follow(parent: int, done: threading.Event) -> None:
+    """End with the process that started this one: whoever kills that one, hung or not, leaves none behind."""
+    while not done.wait(1):
+        if os.getppid() != parent:
+            os._exit(1)
+
+
 @contextmanager
-def processes(verb: str, wanted: int, folder: Path, extra: list[str]) -> Iterator[None]:
-    """Within, this process is the first of `wanted` that work together; they are connected.
+def processes(verb: str, trainer: Mapping[str, Any], folder: Path, extra: list[str]) -> Iterator[None]:
+    """Within, this process is the first of those that work together; they are connected.
 
     Args:
         verb: the job.
-        wanted: number of processes on this machine.
+        trainer: its settings, which say how many processes and where.
         folder: the output folder that all share.
         extra: overrides for the other processes.
     """
-    outside = started_outside()
+    available = torch.cuda.device_count()
+    wanted, outside = count(trainer, available), started_outside()
     if not outside and wanted < 2:
         yield
         return
@@ -108,12 +100,15 @@ def processes(verb: str, wanted: int, folder: Path, extra: list[str]) -> Iterato
         place = {"NODE_RANK": "0", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(wanted)}
         os.environ.update({**place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())})
         for number in range(1, wanted):
-            environment = {**os.environ, "LOCAL_RANK": str(number), "RANK": str(number)}
+            own = {"LOCAL_RANK": str(number), "RANK": str(number), STARTED_BY: str(os.getpid())}
+            environment = {**os.environ, **own}
             command = _command(verb, folder, extra)
             children.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
         threading.Thread(target=_watch, args=(children, done), daemon=True).start()
+    elif STARTED_BY in os.environ:
+        threading.Thread(target=_follow, args=(int(os.environ[STARTED_BY]), done), daemon=True).start()
     try:
-        _connect()
+        _connect(cards(trainer, available))
         yield
         torch.distributed.barrier()
     except BaseException:
@@ -134,8 +129,10 @@ def processes(verb: str, wanted: int, folder: Path, extra: list[str]) -> Iterato
         os.environ.update(before)
 
 
-def _connect() -> None:
-    """Join the others; what srun or torchrun call otherwise gets the names that Lightning reads."""
+def _connect(gpus: list[int] | None) -> None:
+    """Join the others, on this process's own of the GPUs or without; what srun or torchrun call otherwise gets the
+    names that Lightning reads.
+    """
     if not any(override.startswith("hydra.run.dir=") for override in HydraConfig.get().overrides.hydra) and rank():
         raise ConfigError("processes that are started together need one folder; give hydra.run.dir=FOLDER")
     if "SLURM_STEP_NUM_TASKS" in os.environ and "RANK" not in os.environ:
@@ -144,9 +141,9 @@ def _connect() -> None:
         names = {"RANK": "PROCID", "LOCAL_RANK": "LOCALID", "NODE_RANK": "NODEID", "WORLD_SIZE": "STEP_NUM_TASKS"}
         os.environ.update({name: os.environ[f"SLURM_{source}"] for name, source in names.items()})
     os.environ.setdefault("NODE_RANK", os.environ.get("GROUP_RANK", "0"))
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    if gpus is not None:
+        torch.cuda.set_device(gpus[int(os.environ["LOCAL_RANK"])])
+    backend = "gloo" if gpus is None else "nccl"
     torch.distributed.init_process_group(backend, timeout=timedelta(minutes=30))
 
 

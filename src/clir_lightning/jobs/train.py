@@ -23,8 +23,9 @@ from clir_lightning.evaluation.evaluate import MEASURES, Evaluation
 from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs import devices
 from clir_lightning.jobs.floors import BASELINES, floors
-from clir_lightning.jobs.processes import count, device_of_job, once, processes, rank
+from clir_lightning.jobs.processes import once, processes, rank
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.resume import KeepConfig, Start, start
 from clir_lightning.jobs.sweep import in_sweep
@@ -72,7 +73,7 @@ def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics, begin: S
     loggers = build_all(config.logger, job=job)
     trainer: pl.Trainer = build(
         config.trainer,
-        devices=device_of_job(config.trainer.devices, number, torch.cuda.device_count()),
+        devices=devices.of_job(config.trainer, number, torch.cuda.device_count()),
         precision=precision_for(config.trainer.get("precision")),
         callbacks=[*own, *build_all(config.callbacks).values(), best, last, Interruption(last)],
         logger=list(loggers.values()),
@@ -135,7 +136,7 @@ def main(config: DictConfig) -> float:
     if begin.finished is not None:
         return float(begin.finished["val"][MONITOR])
     here = "null" if begin.checkpoint is None else f"'{begin.checkpoint}'"
-    with processes("train", count(config.trainer), folder, [f"resume={here}"]):
+    with processes("train", config.trainer, folder, [f"resume={here}"]):
         return _train(config, folder, begin)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -11,6 +11,8 @@ from torch.nn.functional import pad
 
 from clir_lightning.data.batching import Batch
 from clir_lightning.data.separate import SeparateBatch
+
+T = TypeVar("T")
 
 
 def world() -> tuple[int, int]:
@@ -77,6 +79,16 @@ def summed(values: Tensor) -> Tensor:
     if world()[1] > 1:
         dist.all_reduce(total)
     return total
+
+
+def gather_objects(mine: T) -> list[T]:
+    """All processes' values, small ones that can be pickled, by process."""
+    size = world()[1]
+    if size == 1:
+        return [mine]
+    values: list[Any] = [None] * size
+    dist.all_gather_object(values, mine)
+    return values
 
 
 def greatest(count: int, device: torch.device) -> int:

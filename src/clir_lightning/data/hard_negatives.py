@@ -10,12 +10,28 @@ from dataclasses import dataclass
 from clir_lightning.errors import ConfigError, at_least
 from clir_lightning.types import Grades, Run, Sample
 
-REASONS = ("grade", "unjudged", "margin", "teacher")  # why a document of the window is no negative, in this order
+# Why a document of the window is no negative, in this order; `positive`: the run has no score of the positive.
+REASONS = ("grade", "unjudged", "positive", "margin", "teacher")
+
+
+def limit(positive: float, ratio: float) -> float:
+    """The highest score of a negative beside a positive's score s⁺: ratio · s⁺ from 0 on, (2 − ratio) · s⁺ below.
+
+    Both lie (1 − ratio) · |s⁺| below the positive. Scores below 0 are a cross-encoder's logits, say, where ratio · s⁺
+    would lie above it.
+
+    >>> limit(8.0, 0.75), limit(-8.0, 0.75)
+    (6.0, -10.0)
+    """
+    return (ratio if positive >= 0 else 2 - ratio) * positive
 
 
 @dataclass(frozen=True)
 class Filters:
     """Which documents that a run ranks high are negatives of a query.
+
+    `margin` and `ratio` leave no negative to a query whose positive the run did not find: what it did find scores
+    above that.
 
     Args:
         first, last: ranks, from 1, both included.
@@ -23,7 +39,7 @@ class Filters:
         unjudged: whether documents without a judgement may be negatives.
         margin: how far below the positive's score a negative must stay, in the run's scores; `None` for no limit.
         ratio: a negative scores at most so many times what the positive scores (.95, NV-Retriever, Moreira et al.,
-            2024), in the run's scores; `None` for no limit.
+            2024), in the run's scores, of which `limit` says what that means below 0; `None` for no limit.
         teacher_margin: how far below the positive's a negative's score by a teacher must stay; a document without one
             is none; `None` for no limit.
     """
@@ -37,8 +53,13 @@ class Filters:
     teacher_margin: float | None = None
 
     def __post_init__(self) -> None:
-        at_least(self.first, 1, "first")
-        at_least(self.last, self.first, "last")
+        at_least(self.first, 1, "filters.first")
+        at_least(self.last, self.first, "filters.last")
+        for name in ("margin", "teacher_margin"):
+            if (margin := getattr(self, name)) is not None and not margin >= 0:
+                raise ConfigError(f"filters.{name} is {margin}; allowed: 0 or more, or null")
+        if self.ratio is not None and not 0 < self.ratio <= 1:
+            raise ConfigError(f"filters.ratio is {self.ratio}; allowed: above 0 to 1, or null")
 
     def reason(self, document: str, positive: str, grades: Grades, scores: Mapping[str, float]) -> str | None:
         """Why the run's scores or the judgements rule a document out; `None` if they do not."""
@@ -46,12 +67,14 @@ class Filters:
             return "grade"
         if not self.unjudged and document not in grades:
             return "unjudged"
-        best = scores.get(positive)
-        if best is None:  # the run did not find the positive: there is nothing to compare with
+        if self.margin is None and self.ratio is None:
             return None
+        best = scores.get(positive)
+        if best is None:  # all that the run has may well score above it
+            return "positive"
         if self.margin is not None and scores[document] > best - self.margin:
             return "margin"
-        if self.ratio is not None and scores[document] > self.ratio * best:
+        if self.ratio is not None and scores[document] > limit(best, self.ratio):
             return "margin"
         return None
 
@@ -89,7 +112,7 @@ def mine(run: Run, qrels: Mapping[str, Grades], filters: Filters, teacher: Run |
 
     >>> mined = mine(Run({"q": {"a": 9.0, "b": 8.9, "c": 5.0}}), {"q": {"a": 1}}, Filters(margin=1.0))
     >>> mined.negatives["q"], dict(mined.removed)
-    ({'c': 5.0}, {'grade': 1, 'unjudged': 0, 'margin': 1, 'teacher': 0})
+    ({'c': 5.0}, {'grade': 1, 'unjudged': 0, 'positive': 0, 'margin': 1, 'teacher': 0})
     """
     if filters.teacher_margin is not None and teacher is None:
         raise ConfigError("teacher_margin needs a teacher's scores: add teacher=RUN_FILE")

@@ -11,7 +11,7 @@ from rich.console import Console
 from clir_lightning.build import build, plain
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.hard_negatives import Filters, mine
-from clir_lightning.data.mining import write_triples
+from clir_lightning.data.mining import Hard, write_triples
 from clir_lightning.data.trec import read_run, write_run
 from clir_lightning.errors import DataError
 from clir_lightning.jobs.provenance import write_json
@@ -51,5 +51,7 @@ def main(config: DictConfig) -> None:
         f"{filters.first} to {filters.last}; removed: {shares}",
         soft_wrap=True,
     )
-    console.print(f"train with sampling=hard sampling.run={folder}/negatives.trec", soft_wrap=True)
+    longest = max(map(len, mined.negatives.values()))
+    deeper = f" sampling.last={longest}" if longest > Hard.last else ""  # by default it reads less
+    console.print(f"train with sampling=hard sampling.run={folder}/negatives.trec{deeper}", soft_wrap=True)
     console.print(f"  or with sampling=triples sampling.path={folder}/triples.tsv", soft_wrap=True)

@@ -120,7 +120,7 @@ def test_malformed_triples(tmp_path: Path, line: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: BestAgainstRandom(0), lambda: Listwise(1), lambda: Hard("r", first=3, last=2)]
+    "make", [lambda: BestAgainstRandom(-1), lambda: Listwise(1), lambda: Hard("r", first=3, last=2)]
 )
 def test_settings_that_cannot_work(make: type[Sampling]) -> None:
     with pytest.raises(ConfigError, match="or more"):

@@ -30,6 +30,6 @@ def test_a_top_grade_makes_labels_graded() -> None:
 
 
 def test_single_documents_do() -> None:
-    BinaryCrossEntropy().check([Sample("q", ("a",), (6,))], "bce")
+    BinaryCrossEntropy().check([Sample("q", ("a",), (6,)), Sample("r", ("a",), (0,))], "bce")
     with pytest.raises(ConfigError, match=r"loss.bce.top is 0; allowed: a grade above 0"):
         BinaryCrossEntropy(top=0)

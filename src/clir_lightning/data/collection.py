@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from clir_lightning.errors import DataError, one_of
@@ -15,12 +15,14 @@ from clir_lightning.types import Document, Grades, Qrels, Query, Run
 class Split:
     """The queries of one split with their judgements; every query has a row in `qrels`.
 
-    `run` holds the candidate lists that the source brings along (a first stage's run file), if it does.
+    `run` holds the candidate lists that the source brings along (a first stage's run file), if it does. `documents`
+    are the collection's, which `Collection.split` puts in.
     """
 
     queries: Mapping[str, Query]
     qrels: Qrels
     run: Run | None = None
+    documents: Mapping[str, Document] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,18 @@ class Collection:
         return next(query.language for split in self.splits.values() for query in split.queries.values())
 
     def split(self, name: str) -> Split:
-        """The split of that name; `ConfigError` names those there are."""
-        return self.splits[one_of(name, self.splits, "split")]
+        """The split of that name, with the collection's documents; `ConfigError` names the splits there are."""
+        return replace(self.splits[one_of(name, self.splits, "split")], documents=self.documents)
+
+
+def unjudged(ids: Sequence[str], judged: Grades, count: int, rng: random.Random) -> list[str]:
+    """`count` different documents of `ids` that a query has no judgement of, or as many as there are.
+
+    >>> sorted(unjudged(["a", "b", "c"], {"b": 1}, 5, random.Random(1)))
+    ['a', 'c']
+    """
+    drawn = rng.sample(ids, min(len(ids), count + len(judged)))
+    return [document for document in drawn if document not in judged][:count]
 
 
 def candidates(collection: Collection, split: str, *, depth: int, seed: int, limit: int | None = None) -> Run:
@@ -92,10 +104,7 @@ class _Fill:
         return sorted(self.collection.documents)
 
     def __call__(self, count: int, taken: Grades, rng: random.Random) -> list[str]:
-        if count <= 0:
-            return []
-        drawn = rng.sample(self.everything, min(len(self.everything), count + len(taken)))
-        return [document for document in drawn if document not in taken][:count]
+        return unjudged(self.everything, taken, count, rng) if count > 0 else []
 
 
 def candidates_from(

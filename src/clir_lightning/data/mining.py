@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +9,10 @@ from pathlib import Path
 
 from clir_lightning.data.collection import Split
 from clir_lightning.data.lines import read_lines, write_whole
-from clir_lightning.data.sampling import Sampling, draw
+from clir_lightning.data.sampling import NO_RELEVANT, Sampling, draw
 from clir_lightning.data.trec import read_run
 from clir_lightning.errors import ConfigError, DataError, at_least
-from clir_lightning.types import Run, Sample
-
-log = logging.getLogger(__name__)
+from clir_lightning.types import Grades, Run, Sample
 
 
 @dataclass
@@ -23,7 +20,7 @@ class Hard:
     """One best-graded document and `negatives` that a run ranks from `first` to `last`, a query.
 
     Documents that are judged relevant are no negatives; unjudged ones are, with grade 0. A query whose run has none
-    within the ranks gives no sample, and the log says how many there are.
+    within the ranks gives no sample.
 
     Args:
         run: a TREC run file; any system's.
@@ -45,20 +42,34 @@ class Hard:
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
         """One sample a query that has a relevant document and negatives, in a random order."""
         rng = random.Random(f"{seed}/{epoch}")
-        if self._run is None:
-            self._run = self._read(split)
         samples = []
         for query_id, grades in split.qrels.items():
-            best = max(grades.values(), default=0)
-            if best > 0 and (pool := self._run.by_query.get(query_id)):
+            if self._lacks(split, query_id, grades) is None:
+                best = max(grades.values())
                 positive = rng.choice([document for document, grade in grades.items() if grade == best])
-                drawn = draw(list(pool), self.negatives, rng)
+                drawn = draw(list(self._pools(split)[query_id]), self.negatives, rng)
                 samples.append(Sample(query_id, (positive, *drawn), (best, *[0] * self.negatives)))
         rng.shuffle(samples)
         return samples
 
-    def _read(self, split: Split) -> Run:
+    def lacks(self, split: Split, query_id: str) -> str | None:
+        """Why a query gives no sample."""
+        return self._lacks(split, query_id, split.qrels[query_id])
+
+    def _lacks(self, split: Split, query_id: str, grades: Grades) -> str | None:
+        if max(grades.values(), default=0) <= 0:
+            return NO_RELEVANT
+        if self._pools(split).by_query.get(query_id):
+            return None
+        return f"without a negative at ranks {self.first} to {self.last} of {self.run}"
+
+    def _pools(self, split: Split) -> Run:
         """The negatives of each query, read once."""
+        if self._run is None:
+            self._run = self._read(split)
+        return self._run
+
+    def _read(self, split: Split) -> Run:
         if self.run is None:
             raise ConfigError("sampling `hard` needs a run file of the training queries: set its run=FILE")
         run = read_run(self.run)
@@ -71,8 +82,6 @@ class Hard:
         if not any(pools.values()):
             cure = "give a run of the training queries, or wider ranks"
             raise DataError(f"no negatives at ranks {self.first} to {self.last}", path=self.run, cure=cure)
-        if without := sum(not pools.get(query_id) for query_id in split.qrels):
-            log.warning("%s: %d training queries have no negatives there and are left out", self.run, without)
         return Run(pools, name=run.name)
 
 
@@ -103,7 +112,7 @@ class Mixture:
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
         """One sample a query that any part with a share has one of, in a random order."""
-        names = [name for name in self.samplings if self.shares[name] > 0]
+        names = self._names()
         drawn = {
             name: {sample.query_id: sample for sample in self.samplings[name](split, seed=seed, epoch=epoch)}
             for name in names
@@ -119,6 +128,14 @@ class Mixture:
             raise ConfigError(f"the parts of a mixture give samples of {sorted(sizes)} documents; make them one number")
         rng.shuffle(samples)
         return samples
+
+    def lacks(self, split: Split, query_id: str) -> str | None:
+        """Why no part with a share gives a sample of a query: what the parts say, each once."""
+        reasons = [self.samplings[name].lacks(split, query_id) for name in self._names()]
+        return None if None in reasons else " and ".join(reason for reason in dict.fromkeys(reasons) if reason)
+
+    def _names(self) -> list[str]:
+        return [name for name in self.samplings if self.shares[name] > 0]
 
 
 def write_triples(samples: Iterable[Sample], path: str | Path) -> None:
@@ -138,12 +155,19 @@ class Triples:
 
     path: str
     _samples: list[Sample] | None = field(default=None, init=False, repr=False)
+    _queries: frozenset[str] = field(default=frozenset(), init=False, repr=False)
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
         """The file's samples, whatever `seed` and `epoch`."""
         if self._samples is None:
             self._samples = list(self._read(split))
+            self._queries = frozenset(sample.query_id for sample in self._samples)
         return self._samples
+
+    def lacks(self, split: Split, query_id: str) -> str | None:
+        """Why a query gives no sample."""
+        self(split, seed=0, epoch=0)
+        return None if query_id in self._queries else f"without a line in {self.path}"
 
     def _read(self, split: Split) -> Iterable[Sample]:
         width = None

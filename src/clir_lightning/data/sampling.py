@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from clir_lightning.data.collection import Split
+from clir_lightning.data.collection import Split, unjudged
+from clir_lightning.data.store import RecordTable
 from clir_lightning.errors import at_least, one_of
 from clir_lightning.types import Grades, Sample
+
+# Why a query gives no sample.
+NO_RELEVANT = "without a relevant document"
+NO_ZERO = "without a grade-0 document"
+NO_LOWER = "without a document of a lower grade"
+NO_UNJUDGED = "without an unjudged document"
 
 
 class Sampling(Protocol):
     """Draws the training samples of one epoch; the same `(seed, epoch)` gives the same samples."""
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
-        """The samples of an epoch, in training order, all of one number of documents."""
+        """The samples of an epoch, in training order, all of one number of documents, as many in every epoch."""
         ...
 
-
-def is_trainable(grades: Grades) -> bool:
-    """Whether a query has both a relevant and a grade-0 document."""
-    return bool(grades) and max(grades.values()) > 0 >= min(grades.values())
+    def lacks(self, split: Split, query_id: str) -> str | None:
+        """Why a query gives no sample, as in `12 without a relevant document`; `None` for one that gives some."""
+        ...
 
 
 def by_grade(grades: Grades) -> dict[int, list[str]]:
@@ -42,12 +48,77 @@ def draw(pool: Sequence[str], count: int, rng: random.Random) -> list[str]:
     return rng.sample(pool, count) if len(pool) >= count else [*pool, *rng.choices(pool, k=count - len(pool))]
 
 
-@dataclass(frozen=True, slots=True)
-class BestAgainstRandom:
+def document_ids(split: Split) -> Sequence[str]:
+    """The ids of all documents, in the collection's order; those of a prepared collection stay on disk."""
+    return split.documents.ids if isinstance(split.documents, RecordTable) else list(split.documents)
+
+
+@dataclass(frozen=True)
+class FromJudgements:
+    """One sample a query that its judgements suffice for.
+
+    Args:
+        negatives_from: `judged`, the documents of grade 0, or `unjudged`: random documents that the query has no
+            judgement of stand in their place, others in each epoch. For judgements of relevant documents alone.
+    """
+
+    negatives_from: str = field(default="judged", kw_only=True)
+
+    def __post_init__(self) -> None:
+        one_of(self.negatives_from, ("judged", "unjudged"), "sampling.negatives_from")
+
+    def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
+        """One sample a query that lacks nothing, in a random order."""
+        rng = random.Random(f"{seed}/{epoch}")
+        ids = document_ids(split) if self.negatives_from == "unjudged" else ()
+        samples = []
+        for query_id, grades in split.qrels.items():
+            if self._lacks(grades, len(split.documents)) is None:
+                samples.append(self._sample(query_id, self._with_negatives(grades, ids, rng), rng))
+        rng.shuffle(samples)
+        return samples
+
+    def lacks(self, split: Split, query_id: str) -> str | None:
+        """Why a query gives no sample."""
+        return self._lacks(split.qrels[query_id], len(split.documents))
+
+    def _lacks(self, grades: Grades, documents: int) -> str | None:
+        """Why a query of these grades, in a collection of so many documents, gives no sample."""
+        if max(grades.values(), default=0) <= 0:
+            return NO_RELEVANT
+        if self._negatives() == 0:
+            return None
+        if self.negatives_from == "unjudged":
+            return None if len(grades) < documents else NO_UNJUDGED
+        return self._lacks_lower(grades)
+
+    def _lacks_lower(self, grades: Grades) -> str | None:
+        """The same of a query that has a relevant document, where negatives are judged."""
+        return None if min(grades.values()) <= 0 else NO_ZERO
+
+    def _with_negatives(self, grades: Grades, ids: Sequence[str], rng: random.Random) -> Grades:
+        """The grades to draw from: those judged, or those of relevant documents and of unjudged ones as 0."""
+        if self.negatives_from == "judged":
+            return grades
+        relevant = {document: grade for document, grade in grades.items() if grade > 0}
+        return relevant | dict.fromkeys(unjudged(ids, grades, self._negatives(), rng), 0)
+
+    def _negatives(self) -> int:
+        """The most negatives that a sample may hold."""
+        raise NotImplementedError
+
+    def _sample(self, query_id: str, grades: Grades, rng: random.Random) -> Sample:
+        """A query's sample of documents with these grades."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class BestAgainstRandom(FromJudgements):
     """The original experiment's samples: one best-graded document and `negatives` of grade 0, a query.
 
     Among equally best documents one is drawn. Queries without a relevant or a grade-0 document give no sample.
-    Grades below 0 count as 0.
+    Grades below 0 count as 0. Without negatives (0), a sample is the positive alone, for losses that take the other
+    queries' documents.
 
     >>> from clir_lightning.types import Qrels
     >>> split = Split({}, Qrels({"q": {"a": 6, "b": 3, "c": 0}, "nothing relevant": {"a": 0}}))
@@ -58,14 +129,11 @@ class BestAgainstRandom:
     negatives: int = 1
 
     def __post_init__(self) -> None:
-        at_least(self.negatives, 1, "sampling.negatives")
+        super().__post_init__()
+        at_least(self.negatives, 0, "sampling.negatives")
 
-    def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
-        """One sample a trainable query, in a random order."""
-        rng = random.Random(f"{seed}/{epoch}")
-        samples = [self._sample(query, grades, rng) for query, grades in split.qrels.items() if is_trainable(grades)]
-        rng.shuffle(samples)
-        return samples
+    def _negatives(self) -> int:
+        return self.negatives
 
     def _sample(self, query_id: str, grades: Grades, rng: random.Random) -> Sample:
         best = max(grades.values())
@@ -75,14 +143,14 @@ class BestAgainstRandom:
         return Sample(query_id, (positive, *drawn), (best, *[0] * self.negatives))
 
 
-@dataclass(frozen=True, slots=True)
-class Graded:
+@dataclass(frozen=True)
+class Graded(FromJudgements):
     """One relevant document of any grade and `negatives` of lower grades, the grade gap as weight.
 
     The positive is relevant and has a lower grade beside it, each negative's grade is drawn evenly from the lower ones.
 
     Args:
-        negatives: of each positive.
+        negatives: of each positive; 0 for the positive alone, with weight 1.
         positives: drawn evenly from the `grades` that there are, or from the `documents`, so that a grade comes as
             often as it has documents.
         weighted: a sample's weight is the mean gap of grades, scaled to a mean of 1 over the epoch; otherwise 1.
@@ -98,25 +166,28 @@ class Graded:
     weighted: bool = True
 
     def __post_init__(self) -> None:
-        at_least(self.negatives, 1, "sampling.negatives")
+        super().__post_init__()
+        at_least(self.negatives, 0, "sampling.negatives")
         one_of(self.positives, ("grades", "documents"), "sampling.positives")
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
         """One sample a query with two grades, the upper one relevant, in a random order."""
-        rng = random.Random(f"{seed}/{epoch}")
-        drawn = [self._sample(query, grades, rng) for query, grades in split.qrels.items()]
-        samples = [sample for sample in drawn if sample is not None]
+        samples = super().__call__(split, seed=seed, epoch=epoch)
         if self.weighted:
             mean = sum(sample.weight for sample in samples) / max(1, len(samples))
             samples = [replace(sample, weight=sample.weight / mean) for sample in samples]
-        rng.shuffle(samples)
         return samples
 
-    def _sample(self, query_id: str, grades: Grades, rng: random.Random) -> Sample | None:
+    def _negatives(self) -> int:
+        return self.negatives
+
+    def _lacks_lower(self, grades: Grades) -> str | None:
+        return None if len(set(grades.values())) > 1 else NO_LOWER
+
+    def _sample(self, query_id: str, grades: Grades, rng: random.Random) -> Sample:
         groups = by_grade(grades)
-        upper = [grade for grade in list(groups)[:-1] if grade > 0]
-        if not upper:
-            return None
+        lowest = min(groups) if self.negatives else 0
+        upper = [grade for grade in groups if grade > max(lowest, 0)]
         if self.positives == "documents":
             upper = [grade for grade in upper for _ in groups[grade]]
         high = rng.choice(upper)
@@ -125,12 +196,12 @@ class Graded:
         documents = [rng.choice(groups[high])]
         for low in dict.fromkeys(lows):
             documents += draw(groups[low], lows.count(low), rng)
-        gap = sum(high - low for low in lows) / len(lows)
+        gap = sum(high - low for low in lows) / len(lows) if lows else 1.0
         return Sample(query_id, tuple(documents), (high, *lows), gap if self.weighted else 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Listwise:
+@dataclass(frozen=True)
+class Listwise(FromJudgements):
     """`documents` documents a query over all its grades, labels = grades, the best-graded first.
 
     One document of each grade, the best grades first if there are more grades than places; the other places go to
@@ -145,14 +216,11 @@ class Listwise:
     documents: int = 8
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         at_least(self.documents, 2, "sampling.documents")
 
-    def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
-        """One sample a trainable query, in a random order."""
-        rng = random.Random(f"{seed}/{epoch}")
-        samples = [self._sample(query, grades, rng) for query, grades in split.qrels.items() if is_trainable(grades)]
-        rng.shuffle(samples)
-        return samples
+    def _negatives(self) -> int:
+        return self.documents - 1
 
     def _sample(self, query_id: str, grades: Grades, rng: random.Random) -> Sample:
         chosen = [rng.choice(group) for group in by_grade(grades).values()][: self.documents]

@@ -8,16 +8,16 @@ from clir_lightning.build import build
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.mining import write_triples
 from clir_lightning.data.sampling import Sampling
-from clir_lightning.errors import ConfigError
+from clir_lightning.data.usage import Usage
 
 
 def main(config: DictConfig) -> None:
     """Run the job."""
     collection: Collection = build(config.data)
     sampling: Sampling = build(config.sampling)
-    samples = sampling(collection.split(config.split), seed=config.seed, epoch=config.epoch)
-    if not samples:
-        raise ConfigError(f"split {config.split!r} has no query that the sampling can use")
+    split = collection.split(config.split)
+    samples = sampling(split, seed=config.seed, epoch=config.epoch)
+    Usage.of(sampling, split, samples).checked(config.split)
     write_triples(samples, config.path)
     print(f"{len(samples)} samples: {config.path}")
     print(f"train on them with sampling=triples sampling.path={config.path}")

@@ -1,18 +1,23 @@
 """The data module from collection to batches, the weighting of the loss, and scoring that survives lack of memory."""
 
+import random
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from clir_lightning.data.batching import Batch
+from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.demo import build_demo
 from clir_lightning.data.sampling import BestAgainstRandom
+from clir_lightning.data.separate_datamodule import SeparateDataModule
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.scoring import HalvingScorer
 from clir_lightning.losses.pairwise import SoftmaxHinge
-from clir_lightning.types import Sample
+from clir_lightning.types import Document, Qrels, Query, Sample
 from data.tokenizers_for_tests import bert_like
 
 
@@ -35,6 +40,45 @@ def test_budget_batches_hold_every_query_once_and_little_padding() -> None:
     assert padding < 0.75 * (1 - sum(b.tokens for b in fixed) / sum(b.input_ids.numel() for b in fixed))
 
 
+def heavy_tailed(queries: int) -> Collection:
+    """Most texts of a word or two and a few of hundreds, so that which are drawn together decides a batch's width."""
+    rng = random.Random(3)
+
+    def text() -> str:
+        return " ".join(["тіл"] * int(min(rng.paretovariate(0.8), 300)))
+
+    documents = {f"d{i}": Document(f"d{i}", text(), "kk") for i in range(300)}
+    asked = {f"q{i}": Query(f"q{i}", text(), "zh") for i in range(queries)}
+    grades = {
+        query: {document: int(rng.random() < 0.3) for document in rng.sample(list(documents), 20)} for query in asked
+    }
+    few = {query: asked[query] for query in list(asked)[:2]}
+    splits = {"train": Split(asked, Qrels(grades)), **dict.fromkeys(("dev", "test1"), Split(few, Qrels(grades)))}
+    return Collection("heavy-tailed", documents, splits)
+
+
+@pytest.mark.parametrize("kind", [RankingDataModule, SeparateDataModule])
+def test_no_training_batch_exceeds_the_token_budget_in_any_epoch(kind: type[RankingDataModule]) -> None:
+    """Tokens with padding, of queries and documents, of real batches."""
+    data = kind(heavy_tailed(200), BestAgainstRandom(2), batch_size=None, batch_tokens=1500, query_length=200)
+    data.trainer = SimpleNamespace(max_epochs=12, global_rank=0, world_size=1, current_epoch=0)  # type: ignore[assignment]
+    data.tokenise(bert_like())
+    loader = data.train_dataloader()
+    for epoch in range(12):
+        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        batches = list(loader)
+        assert len(batches) == len(loader)
+        assert len({s.query_id for batch in batches for s in batch.samples}) == len(data.samples(epoch))
+        assert all(batch.cells <= 1500 or len(batch.samples) == 1 for batch in batches)
+
+
+def test_steps_are_counted_over_known_epochs() -> None:
+    data = module(batch_size=None, batch_tokens=4096)
+    data.trainer = SimpleNamespace(max_epochs=-1, global_rank=0, world_size=1, current_epoch=0)  # type: ignore[assignment]
+    with pytest.raises(ConfigError, match=r"batch_tokens counts the steps of all epochs first: set trainer.max_epochs"):
+        data.train_dataloader()
+
+
 def test_scoring_covers_the_candidates() -> None:
     data = module(score_batch_size=None, score_batch_tokens=2048)
     seen = {(s.query_id, s.document_ids[0]) for batch in data.val_dataloader() for s in batch.samples}
@@ -45,6 +89,38 @@ def test_scoring_covers_the_candidates() -> None:
 def test_limits_must_be_numbers() -> None:
     with pytest.raises(ConfigError, match="batch_size or batch_tokens must be a number from 1"):
         module(batch_size=None)
+
+
+@pytest.mark.parametrize("kind", [RankingDataModule, SeparateDataModule])
+@pytest.mark.parametrize("name", ["query_length", "document_length", "depth"])
+def test_lengths_of_nothing_are_refused(kind: type[RankingDataModule], name: str) -> None:
+    with pytest.raises(ConfigError, match=f"datamodule.{name} is 0; allowed: 1 or more"):
+        kind(build_demo(), BestAgainstRandom(), **{name: 0})  # type: ignore[arg-type]
+
+
+def test_document_length_cuts_documents_that_are_encoded_apart() -> None:
+    """Special tokens included, as `query_length`; `max_length` is never exceeded, and alone decides without it."""
+    for length, expected in ((12, 12), (None, 20), (25, 20)):
+        data = SeparateDataModule(
+            heavy_tailed(30), BestAgainstRandom(), max_length=20, query_length=9, document_length=length
+        )
+        data.tokenise(bert_like())
+        batches = [*data.train_dataloader(), *data.test_dataloader()]
+        assert max(batch.documents.input_ids.shape[1] for batch in batches) == expected
+        assert max(batch.queries.input_ids.shape[1] for batch in batches) == 9
+
+
+@pytest.mark.parametrize("kind", [RankingDataModule, SeparateDataModule])
+def test_scoring_reads_nothing_of_training(kind: type[RankingDataModule], collection: Collection) -> None:
+    """No split `train`, no file of negatives, no run file of the dev split."""
+    scored = Collection("scored", collection.documents, {"test1": collection.splits["test1"]})
+    data = kind(scored, None, stages=["test"], candidates={"val": "gone.trec", "test": None})
+    data.tokenise(bert_like())
+    (sample,) = {s.query_id for batch in data.test_dataloader() for s in batch.samples}
+    assert sample == "q3"
+    assert data.counts() == "test1 1"
+    with pytest.raises(ConfigError, match="sampling must be set for training"):
+        kind(scored, None)
 
 
 class ByGrade(nn.Module):

@@ -20,7 +20,7 @@ def dataset(collection: Collection, tokenizer: PreTrainedTokenizerBase) -> Separ
     return SeparateDataset(
         TextAssembler(tokenise(queries, tokenizer, name="q"), TextTemplate.of(tokenizer, "query: "), 32),
         TextAssembler(tokenise(collection.documents, tokenizer, name="d"), TextTemplate.of(tokenizer), 32),
-        collection.split("train"),
+        collection.split("train").qrels,
     )
 
 
@@ -53,6 +53,20 @@ def test_relevant_documents_are_named(collection: Collection) -> None:
     batch = made[Step([Sample("q1", ("a", "b"), (6, 0)), Sample("q2", ("b", "d"), (6, 0))])]
     rows = {i: int(made.documents.table.index.rows([i])[0]) for i in "abcd"}
     assert [sorted(row) for row in batch.relevant.tolist()] == [[-1, rows["a"]], sorted([rows["a"], rows["b"]])]
+
+
+def test_an_unjudged_positive_of_triples_is_relevant_to_every_query_that_has_it(collection: Collection) -> None:
+    """d has no judgement for q1: its two samples, on two processes, share it with q2 as a positive or a negative."""
+    made = dataset(collection, bert_like())
+    rows = {i: int(made.documents.table.index.rows([i])[0]) for i in "abcd"}
+    first, second = Sample("q1", ("d", "b"), (1, 0)), Sample("q2", ("d", "c"), (0, 0))
+    other = Sample("q1", ("c", "b"), (0, 0))
+    whole = [first, second, other]
+    batch = made[Step([first, second], whole=whole)]
+    relevant = [{row for row in rows_of if row >= 0} for rows_of in batch.relevant.tolist()]
+    assert relevant == [{rows["a"], rows["d"], rows["c"]}, {rows["b"], rows["a"], rows["d"]}]
+    again = made[Step([other])]
+    assert {row for row in again.relevant[0].tolist() if row >= 0} == {rows["a"], rows["c"]}
 
 
 def test_each_document_is_encoded_once_and_before_it_is_ranked(collection: Collection) -> None:

@@ -2,11 +2,16 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from clir_lightning.data.steps import ScoringBatches, TrainingBatches, cut_by_budget
+from clir_lightning.data.steps import ScoringBatches, TrainingBatches, cut_by_budget, cut_by_cells
+from clir_lightning.errors import ConfigError
 from clir_lightning.types import Run, Sample
 
 LENGTH = {f"q{i}": random.Random(i).randint(5, 200) for i in range(5000)}
@@ -18,18 +23,18 @@ def draw(epoch: int) -> list[Sample]:
     return samples
 
 
-def lengths(samples: list[Sample]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return np.array([LENGTH[sample.query_id] for sample in samples])
+def cells(samples: Sequence[Sample]) -> NDArray[np.int64]:
+    return np.array([[2 * LENGTH[sample.query_id]] for sample in samples])
 
 
 def training(**settings: int | None) -> TrainingBatches:
     size = settings.pop("size", None)
-    return TrainingBatches(draw, size=size, tokens=settings.pop("tokens", None), lengths=lengths, **settings)  # type: ignore[arg-type]
+    return TrainingBatches(draw, size=size, tokens=settings.pop("tokens", None), cells=cells, epochs=3, **settings)  # type: ignore[arg-type]
 
 
 def test_budget_steps_keep_the_budget_and_each_query_once() -> None:
     steps = training(tokens=4000)
-    for epoch in (0, 1):
+    for epoch in (0, 1, 2):
         batches = steps.batches(epoch)
         assert Counter(s.query_id for batch in batches for s in batch) == Counter(list(LENGTH))
         widest = [max(LENGTH[s.query_id] for s in batch) for batch in batches]
@@ -73,6 +78,86 @@ def test_every_query_weighs_the_same(limits: dict[str, int], processes: int) -> 
             for sample in step.samples:
                 parts[sample.query_id] += step.weight / len(step.samples) / processes
     assert max(parts.values()) == pytest.approx(min(parts.values()))
+
+
+@given(
+    st.integers(1, 60),
+    st.integers(40, 3000),
+    st.one_of(st.none(), st.integers(1, 20)),
+    st.sampled_from([1, 2, 3, 8]),
+    st.floats(0.3, 2.0),
+    st.integers(1, 4),
+    st.integers(0, 10**6),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_step_of_any_epoch_exceeds_its_budget(
+    count: int, tokens: int, size: int | None, processes: int, tail: float, documents: int, seed: int
+) -> None:
+    """Heavy-tailed lengths, Pareto's, drawn anew each epoch, of queries and of documents that are padded apart."""
+    epochs, rng = 12, random.Random(seed)
+    lengths = [
+        {f"q{i}": [int(min(3 * rng.paretovariate(tail), 400.0)) for _ in range(1 + documents)] for i in range(count)}
+        for _ in range(epochs)
+    ]
+    drawn: list[int] = []
+
+    def samples(epoch: int) -> list[Sample]:
+        drawn[:] = [epoch]
+        return [Sample(query, tuple(map(str, range(documents))), (1,) * documents) for query in lengths[epoch]]
+
+    def taken(part: Sequence[Sample]) -> NDArray[np.int64]:
+        own = [lengths[drawn[0]][sample.query_id] for sample in part]
+        return np.array([[query, documents * max(others)] for query, *others in own])
+
+    made = [
+        TrainingBatches(samples, size=size, tokens=tokens, cells=taken, epochs=epochs, rank=rank, world_size=processes)
+        for rank in range(processes)
+    ]
+    alone = TrainingBatches(samples, size=size, tokens=tokens, cells=taken, epochs=epochs)
+    for epoch in range(epochs):
+        batches = alone.batches(epoch)
+        assert sorted(sample.query_id for batch in batches for sample in batch) == sorted(lengths[epoch])
+        assert len(batches) == len(alone)
+        for batch in batches:
+            own = [lengths[epoch][sample.query_id] for sample in batch]
+            padded = len(own) * (
+                max(query for query, *_ in own) + documents * max(length for _, *others in own for length in others)
+            )
+            assert len(own) == 1 or padded <= tokens
+            assert len(own) <= (size or count)
+        for each in made:
+            each.set_epoch(epoch)
+        for batch, *shares in zip(batches, *made, strict=True):
+            assert [sample for share in shares for sample in share.samples if share.weight] == [
+                sample for rank in range(processes) for sample in batch[rank::processes]
+            ]
+            assert all(share.whole == batch for share in shares)
+
+
+def test_epochs_that_draw_longer_samples_decide_the_number_of_steps() -> None:
+    """Ten samples: of 10 cells in even epochs, two batches of 50; of 40 in odd ones, ten of one sample each."""
+
+    def longer(part: Sequence[Sample]) -> NDArray[np.int64]:
+        return np.array([[40 if sample.grades[0] else 10] for sample in part])
+
+    def ten(epoch: int) -> list[Sample]:
+        return [Sample(f"q{i}", ("a",), (epoch % 2,)) for i in range(10)]
+
+    steps = TrainingBatches(ten, size=None, tokens=50, cells=longer, epochs=2)
+    assert len(steps) == 10
+    assert [len(batch) for batch in steps.batches(0)] == [1] * 10
+    short = TrainingBatches(ten, size=None, tokens=50, cells=longer, epochs=1)
+    assert sorted(len(batch) for batch in short.batches(0)) == [5, 5]
+    with pytest.raises(ConfigError, match="epoch 1 needs 10 steps, the epochs that were counted 2 at most"):
+        short.batches(1)
+
+
+def test_tables_that_are_padded_apart_add_their_own_greatest() -> None:
+    """Of (1, 9) and (9, 1) each takes 10 cells alone, the two together 2 · (9 + 9)."""
+    assert cut_by_cells(np.array([[1, 9], [9, 1]]), tokens=35, size=None) == [slice(0, 1), slice(1, 2)]
+    assert cut_by_cells(np.array([[1, 9], [9, 1]]), tokens=36, size=None) == [slice(0, 2)]
+    assert cut_by_cells(np.array([[3], [3], [3]]), tokens=90, size=2) == [slice(0, 2), slice(2, 3)]
+    assert cut_by_cells(np.zeros((0, 2), np.int64), tokens=9, size=None) == []
 
 
 def test_scoring_is_longest_first_and_complete() -> None:

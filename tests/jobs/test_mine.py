@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from clir_lightning.data.demo import build_demo
-from clir_lightning.data.trec import read_run
+from clir_lightning.data.trec import read_run, write_run
+from clir_lightning.types import Run
 from program import SHORT, clir
 
 
@@ -23,7 +26,20 @@ def test_mined_negatives_are_not_relevant_and_train(tmp_path: Path) -> None:
         positive in qrels.relevant(query) and negative in negatives[query] for query, positive, negative in lines
     )
     triples = ("sampling=triples", "sampling.path=out/triples.tsv", "datamodule.test_queries=5")
-    clir("train", *SHORT, *triples, cwd=tmp_path)
+    clir("train", *SHORT, *triples, "hydra.run.dir=trained", cwd=tmp_path)
+    (tmp_path / "out" / "triples.tsv").unlink()  # scoring needs no training samples
+    clir("evaluate", "checkpoint=trained/checkpoints/best.ckpt", "hydra.run.dir=scored", cwd=tmp_path)
+    assert (tmp_path / "scored" / "metrics.json").is_file()
+
+
+@pytest.mark.parametrize(("last", "told"), [(100, ""), (150, " sampling.last=150")])
+def test_more_negatives_than_hard_reads_by_default_are_told(tmp_path: Path, last: int, told: str) -> None:
+    """The run has 160 documents of one query, none of them its own."""
+    query, others = "territory:EE", [i for i in build_demo().documents if i.startswith("city:")]
+    write_run(Run({query: {document: float(-i) for i, document in enumerate(others[:160])}}), tmp_path / "a.trec")
+    shown = clir("mine", "run=a.trec", f"filters.last={last}", "filters.grade=6", "hydra.run.dir=out", cwd=tmp_path)
+    line = next(line for line in shown.stdout.splitlines() if "train with sampling=hard" in line)
+    assert line.endswith(f"out/negatives.trec{told}")
 
 
 def test_what_cannot_work_is_one_line(tmp_path: Path) -> None:

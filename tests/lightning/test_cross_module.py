@@ -124,8 +124,7 @@ def test_parts_of_like_length_have_the_gradients_of_the_whole(
     model = CrossEncoder(encoder, dropout=0) if architecture == "cross" else CEDR(encoder, partial(KNRM), dropout=0)
     data = RankingDataModule(collection, Listwise(3), query_length=20)
     data.tokenise(encoder.tokenizer)
-    assert data.dataset is not None
-    batch = data.dataset[Step(data.samples(0))]
+    batch = data.dataset("train")[Step(data.samples(0))]
     assert len(set(batch.attention_mask.sum(dim=1).tolist())) > 1
     found = []
     for parts in (1, 2, 4):

@@ -73,12 +73,11 @@ def test_scores_keep_all_their_digits_beside_an_encoder_in_half_precision(
     def scores(half: bool) -> Tensor:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=half):
             if isinstance(data, SeparateDataModule):
-                texts = data.dataset_apart()[Step(data.samples(0))]
+                texts = data.dataset("train")[Step(data.samples(0))]
                 vectors = model.encode(texts.queries, "query"), model.encode(texts.documents, "document")
                 found: Tensor = model.similarity(*vectors)
             else:
-                assert data.dataset is not None
-                found = model(data.dataset[Step(data.samples(0))])
+                found = model(data.dataset("train")[Step(data.samples(0))])
         return found
 
     torch.manual_seed(1)

@@ -16,15 +16,19 @@ from torch.utils.data import Dataset
 from clir_lightning.data.pairs import PairAssembler
 from clir_lightning.data.tokens import as_rows
 from clir_lightning.errors import ConfigError
-from clir_lightning.types import Sample
+from clir_lightning.types import Run, Sample
 
 
 @dataclass(frozen=True)
 class Step:
-    """One process's samples of one step; `weight` scales their losses so that every query of the epoch counts alike."""
+    """One process's samples of one step; `weight` scales their losses so that every query of the epoch counts alike.
+
+    `whole` are the samples of all processes; nothing: they are those of this one.
+    """
 
     samples: Sequence[Sample]
     weight: float = 1.0
+    whole: Sequence[Sample] = ()
 
 
 @dataclass(frozen=True)
@@ -101,10 +105,23 @@ class PairDataset(Dataset[Batch]):
         documents = list(chain.from_iterable(sample.document_ids for sample in samples))
         return np.repeat(queries, sizes.pop()), as_rows(self.assembler.documents.index, documents)
 
-    def lengths(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
-        """Tokens of each sample's longest pair, `[B]`."""
-        longest: NDArray[np.int64] = self.assembler.lengths(*self.rows(samples)).reshape(len(samples), -1).max(axis=1)
-        return longest
+    def rows_of(self, run: Run) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The same of each pair of a run."""
+        queries = as_rows(self.assembler.queries.index, list(run))
+        documents = as_rows(self.assembler.documents.index, list(chain.from_iterable(run.values())))
+        return np.repeat(queries, [len(run[query]) for query in run]), documents
+
+    def pair_lengths(self, query: str, documents: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens of a query's pair with each document, `[D]`."""
+        rows = as_rows(self.assembler.queries.index, [query])
+        found = as_rows(self.assembler.documents.index, documents)
+        return self.assembler.lengths(np.repeat(rows, len(documents)), found)
+
+    def cells(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
+        """The cells that each sample takes, padded to its longest pair, `[B, 1]`."""
+        lengths = self.assembler.lengths(*self.rows(samples)).reshape(len(samples), -1)
+        cells: NDArray[np.int64] = lengths.shape[1] * lengths.max(axis=1, keepdims=True)
+        return cells
 
     def __getitem__(self, step: Step) -> Batch:
         pairs = self.assembler.join(*self.rows(step.samples))

@@ -13,12 +13,11 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from clir_lightning.data.batching import Step
-from clir_lightning.data.collection import Split
 from clir_lightning.data.steps import cut_by_budget
 from clir_lightning.data.texts import TextAssembler, Texts
 from clir_lightning.data.tokens import as_rows
 from clir_lightning.errors import ConfigError
-from clir_lightning.types import Run, Sample
+from clir_lightning.types import Qrels, Run, Sample
 
 Ints = NDArray[np.int64]
 NOTHING: Ints = np.zeros(0, np.int64)
@@ -50,7 +49,7 @@ class SeparateBatch:
     documents: Texts  # [N, Td]
     rows: Tensor  # [N] or [B·D] the documents' rows in the token store
     grades: Tensor  # [B, D]
-    relevant: Tensor  # [B, R] rows of all documents judged relevant to a query, -1 where there are fewer
+    relevant: Tensor  # [B, R] rows of all documents relevant to a query, judged or as a positive; -1: there are fewer
     samples: tuple[Sample, ...]  # B of them
     weights: tuple[float, ...] = ()  # B of them, each query's share in the loss times B; nothing: 1 each
     tokens: int = 0  # without padding
@@ -74,19 +73,17 @@ class SeparateBatch:
 
 @dataclass(frozen=True)
 class SeparateDataset(Dataset[SeparateBatch]):
-    """A step in, a `SeparateBatch` out; `train` gives the judgements that the mask of relevant documents is made of."""
+    """A step in, a `SeparateBatch` out, of the queries of one split and its judgements."""
 
     queries: TextAssembler
     documents: TextAssembler
-    train: Split
+    qrels: Qrels
 
-    def lengths(self, samples: Sequence[Sample]) -> Ints:
-        """Tokens of each sample's longest document and its share of the query, `[B]`, so that D times it is enough."""
+    def cells(self, samples: Sequence[Sample]) -> Ints:
+        """The cells that each sample takes among the queries, and among the documents, `[B, 2]`."""
         queries, documents = self._rows(samples)
-        width = len(documents) // max(1, len(queries))
-        longest = self.documents.lengths(documents).reshape(len(samples), -1).max(axis=1)
-        total: Ints = longest + -(-self.queries.lengths(queries) // width)
-        return total
+        lengths = self.documents.lengths(documents).reshape(len(samples), -1)
+        return np.stack([self.queries.lengths(queries), lengths.shape[1] * lengths.max(axis=1)], axis=1)
 
     def _rows(self, samples: Sequence[Sample]) -> tuple[Ints, Ints]:
         sizes = {len(sample.document_ids) for sample in samples}
@@ -96,8 +93,14 @@ class SeparateDataset(Dataset[SeparateBatch]):
         queries = as_rows(self.queries.table.index, [sample.query_id for sample in samples])
         return queries, as_rows(self.documents.table.index, ids)
 
-    def _relevant(self, samples: Sequence[Sample]) -> Tensor:
-        lists = [list(self.train.qrels.relevant(sample.query_id)) for sample in samples]
+    def _relevant(self, step: Step) -> Tensor:
+        """The documents that are judged relevant, or the positive of some sample of the whole step with that query."""
+        known = {sample.query_id: dict.fromkeys(self.qrels.relevant(sample.query_id)) for sample in step.samples}
+        for sample in step.whole or step.samples:
+            if sample.query_id in known:
+                known[sample.query_id][sample.document_ids[0]] = None
+        lists = [list(known[sample.query_id]) for sample in step.samples]
+
         rows = as_rows(self.documents.table.index, list(chain.from_iterable(lists)))
         sizes = [len(documents) for documents in lists]
         table = np.full((len(lists), max(sizes, default=0)), -1, np.int64)
@@ -112,7 +115,7 @@ class SeparateDataset(Dataset[SeparateBatch]):
             return self._batch(queries, NOTHING, rows, step.samples)
         batch = self._batch(queries, rows, rows, step.samples)
         weights = tuple(step.weight * sample.weight for sample in step.samples)
-        return replace(batch, relevant=self._relevant(step.samples), weights=weights)
+        return replace(batch, relevant=self._relevant(step), weights=weights)
 
     def _batch(self, queries: Ints, encoded: Ints, rows: Ints, samples: Sequence[Sample] = ()) -> SeparateBatch:
         return SeparateBatch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -12,8 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.separate import SeparateDataset, SeparateScoring
-from clir_lightning.data.steps import TrainingBatches
-from clir_lightning.data.texts import TextAssembler, TextTemplate
+from clir_lightning.data.texts import Side, TextAssembler, TextTemplate, side_lengths
 from clir_lightning.data.tokens import tokenise
 
 log = logging.getLogger(__name__)
@@ -24,67 +24,70 @@ class SeparateDataModule(RankingDataModule):
     """Training batches and candidate lists as queries and documents apart.
 
     Args:
-        settings: those of `RankingDataModule`; `max_length` is a document's, and both batch sizes of scoring count
-            texts, not pairs.
-        query_length: tokens of a query, special ones and prefix included; the rest is cut.
+        settings: those of `RankingDataModule`; both batch sizes of scoring count texts, not pairs.
+        query_length, document_length: tokens that queries and documents are cut to, special ones and prefix included;
+            `None` for `max_length`, which no document exceeds.
         query_prefix, document_prefix: put before each text, as E5 wants `query: ` and `passage: `.
     """
 
     def __init__(
-        self, *settings: Any, query_length: int = 64, query_prefix: str = "", document_prefix: str = "", **named: Any
+        self,
+        *settings: Any,
+        query_length: int | None = 64,
+        query_prefix: str = "",
+        document_prefix: str = "",
+        **named: Any,
     ) -> None:
-        super().__init__(*settings, **named)
-        self.query_length, self.query_prefix, self.document_prefix = query_length, query_prefix, document_prefix
-        self.texts: SeparateDataset | None = None
+        super().__init__(*settings, query_length=query_length, **named)
+        self.prefixes: dict[Side, str] = {"query": query_prefix, "document": document_prefix}
+        self.lengths = side_lengths(self.max_length, self.query_length, self.document_length)
 
     def tokenise(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Tokenise every query and document once, without the prefixes, which the batches add."""
-        wanted = {name: query for stage in self.splits for name, query in self._queries(stage)}
-        assemblers = []
-        for name, records, prefix, length in (
-            ("queries", wanted, self.query_prefix, self.query_length or self.max_length),
-            ("documents", self.collection.documents, self.document_prefix, self.max_length),
-        ):
-            template = TextTemplate.of(tokenizer, prefix)
-            if prefix:
-                probe = [records[i].text for i in islice(records, PROBED)]
-                if wrong := template.differing(tokenizer, prefix, probe):
-                    log.warning("%d of %d %s tokenise otherwise behind the prefix %r", wrong, len(probe), name, prefix)
-            table = tokenise(records, tokenizer, name=name, cache=self.cache)
-            assemblers.append(TextAssembler(table, template, length))
-        self.texts = SeparateDataset(assemblers[0], assemblers[1], self.collection.split(self.splits["train"]))
-        log.info("query_length=%d cuts %.1f %% of the queries", self.query_length, 100 * self._cut(assemblers[0]))
-        log.info("max_length=%d cuts %.1f %% of the documents", self.max_length, 100 * self.cut_share())
+        """Tokenise every query and document once, without the prefixes, which the batches add.
+
+        Each stage has a table of queries of its own: two splits may use an id for different texts.
+        """
+        documents = self._assembler("document", self.collection.documents, "documents", tokenizer)
+        for stage in self.stages:
+            queries = self._assembler("query", self._queries(stage), f"{stage} queries", tokenizer)
+            qrels = self.collection.split(self.splits[stage]).qrels
+            self.datasets[stage] = SeparateDataset(queries, documents, qrels)
+            cut = 100 * self._cut(queries)
+            log.info("query_length=%d cuts %.1f %% of the %s queries", queries.max_length, cut, self.splits[stage])
+        log.info("%d tokens: %.1f %% of the documents are longer", documents.max_length, 100 * self.cut_share())
+
+    def _assembler(
+        self,
+        side: Side,
+        records: Mapping[str, Any],
+        name: str,
+        tokenizer: PreTrainedTokenizerBase,
+    ) -> TextAssembler:
+        """The tokens of one side's texts; a warning where the prefix changes them."""
+        prefix = self.prefixes[side]
+        template = TextTemplate.of(tokenizer, prefix)
+        if prefix:
+            probe = [record.text for record in islice(records.values(), PROBED)]
+            if wrong := template.differing(tokenizer, prefix, probe):
+                log.warning("%d of %d %s tokenise otherwise behind the prefix %r", wrong, len(probe), name, prefix)
+        table = tokenise(records, tokenizer, name=name, cache=self.cache)
+        return TextAssembler(table, template, self.lengths[side])
 
     def cut_share(self) -> float:
-        """Share of the collection's documents that lose tokens to `max_length`."""
-        return self._cut(self.dataset_apart().documents)
+        """Share of the collection's documents that lose tokens."""
+        return self._cut(self.dataset(self.stages[0]).documents)
 
     @staticmethod
     def _cut(assembler: TextAssembler) -> float:
         return float(assembler.is_cut(np.arange(len(assembler.table.offsets) - 1)).mean())
 
-    def dataset_apart(self) -> SeparateDataset:
-        """The dataset behind the batches."""
-        if self.texts is None:
-            raise RuntimeError("call tokenise(tokenizer) before asking for batches")
-        return self.texts
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        """Batches of one epoch of training samples."""
-        dataset = self.dataset_apart()
-        batches = TrainingBatches(
-            self._draw,
-            size=self.batch_size,
-            tokens=self.batch_tokens,
-            lengths=dataset.lengths,
-            seed=self.seed,
-            **self._place(),
-        )
-        return self._training(dataset, batches)
+    def dataset(self, stage: str) -> SeparateDataset:
+        """The dataset behind a stage's batches."""
+        dataset: SeparateDataset = super().dataset(stage)
+        return dataset
 
     def _scoring(self, stage: str) -> DataLoader[Any]:
-        dataset = self.dataset_apart()
+        dataset = self.dataset(stage)
         batches = SeparateScoring(
             self.candidates[stage],
             queries=dataset.queries,

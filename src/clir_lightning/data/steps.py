@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from clir_lightning.data.batching import Step
+from clir_lightning.errors import ConfigError
 from clir_lightning.types import Run, Sample
 
 Lengths = NDArray[np.int64]
@@ -33,17 +34,46 @@ def cut_by_budget(lengths: Lengths, *, width: int, tokens: int | None, size: int
     return cuts
 
 
+def cut_by_cells(cells: Lengths, *, tokens: int, size: int | None) -> list[slice]:
+    """Cut N entries, in their order, into batches of at most `tokens` cells with padding and `size` entries.
+
+    `cells` `[N, K]` is what an entry takes of each of K tables that are padded apart: a batch of B entries takes B
+    times the sum of the tables' greatest. An entry that alone exceeds the budget is a batch of its own.
+
+    >>> cut_by_cells(np.array([[1, 9], [8, 1], [1, 1]]), tokens=18, size=None)  # the first two would take 2 · (8 + 9)
+    [slice(0, 1, None), slice(1, 3, None)]
+    """
+    cuts, start, widest = [], 0, [0] * cells.shape[1]
+    for place, entry in enumerate(cells.tolist()):
+        wider = list(map(max, widest, entry))
+        count = place - start + 1
+        if count > 1 and (count * sum(wider) > tokens or (size is not None and count > size)):
+            cuts.append(slice(start, place))
+            start, wider = place, entry
+        widest = wider
+    return [*cuts, slice(start, len(cells))] if len(cells) else []
+
+
 class TrainingBatches(Sampler[Step]):
     """The steps of an epoch: the same whole batches for any number of processes, of which each takes its share.
 
     `draw(epoch)` gives the samples of an epoch in their order. Without a token budget they are cut into batches of
-    `size` queries in that order. With one, they are sorted by length within mega-batches, cut so that rows times
-    the longest row stays within `tokens`, and the batches shuffled from `(seed, epoch)`. All epochs have as many steps
-    as the first one was given, so that schedules know their end: spare steps come from halving the largest batches.
+    `size` queries in that order. With one, they are sorted by length within mega-batches, cut so that no batch takes
+    more than `tokens` cells, and the batches shuffled from `(seed, epoch)`. All epochs have as many steps as the one
+    that needs the most, so that schedules know their end: spare steps come from halving the largest batches.
 
     Both limits hold for a whole step, over all processes. Weights make each query of an epoch count the same: the
     gradient averaged over processes is the sum over the step's queries, divided by the mean number of queries a step.
     A process without a query in a step repeats the step's first one with weight 0.
+
+    Args:
+        draw: the samples of an epoch, as many in each.
+        size: queries in a batch; `None` for no such limit.
+        tokens: cells in a batch, tokens and padding; `None` for no such limit.
+        cells: what samples take of each table that is padded apart, `[N, K]`; needed with `tokens`.
+        epochs: with `tokens`, there will be so many: all of them are drawn to count their steps.
+        seed: of the batches' order.
+        rank, world_size: this process and the number of processes.
     """
 
     def __init__(
@@ -52,18 +82,18 @@ class TrainingBatches(Sampler[Step]):
         *,
         size: int | None = 32,
         tokens: int | None = None,
-        lengths: Callable[[Sequence[Sample]], Lengths] | None = None,
+        cells: Callable[[Sequence[Sample]], Lengths] | None = None,
+        epochs: int = 1,
         seed: int = 1,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.draw, self.size, self.tokens, self.lengths, self.seed = draw, size, tokens, lengths, seed
+        self.draw, self.size, self.tokens, self.cells, self.seed = draw, size, tokens, cells, seed
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
         self.skip = 0  # steps of the next pass that a resumed training has behind it
-        samples = draw(0)
-        first = len(self._cut(samples, 0))
-        self.steps = first if tokens is None else min(first + max(1, first // 50), len(samples))
+        counted = range(1 if tokens is None else epochs)
+        self.steps = max(len(self._cut(draw(epoch), epoch)) for epoch in reversed(counted))
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
@@ -73,36 +103,38 @@ class TrainingBatches(Sampler[Step]):
         return self.steps
 
     def _cut(self, samples: list[Sample], epoch: int) -> list[list[Sample]]:
-        if self.tokens is None or self.lengths is None:
+        if self.tokens is None or self.cells is None:
             size = self.size or len(samples)
             return [samples[start : start + size] for start in range(0, len(samples), size)]
         batches = []
         for start in range(0, len(samples), MEGA_BATCH):
             mega = samples[start : start + MEGA_BATCH]
-            lengths = self.lengths(mega)
-            order = np.argsort(-lengths, kind="stable")
-            width = len(mega[0].document_ids)
-            for cut in cut_by_budget(lengths[order], width=width, tokens=self.tokens, size=self.size):
+            cells = self.cells(mega)
+            order = np.argsort(-cells.sum(axis=1), kind="stable")
+            for cut in cut_by_cells(cells[order], tokens=self.tokens, size=self.size):
                 batches.append([mega[i] for i in order[cut]])
         random.Random(f"{self.seed}/{epoch}/steps").shuffle(batches)
         return batches
 
     def _fit(self, batches: list[list[Sample]]) -> list[list[Sample]]:
-        """Exactly `self.steps` batches, if there are samples enough: the largest are halved, the smallest joined."""
+        """As many batches as there are steps, if there are samples enough: the largest are halved."""
         while len(batches) < self.steps:
             at = max(range(len(batches)), key=lambda i: len(batches[i]))
             if len(batches[at]) < 2:
                 break
             half = len(batches[at]) // 2
             batches[at : at + 1] = [batches[at][:half], batches[at][half:]]
-        while len(batches) > self.steps:
-            batches.sort(key=len, reverse=True)
-            batches[-2:] = [batches[-2] + batches[-1]]
         return batches
 
     def batches(self, epoch: int) -> list[list[Sample]]:
-        """The whole batches of an epoch, over all processes."""
-        return self._fit(self._cut(self.draw(epoch), epoch))
+        """The whole batches of an epoch, over all processes; `ConfigError` for one that needs more than all counted."""
+        batches = self._cut(self.draw(epoch), epoch)
+        if len(batches) > self.steps:
+            raise ConfigError(
+                f"epoch {epoch} needs {len(batches)} steps, the epochs that were counted {self.steps} at most; "
+                "trainer.max_epochs must count it, and a sampling give as many samples in every epoch"
+            )
+        return self._fit(batches)
 
     def __iter__(self) -> Iterator[Step]:
         batches = self.batches(self.epoch)
@@ -112,7 +144,8 @@ class TrainingBatches(Sampler[Step]):
         skip, self.skip = self.skip, 0
         for batch in batches[skip:]:
             share = batch[self.rank :: self.world_size]
-            yield Step(share, len(share) * self.world_size / mean) if share else Step(batch[:1], 0.0)
+            weight = len(share) * self.world_size / mean
+            yield Step(share or batch[:1], weight, whole=batch)
 
 
 class ScoringBatches(Sampler[Step]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from clir_lightning.data.tokens import TokenTable
 from clir_lightning.errors import ConfigError
 
 Ints = NDArray[np.int64]
+Side = Literal["query", "document"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,16 @@ class TextTemplate:
         own = tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
         whole = tokenizer([prefix + text for text in texts])["input_ids"] if texts else []
         return sum([*self.before, *ids, *self.after] != both for ids, both in zip(own, whole, strict=True))
+
+
+def side_lengths(max_length: int, query_length: int | None, document_length: int | None) -> dict[Side, int]:
+    """The tokens that queries and documents apart are cut to, special ones and prefix included; `None` cuts neither
+    before `max_length`, which is a document's.
+
+    >>> side_lengths(256, 64, None)
+    {'query': 64, 'document': 256}
+    """
+    return {"query": query_length or max_length, "document": min(document_length or max_length, max_length)}
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ def scored_lists(trained: DictConfig, config: DictConfig) -> DictConfig:
     """
     own = config.split == trained.test
     lists = {
+        "sampling": None,
+        "stages": ["test"],
         "test": config.split,
         "depth": trained.depth if config.depth is None else config.depth,
         "test_queries": trained.test_queries if own and config.queries is None else config.queries,

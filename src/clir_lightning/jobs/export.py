@@ -27,7 +27,8 @@ def main(config: DictConfig) -> None:
         for place in export_dual(texts, folder):
             print(f"SentenceTransformer({str(place)!r})")
         if len(set(texts.lengths.values())) > 1:
-            print(f"note: clir cuts queries at {texts.lengths['query']} tokens and documents at {data.max_length}")
+            query, document = texts.lengths["query"], texts.lengths["document"]
+            print(f"note: clir cuts queries at {query} tokens and documents at {document}")
         print('vectors: encode(texts, prompt_name="query") and encode(texts, prompt_name="document")')
     elif isinstance(model, CrossEncoder):
         export_cross(model, folder, data.max_length)

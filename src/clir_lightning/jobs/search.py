@@ -27,7 +27,7 @@ from clir_lightning.lightning.reranking import rerank
 from clir_lightning.retrieval.dense import DenseRetriever
 from clir_lightning.retrieval.fusion import fuse
 from clir_lightning.retrieval.vectors import UnfinishedError
-from clir_lightning.types import Qrels, Query, Run, Sample
+from clir_lightning.types import Qrels, Query, Run
 
 log = logging.getLogger(__name__)
 
@@ -62,16 +62,11 @@ class Reranker:
             return run
         split = Split({query: queries[query] for query in lists}, Qrels(lists), Run(lists))
         asked = Collection(collection.name, collection.documents, {ASKED: split})
-        query, documents = next(iter(lists.items()))
-
-        def nothing_to_train(split: Split, *, seed: int, epoch: int) -> list[Sample]:
-            return [Sample(query, (next(iter(documents)),), (0,))]
-
         settings = self.trained.config.datamodule.copy()
-        settings.sampling = None
-        settings.update({"train": ASKED, "dev": ASKED, "test": ASKED, "candidates": None, "depth": self.depth})
-        settings.update({"dev_queries": None, "test_queries": None, "score_batch_size": self.batch_size})
-        data = build(settings, asked, sampling=nothing_to_train, seed=self.trained.config.seed)
+        settings.update({"sampling": None, "stages": ["test"]})
+        settings.update({"test": ASKED, "candidates": None, "depth": self.depth})
+        settings.update({"test_queries": None, "score_batch_size": self.batch_size})
+        data = build(settings, asked, seed=self.trained.config.seed)
         data.tokenise(self.trained.encoder.tokenizer)
         scores = rerank(self.trained.module, data.test_dataloader(), name=f"{run.name}, reranked")
         return Run({query: above(scores.by_query.get(query, {}), run, query) for query in run}, name=scores.name)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from clir_lightning.build import build, build_all, saved_config
 from clir_lightning.data.collection import Collection
+from clir_lightning.data.texts import side_lengths
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.checkpoints import read_weights
 from clir_lightning.lightning.cross_module import CrossModule
@@ -68,7 +69,7 @@ class Trained:
             model.to(device),
             self.encoder.tokenizer,
             {"query": data.query_prefix, "document": data.document_prefix},
-            {"query": data.query_length or data.max_length, "document": data.max_length},
+            side_lengths(data.max_length, data.query_length, data.document_length),
         )
 
 

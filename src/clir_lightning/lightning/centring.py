@@ -47,7 +47,7 @@ class Centring(pl.Callback):
         """Set the means of the weights as they are now."""
         data = trainer.datamodule  # type: ignore[attr-defined]  # clir's own
         model: Any = pl_module.model
-        dataset = data.dataset_apart()
+        dataset = data.dataset("train")
         sides: dict[Side, TextAssembler] = {"query": dataset.queries, "document": dataset.documents}
         chosen = training_texts(data.collection.split(data.splits["train"]), self.texts, data.seed)
         for side, texts in sides.items():

@@ -36,7 +36,7 @@ class GeometryLog(pl.Callback):
         """Look at the vectors that the modules of all processes keep."""
         data = trainer.datamodule  # type: ignore[attr-defined]  # clir's own
         module: Any = pl_module
-        candidates, table = data.candidates["val"], data.dataset_apart().documents.table.index
+        candidates, table = data.candidates["val"], data.dataset("val").documents.table.index
 
         # The first queries of all processes, in order of their ids; each process brings those of its own that can be.
         own = sorted(module.encoded_queries)[: self.queries]

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.trec import read_run, write_run
-from clir_lightning.types import Run
+from clir_lightning.jobs.compare import queries_of
+from clir_lightning.types import Qrels, Query, Run
 from program import clir
 
 FILES = {"comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv", "report.html"}
@@ -49,6 +51,18 @@ def folders(demo_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.utime(old / "runs" / "test.trec", (1, 1))
     (home / "unfinished").mkdir()
     return home
+
+
+def test_the_report_shows_the_text_of_the_split_that_was_judged() -> None:
+    """Both splits have a query 1; 2 is the dev split's alone, 3 is in both and judged like neither."""
+
+    def split(name: str, grades: dict[str, dict[str, int]]) -> Split:
+        return Split({query: Query(query, f"{name} {query}", "zh") for query in grades}, Qrels(grades))
+
+    train = split("train", {"1": {"a": 6}, "3": {"a": 1}})
+    dev = split("dev", {"1": {"b": 6}, "2": {"b": 1}, "3": {"b": 1}})
+    found = queries_of(Collection("c", {}, {"train": train, "dev": dev}), {"1": {"b": 6}, "2": {"c": 3}, "3": {"c": 1}})
+    assert {query: record.text for query, record in found.items()} == {"1": "dev 1", "2": "dev 2"}
 
 
 def test_output_folders_become_systems_over_seeds(folders: Path, tmp_path: Path) -> None:

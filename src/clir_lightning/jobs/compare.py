@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import ChainMap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.report.examples import Texts
 from clir_lightning.evaluation.report.page import page
 from clir_lightning.jobs.compared import commits, systems_of
+from clir_lightning.types import Grades, Query
 
 FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv", "report.html")
 
@@ -64,8 +64,24 @@ def texts(config: DictConfig, systems: Sequence[System]) -> Texts:
     except ClirError as error:
         log.warning("the report shows ids without texts: %s", error)
         return Texts({}, {})
-    queries = ChainMap(*(dict(split.queries) for split in collection.splits.values()))
-    return Texts(queries, collection.documents)
+    judged = {
+        query: grades for system in systems for member in system.members for query, grades in member.qrels.items()
+    }
+    return Texts(queries_of(collection, judged), collection.documents)
+
+
+def queries_of(collection: Collection, judged: Mapping[str, Grades]) -> dict[str, Query]:
+    """The judged queries' texts: each of the split that judges the id alike, or of the only one that has it.
+
+    Two splits may use an id for different texts.
+    """
+    found = {}
+    for query, grades in judged.items():
+        having = [split for split in collection.splits.values() if query in split.queries]
+        alike = [split for split in having if dict(split.qrels[query]) == dict(grades)]
+        if alike or len(having) == 1:
+            found[query] = (alike or having)[0].queries[query]
+    return found
 
 
 def report(config: DictConfig, comparison: Comparison, systems: Sequence[System], notes: Sequence[str]) -> str:

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.types import Document, Qrels, Query
 from program import ROOT, SHORT, clir
+
+# A busy machine is no defect: hypothesis looks at no clock.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,12 +8,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from clir_lightning.cli import main
 
 ROOT = Path(__file__).parents[1]
 SHORT = ("trainer.max_epochs=1", "+trainer.limit_train_batches=2", "datamodule.dev_queries=3")
+HANG = 1800  # seconds, ten times what the longest run takes: no slowness of a busy machine, only a hang
 COMMAND = (sys.executable, "-c", "from clir_lightning.cli import main; main()")
 
 # Importing torch, Lightning and Hydra takes most of a short run's time: one server imports them once, and each run is
@@ -38,7 +41,7 @@ def _forked(arguments: tuple[str, ...], cwd: Path, environment: dict[str, str], 
 
 
 def clir(
-    *arguments: str, cwd: Path, check: bool = True, timeout: int = 240, fork: bool = True
+    *arguments: str, cwd: Path, check: bool = True, timeout: int = HANG, fork: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run the `clir` program as a user would, offline; `fork=False` starts it as a program of its own."""
     environment = {**os.environ, "WANDB_MODE": "offline", "COLUMNS": "100"}
@@ -51,10 +54,10 @@ def clir(
             process = _server.Process(target=_forked, args=(arguments, cwd, environment, said))
             process.start()
             process.join(timeout)
+            texts = [path.read_text(encoding="utf-8") for path in said]
             if process.exitcode is None:
                 process.kill()
-                raise subprocess.TimeoutExpired(command, timeout)
-            texts = [path.read_text(encoding="utf-8") for path in said]
+                raise subprocess.TimeoutExpired(command, timeout, *texts)
         done = subprocess.CompletedProcess(command, process.exitcode, *texts)
     else:
         done = subprocess.run(
@@ -63,3 +66,13 @@ def clir(
     if check:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Wait for what a running program does; `TimeoutExpired` after `HANG`, and nothing where the program ends first."""
+    end = time.monotonic() + HANG
+    while not condition() and process.poll() is None:
+        if time.monotonic() > end:
+            process.kill()
+            raise subprocess.TimeoutExpired(process.args, HANG)
+        time.sleep(0.02)

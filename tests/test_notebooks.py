@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from program import ROOT
+from program import HANG, ROOT
 
 FIGURES = {"1": "candidates", "2": "read_back", "3": "collapse", "4": "sweep"}
 
@@ -25,7 +25,7 @@ def test_the_notebook_runs(notebook: Path, demo_run: Path, tmp_path: Path, monke
     book = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] for cell in code)  # outputs are not committed
-    NotebookClient(book, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(book, timeout=HANG, resources={"metadata": {"path": str(tmp_path)}}).execute()
     said = "".join(output.get("text", "") for cell in code for output in cell.outputs)
     assert "Error" not in said
     assert "clir " not in said  # how an error of the user's begins

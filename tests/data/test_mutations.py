@@ -26,7 +26,7 @@ def mutate(data: bytes, place: int, kind: str, value: bytes) -> bytes:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     which=st.sampled_from(["documents", "queries", "archive"]),
     place=st.integers(0, 10_000),
@@ -109,7 +109,7 @@ TREC = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     files=st.sampled_from([BEIR, TREC]),
     which=st.integers(0, 3),

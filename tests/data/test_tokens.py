@@ -15,6 +15,7 @@ from clir_lightning.data.tokens import chunks, tokenise, tokenizer_fingerprint
 from clir_lightning.errors import DataError
 from clir_lightning.types import Document
 from data.tokenizers_for_tests import bert_like, xlmr_like
+from program import HANG
 
 TEXTS = {str(i): Document(str(i), "Алматы — қала. " * (i % 7 + 1), "kk") for i in range(300)}
 
@@ -107,7 +108,7 @@ def test_two_builders_at_once(tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     command = [sys.executable, "-c", BUILDER, str(tmp_path / "tokenizer"), str(tmp_path)]
     builders = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    sizes = {int(builder.communicate(timeout=60)[0]) for builder in builders}
+    sizes = {int(builder.communicate(timeout=HANG)[0]) for builder in builders}
     assert sizes == {int(tokenise(TEXTS, tokenizer, name="documents").offsets[-1])}
     assert len(stores(tmp_path)) == 1
     assert not list((tmp_path / "tokens").glob(".*.partial"))

@@ -29,7 +29,7 @@ def test_run_comes_back_the_same(name: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.floats(allow_nan=False), min_size=1))
 def test_scores_written_give_the_same_order(tmp_path_factory: pytest.TempPathFactory, scores: dict[str, float]) -> None:
     path = tmp_path_factory.mktemp("run") / "run.trec"

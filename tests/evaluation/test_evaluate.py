@@ -27,7 +27,7 @@ grades = st.dictionaries(st.sampled_from(DOCUMENTS), st.integers(0, 6), min_size
 queries = st.sampled_from(["q1", "q2", "q3", "q4"])
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500, derandomize=True)
 @given(st.dictionaries(queries, lists, max_size=4), st.dictionaries(queries, grades, min_size=1, max_size=4))
 def test_equals_trec_eval_on_random_runs(
     lists_by_query: dict[str, dict[str, float]], judged: dict[str, dict[str, int]]

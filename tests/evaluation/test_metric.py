@@ -15,6 +15,7 @@ from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.metric import RankingMeasures
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.types import Run
+from program import HANG
 
 MEASURES = ["mrr_10", "ndcg_10", "ndcgexp2_5", "recall_20", "precision_5", "map", "hits_3", "judged_10"]
 Pairs = list[tuple[str, str, float]]
@@ -89,7 +90,7 @@ def test_identical_on_several_processes_with_uneven_shards(
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(HANG)
         assert process.exitcode == 0
     run, qrels, _ = material()
     metric = RankingMeasures(Pool.of(run, qrels), MEASURES)

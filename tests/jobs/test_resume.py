@@ -16,7 +16,7 @@ import torch
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs.resume import differing, start
-from program import clir
+from program import HANG, clir, until
 
 RUN = (
     "trainer.max_epochs=3",
@@ -42,8 +42,7 @@ def written(folder: Path) -> float:
 
 def until_next_checkpoint(process: subprocess.Popen[bytes], folder: Path) -> None:
     before = written(folder)
-    while written(folder) == before and process.poll() is None:
-        time.sleep(0.02)
+    until(lambda: written(folder) != before, process)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -87,7 +86,7 @@ def test_a_signal_saves_within_the_epoch_and_the_same_command_goes_on(undisturbe
     process = begin(tmp_path)
     until_next_checkpoint(process, tmp_path)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 1
+    assert process.wait(HANG) == 1
     said = (tmp_path / "said").read_text().strip().splitlines()[-1]
     assert said.startswith("clir train: stopped by a signal after step ")
     assert "the same command with resume=auto goes on" in said

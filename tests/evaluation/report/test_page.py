@@ -15,6 +15,7 @@ from clir_lightning.evaluation.comparison import Comparison, Member, System, com
 from clir_lightning.evaluation.report.examples import Texts, most_different
 from clir_lightning.evaluation.report.page import page
 from clir_lightning.types import Document, Query, Run
+from program import HANG
 
 EVIL = "<script>document.title = 'broken'</script> & \"quoted\""
 QRELS = {f"q{i}": {"a": 6, "b": 0, "c": 3} for i in range(6)}
@@ -75,7 +76,7 @@ def browse(path: Path, width: int) -> tuple[dict[str, object], str]:
     switches += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
     home = f"--user-data-dir={path.parent / 'profile'}"
     command = [chromium, *switches, home, "--dump-dom", probed.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG, check=True)
     found = re.search(r'data-found="([^"]*)"', done.stdout)
     assert found is not None, done.stdout[-500:]
     content: dict[str, object] = json.loads(unescape(found[1]))

@@ -64,7 +64,8 @@ def test_holm_by_hand_and_ties() -> None:
 
 
 def test_holm_is_statsmodels() -> None:
-    multitest = pytest.importorskip("statsmodels.stats.multitest", reason="statsmodels is not installed")
+    from statsmodels.stats import multitest  # takes seconds, and pytest imports this module in each of its processes
+
     for _ in range(20):
         p = RNG.random(7) ** 3
         assert holm(p.tolist()) == pytest.approx(multitest.multipletests(p, method="holm")[1].tolist(), abs=1e-12)

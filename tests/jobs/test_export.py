@@ -13,7 +13,8 @@ from program import clir
 
 @pytest.mark.parametrize("architecture", ["dual", "cross"])
 def test_the_folder_gives_the_runs_scores(architecture: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    library = pytest.importorskip("sentence_transformers", reason="the extra `bench` is not installed")
+    import sentence_transformers as library  # takes seconds, and pytest imports this module in each of its processes
+
     home: Path = request.getfixturevalue("dual_run" if architecture == "dual" else "demo_run")
     clir("export", f"checkpoint={home}/checkpoints/best.ckpt", "path=out", cwd=tmp_path)
     run, demo = read_run(home / "runs" / "test.trec"), build_demo()

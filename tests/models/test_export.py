@@ -44,8 +44,9 @@ def encoder(request: pytest.FixtureRequest, tmp_path: Path) -> Encoder:
 
 
 def load(folder: Path, kind: str) -> Any:
-    library = pytest.importorskip("sentence_transformers", reason="the extra `bench` is not installed")
-    return getattr(library, kind)(str(folder), device="cpu")
+    import sentence_transformers  # takes seconds, and pytest imports this module in each of its processes
+
+    return getattr(sentence_transformers, kind)(str(folder), device="cpu")
 
 
 def vectors(model: DualEncoder, side: Any) -> tuple[TextEncoder, Any]:

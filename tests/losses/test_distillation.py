@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,23 @@ def test_labels_are_the_teachers_scores_of_each_pair(teacher: str) -> None:
         KLDivergence(teacher, scale=0.0)
 
 
+def test_kl_passes_its_temperature_on_and_refuses_zero(teacher: str) -> None:
+    """Even scores against the teacher's 1 to 3 at T = 1: log 2 − H(¼); at T = 2 another number."""
+    scores, labels = torch.zeros(1, 2, dtype=torch.float64), torch.tensor([[0.0, math.log(3)]], dtype=torch.float64)
+    entropy = 0.25 * math.log(4) + 0.75 * math.log(4 / 3)
+    assert KLDivergence(teacher)(scores, labels).item() == pytest.approx(math.log(2) - entropy)
+    warm = KLDivergence(teacher, temperature=2.0)(scores, labels)
+    assert warm.item() == pytest.approx(4 * KLDivergence(teacher)(scores, labels / 2).item())
+    with pytest.raises(ConfigError, match=r"loss\.kl\.temperature is 0; allowed: above 0"):
+        KLDivergence(teacher, temperature=0)
+
+
 def test_a_pair_without_a_score_is_refused(teacher: str) -> None:
     loss = KLDivergence(teacher)
     loss.check([Sample("q", ("a", "b"), (6, 0))], "kl")
+    with pytest.raises(ConfigError, match="loss kl needs 2 or more documents"):
+        loss.check([Sample("q", ("a",), (6,))], "kl")
+    with pytest.raises(DataError, match=r"teacher.trec: no score of document 'a' for training query 'new'"):
+        loss.check([Sample("new", ("a", "b"), (6, 0))], "kl")
     with pytest.raises(DataError, match=r"teacher.trec: no score of document 'c' for training query 'q'; score every"):
         loss.check([Sample("q", ("a", "c"), (6, 0))], "kl")

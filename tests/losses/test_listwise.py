@@ -42,6 +42,11 @@ def test_one_relevant_document_makes_it_torchs_cross_entropy() -> None:
     assert torch.allclose(lce(scores, grades), expected)
 
 
+def test_only_the_shares_of_the_grades_count() -> None:
+    scores, grades = torch.randn(1, 3, generator=RANDOM), torch.tensor([[2.0, 1.0, 0.0]])
+    assert torch.allclose(softmax_cross_entropy(scores, grades / 100), softmax_cross_entropy(scores, grades))
+
+
 def test_no_relevant_document_costs_nothing() -> None:
     assert softmax_cross_entropy(torch.randn(1, 3), torch.tensor([[0, 0, -1]])).item() == 0
 
@@ -115,6 +120,19 @@ def test_lce_of_equal_grades_is_zero_with_a_finite_gradient() -> None:
     lce(scores, torch.tensor([[3, 3]])).sum().backward()  # type: ignore[no-untyped-call]
     assert scores.grad is not None
     assert scores.grad.isfinite().all()
+
+
+def test_a_steeper_lambda_loss_by_hand() -> None:
+    """Scores log 3 and 0 at σ = 2: |1 − 1/log₂3| · log₂(1 + 1/9)."""
+    value = lambda_loss(torch.tensor([[math.log(3), 0.0]]), torch.tensor([[1, 0]]), sigma=2.0).item()
+    assert value == pytest.approx((1 - 1 / math.log2(3)) * math.log2(10 / 9))
+
+
+def test_modules_pass_their_settings_on() -> None:
+    scores, grades = torch.randn(2, 4, generator=RANDOM), torch.tensor([[6, 3, 1, 0], [0, 2, 0, 1]])
+    assert ListNet(temperature=0.5)(scores, grades).tolist() == listnet(scores, grades, 0.5).tolist()
+    assert LambdaLoss(mu=10, sigma=2)(scores, grades).tolist() == lambda_loss(scores, grades, 10, 2).tolist()
+    assert lambda_loss(scores, grades, 10, 2).tolist() != lambda_loss(scores, grades, 2, 10).tolist()
 
 
 def test_every_module_gives_a_value_a_query_and_a_gradient() -> None:

@@ -24,9 +24,9 @@ def test_against_scikit_learn() -> None:
 
 
 def test_a_top_grade_makes_labels_graded() -> None:
-    """Grade 3 of 6 wants σ = ½: at s = 0 that costs log 2, the least there is; grades above the top count as 1."""
-    value = BinaryCrossEntropy(top=6)(torch.tensor([[0.0, math.log(3)]]), torch.tensor([[3, 9]])).item()
-    assert value == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+    """At σ = ¾, grade 3 of 6 wants ½: −½·log ¾ − ½·log ¼; grades above the top count as 1: −log ¾."""
+    value = BinaryCrossEntropy(top=6)(torch.full((1, 2), math.log(3)), torch.tensor([[3, 9]])).item()
+    assert value == pytest.approx((math.log(4 / 3) / 2 + math.log(4) / 2 + math.log(4 / 3)) / 2)
 
 
 def test_single_documents_do() -> None:

@@ -40,7 +40,7 @@ def test_each_sides_mean_is_that_of_its_own_training_texts(collection: Collectio
     model = DualEncoder(encoder).eval()
     chosen = training_texts(collection.split("train"), 1000, data.seed)
     assert sorted(chosen["query"]) == ["q1", "q2"]
-    sides = {"query": data.dataset_apart().queries, "document": data.dataset_apart().documents}
+    sides = {"query": data.dataset("train").queries, "document": data.dataset("train").documents}
     with torch.no_grad():
         expected = {
             side: model.encode(texts.texts(as_rows(texts.table.index, chosen[side])), side).mean(dim=0)  # type: ignore[arg-type, index]

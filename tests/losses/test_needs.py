@@ -120,7 +120,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, SeparateBat
     encoder = Encoder(folder)
     data = SeparateDataModule(demo, Listwise(3), query_length=20)
     data.tokenise(encoder.tokenizer)
-    return encoder, data.dataset_apart()[Step(data.samples(0)[:4])]
+    return encoder, data.dataset("train")[Step(data.samples(0)[:4])]
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,7 @@ def steps(architecture: str, name: str, rank: int, world: int) -> list[Any]:
     if architecture == "cross":
         data = RankingDataModule(collection(), Listwise(3))
         data.tokenise(tokenizer)
-        assert data.dataset is not None
-        source = data.dataset
+        source = data.dataset("train")
     else:
         source = dataset(collection(), tokenizer)
     return [source[step] for step in TrainingBatches(samples, size=STEP, rank=rank, world_size=world)]

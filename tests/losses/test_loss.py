@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from hydra.utils import get_class
+from omegaconf import OmegaConf
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.losses.loss import RankingLoss, differences, mean_where, ordered_pairs
@@ -16,6 +16,12 @@ from clir_lightning.types import Sample
 from program import ROOT
 
 LOSSES = sorted((ROOT / "conf" / "loss").glob("*.yaml"))
+
+
+def node_of(path: Path) -> dict[str, Any]:
+    """A file's one node as it is written."""
+    (node,) = OmegaConf.to_container(OmegaConf.load(path)).values()  # type: ignore[union-attr]
+    return dict(node)
 
 
 def settings_of(loss: Any) -> dict[str, float]:
@@ -26,7 +32,7 @@ def settings_of(loss: Any) -> dict[str, float]:
 
 @pytest.mark.parametrize("path", LOSSES, ids=lambda path: path.stem)
 def test_a_loss_made_in_python_is_the_one_of_the_configuration(path: Path) -> None:
-    (node,) = yaml.safe_load(path.read_text(encoding="utf-8")).values()
+    node = node_of(path)
     made: Any = get_class(node.pop("_target_"))
     required = {name: "teacher.trec" for name, value in node.items() if value == "???"}
     settings = {name: value for name, value in node.items() if name not in required}
@@ -35,7 +41,7 @@ def test_a_loss_made_in_python_is_the_one_of_the_configuration(path: Path) -> No
 
 @pytest.mark.parametrize("path", LOSSES, ids=lambda path: path.stem)
 def test_each_setting_is_kept(path: Path) -> None:
-    (node,) = yaml.safe_load(path.read_text(encoding="utf-8")).values()
+    node = node_of(path)
     made: Any = get_class(node.pop("_target_"))
     other = {name: not value if isinstance(value, bool) else 0.125 for name, value in node.items() if value != "???"}
     required = {name: "teacher.trec" for name, value in node.items() if value == "???"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,7 @@ class TextEncoder:
         tokenizer: its encoder's.
         prefixes, lengths: of each side, as in training.
         batch_tokens: tokens encoded at a time, padding included.
+        dtype: what the encoder's multiplications run in, by autocasting; `None` for the weights' own.
     """
 
     model: DualEncoder
@@ -38,6 +40,7 @@ class TextEncoder:
     prefixes: Mapping[Side, str]
     lengths: Mapping[Side, int]
     batch_tokens: int = BATCH_TOKENS
+    dtype: torch.dtype | None = None
 
     @property
     def width(self) -> int:
@@ -45,10 +48,11 @@ class TextEncoder:
         return self.model.width
 
     def fingerprint(self) -> str:
-        """What stands for the documents' side: weights, pooling, tokenizer, prefix and length."""
+        """What stands for the documents' side: weights, pooling, tokenizer, prefix, length and precision."""
         weights = self.model.state_dict()
         names = [name for name in weights if not name.startswith("temperature")]
-        settings = (self.model.pooling, self.model.cosine, self.prefixes["document"], self.lengths["document"])
+        model, prefix, length = self.model, self.prefixes["document"], self.lengths["document"]
+        settings = (model.pooling, model.cosine, prefix, length, str(self.dtype))
         parts = (weights[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data for name in names)
         shapes = repr([(name, tuple(weights[name].shape), str(weights[name].dtype)) for name in names])
         return fingerprint([shapes, repr(settings), tokenizer_fingerprint(self.tokenizer), *parts])
@@ -67,14 +71,22 @@ class TextEncoder:
         table = tokenise(records, self.tokenizer, name=f"{side} texts", cache=cache)
         template = TextTemplate.of(self.tokenizer, self.prefixes[side])
         texts, rows = TextAssembler(table, template, self.lengths[side]), as_rows(table.index, ids)
-        return lambda places: encode_rows(self.model, texts, rows[places], side, self.batch_tokens)
+        return lambda places: encode_rows(self.model, texts, rows[places], side, self.batch_tokens, self.dtype)
 
 
 @torch.inference_mode()
 def encode_rows(
-    model: DualEncoder, texts: TextAssembler, rows: Rows, side: Side, batch_tokens: int = BATCH_TOKENS
+    model: DualEncoder,
+    texts: TextAssembler,
+    rows: Rows,
+    side: Side,
+    batch_tokens: int = BATCH_TOKENS,
+    dtype: torch.dtype | None = None,
 ) -> Vectors:
-    """The vectors `[N, P]` in the order of `rows`; texts of like length are encoded together."""
+    """The vectors `[N, P]` in the order of `rows`, on the model's device; texts of like length are encoded together.
+
+    With a `dtype` the encoder's multiplications are cast to it; the vectors keep 32 bits.
+    """
     training = model.training
     model.eval()
     device = next(model.parameters()).device
@@ -83,6 +95,8 @@ def encode_rows(
     order = np.argsort(-lengths, kind="stable")
     for cut in cut_by_budget(lengths[order], width=1, tokens=batch_tokens, size=None):
         batch = texts.texts(rows[order[cut]]).to(device)
-        vectors[order[cut]] = model.encode(batch, side).float().cpu().numpy()
+        with nullcontext() if dtype is None else torch.autocast(device.type, dtype):
+            encoded = model.encode(batch, side)
+        vectors[order[cut]] = encoded.float().cpu().numpy()
     model.train(training)
     return vectors

@@ -54,19 +54,26 @@ class WholeFileIO(TorchCheckpointIO):
 
 
 def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """The state dictionary of a checkpoint of `clir train`.
+    """The state dictionary of a checkpoint of `clir train`; errors as of `read_checkpoint`."""
+    state: dict[str, torch.Tensor] = read_checkpoint(path)["state_dict"]
+    return state
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """All that a checkpoint of `clir train` holds, its `state_dict` among it.
 
     Raises `ConfigError` for a file that is none, or that holds anything but tensors and plain values.
     """
     try:
-        state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content["state_dict"]
     except pickle.UnpicklingError as error:
         problem = f"{path} is damaged or holds more than tensors and plain values, and is not read: that could run code"
         raise ConfigError(f"{problem}; give a checkpoint of clir train") from error
     except (OSError, EOFError, KeyError, TypeError, RuntimeError) as error:
         cure = "give the path of a checkpoints/best.ckpt"
         raise ConfigError(f"{path} is no checkpoint of clir train ({type(error).__name__}); {cure}") from error
-    return state
+    return content
 
 
 class LastCheckpoint(Checkpoint):

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from program import SHORT, clir
 
@@ -70,11 +69,11 @@ def test_a_checkpoint_that_would_run_code_is_refused(verb: str, demo_run: Path, 
 
 def test_a_configuration_that_would_run_code_is_refused(demo_run: Path, tmp_path: Path) -> None:
     shutil.copytree(demo_run, tmp_path / "given")
-    saved = tmp_path / "given" / ".hydra" / "config.yaml"
-    config = OmegaConf.load(saved)
-    OmegaConf.update(config, "architecture.head", {"_target_": "os.system", "command": "touch escaped"}, force_add=True)
-    OmegaConf.save(config, saved)
-    done = clir("evaluate", f"checkpoint={tmp_path / 'given' / 'checkpoints' / 'best.ckpt'}", cwd=tmp_path, check=False)
+    saved = tmp_path / "given" / "checkpoints" / "best.ckpt"
+    content = torch.load(saved, weights_only=True)
+    content["config"]["architecture"]["head"] = {"_target_": "os.system", "command": "touch escaped"}
+    torch.save(content, saved)
+    done = clir("evaluate", f"checkpoint={saved}", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "_target_ 'os.system' is not allowed" in done.stderr
     assert not (tmp_path / "escaped").exists()

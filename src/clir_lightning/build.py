@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
-from clir_lightning.allowed import check_targets
-from clir_lightning.errors import ClirError, ConfigError
+from clir_lightning.allowed import check_target, check_targets
+from clir_lightning.errors import ClirError, ConfigError, one_of
+
+CACHE = "oc.env:CLIR_CACHE"  # marks the settings whose value is each machine's own
 
 
 def without_value(error: MissingMandatoryValue) -> str:
@@ -61,11 +64,64 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return dict(values)
 
 
-def saved_config(folder: Path) -> DictConfig:
-    """The configuration that the run in this output folder was started with."""
-    path = folder / ".hydra" / "config.yaml"
-    if not path.is_file():
-        raise ConfigError(f"{path} is missing; a checkpoint lies in the output folder of its run, beside .hydra/")
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig)
-    return config
+def portable(config: DictConfig) -> dict[str, Any]:
+    """`plain` for another machine too: where the environment names the cache, that reference stays."""
+
+    def kept(value: Any, written: Any) -> Any:
+        if isinstance(value, dict) and isinstance(written, dict):
+            return {key: kept(inner, written[key]) for key, inner in value.items()}
+        return written if isinstance(written, str) and CACHE in written else value
+
+    values: dict[str, Any] = kept(plain(config), OmegaConf.to_container(config))
+    return values
+
+
+def changed(own: DictConfig | None, given: DictConfig, name: str) -> DictConfig:
+    """The settings `own` of a node with those `given` changed, or those alone where they name another target.
+
+    Args:
+        own: what there is to change, if anything.
+        given: some settings of it, or a whole node.
+        name: the node's, for errors.
+
+    Raises `ConfigError`, with the allowed names, for a setting that the target does not take.
+    """
+    changes: Any = OmegaConf.to_container(given)
+    node: Any = {} if own is None else OmegaConf.to_container(own)
+    target = changes.get("_target_", node.get("_target_"))
+    if target is None:
+        raise ConfigError(f"{name}.{next(iter(changes))} is given, and nothing says of which {name}; add {name}=…")
+    if target != node.get("_target_"):
+        node = {"_target_": target}
+    _reject_unknown(node, changes, name)
+    merged = OmegaConf.merge(node, changes)
+    assert isinstance(merged, DictConfig)
+    return merged
+
+
+def _reject_unknown(node: Mapping[str, Any], changes: Mapping[str, Any], name: str) -> None:
+    """Follow `changes` into `node`: a `_target_` takes what its signature lists, other nodes what they hold.
+
+    A whole node with a `_target_` of its own may stand anywhere among others.
+    """
+    target = node.get("_target_")
+    names = list(node) if target is None else _parameters(str(target))
+    for key, value in changes.items():
+        if key.startswith("_"):  # Hydra's own, such as `_target_`
+            continue
+        inner = value if isinstance(value, Mapping) else {}
+        if names is not None and key not in names and not (target is None and "_target_" in inner):
+            one_of(f"{name}.{key}", [f"{name}.{allowed}" for allowed in names] or ["none"], "setting")
+        found = node.get(key)
+        known = {"_target_": inner["_target_"]} if "_target_" in inner else found
+        if isinstance(known, Mapping):
+            _reject_unknown(known, inner, f"{name}.{key}")
+
+
+def _parameters(target: str) -> list[str] | None:
+    """The names that a target takes; `None` where it takes any."""
+    check_target(target)
+    parameters = inspect.signature(get_object(target)).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return None
+    return list(parameters)

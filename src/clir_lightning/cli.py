@@ -57,6 +57,10 @@ VERBS = {
 }
 
 
+# Their `data` is what a checkpoint or an output folder names, with settings changed.
+OF_TRAINED_DATA = ("evaluate", "search", "geometry", "compare")
+
+
 def root_name(verb: str) -> str:
     """The name of a verb's root file in `conf/` and of its job."""
     return verb.replace(" ", "_")
@@ -151,6 +155,17 @@ def verbatim(override: str) -> str:
     return "query='{}'".format(text.replace("\\'", "'").replace("'", "\\'"))
 
 
+def of_any_data(verb: str, override: str) -> str:
+    """A setting of the data, also where the verb's own file does not list it: the data of a checkpoint has it.
+
+    The job itself rejects a setting that this data does not have.
+
+    >>> of_any_data("evaluate", "data.path=FOLDER"), of_any_data("train", "data.path=FOLDER")
+    ('++data.path=FOLDER', 'data.path=FOLDER')
+    """
+    return f"++{override}" if verb in OF_TRAINED_DATA and override.startswith("data.") else override
+
+
 def run_verb(verb: str, overrides: list[str]) -> None:
     """Run a verb's job as a Hydra application; an error of the user's ends it with one line and status 1."""
     import hydra
@@ -158,11 +173,13 @@ def run_verb(verb: str, overrides: list[str]) -> None:
 
     from clir_lightning.build import without_value
     from clir_lightning.errors import ClirError
+    from clir_lightning.jobs.quiet import quiet
     from clir_lightning.jobs.sweep import guarded, in_sweep
 
     job = importlib.import_module(f"clir_lightning.jobs.{root_name(verb)}").main
 
     def task(config: DictConfig) -> object:
+        quiet()
         if in_sweep():
             return guarded(job, config)
         try:
@@ -172,5 +189,5 @@ def run_verb(verb: str, overrides: list[str]) -> None:
         except MissingMandatoryValue as error:
             sys.exit(f"clir {verb}: {without_value(error)}")
 
-    sys.argv = [f"clir {verb}", *map(verbatim, overrides)]
+    sys.argv = [f"clir {verb}", *(of_any_data(verb, verbatim(override)) for override in overrides)]
     hydra.main(config_path=str(config_folder()), config_name=root_name(verb), version_base="1.3")(task)()

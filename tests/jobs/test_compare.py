@@ -22,13 +22,15 @@ FILES = {"comparison.md", "comparison.tex", "comparison.csv", "comparison.json",
 
 def another(run: Path, target: Path, shift: float, **changed: object) -> Path:
     """A copy of an output folder with other settings and other scores."""
-    for name in (".hydra", "runs"):
-        shutil.copytree(run / name, target / name)
-    shutil.copy(run / "provenance.json", target)
-    config = OmegaConf.load(target / ".hydra" / "config.yaml")
+    shutil.copytree(run / "runs", target / "runs")
+    provenance = json.loads((run / "provenance.json").read_text())
+    config = OmegaConf.create(provenance["config"])
     for key, value in changed.items():
         OmegaConf.update(config, key.replace("__", "."), value)
-    OmegaConf.save(config, target / ".hydra" / "config.yaml")
+    changed_config = OmegaConf.to_container(config)
+    (target / "provenance.json").write_text(json.dumps({**provenance, "config": changed_config}))
+    (target / ".hydra").mkdir()
+    (target / ".hydra" / "config.yaml").write_text("name: what a later command left\nseed: 7\n")
     old = read_run(run / "runs" / "test.trec")
     scores = {q: {d: s + shift * (hash_of(d) % 7) for d, s in old[q].items()} for q in old}
     write_run(Run(scores), target / "runs" / "test.trec")
@@ -119,9 +121,27 @@ def test_foreign_run_files_with_qrels(tmp_path: Path) -> None:
     assert [(s["name"], s["seeds"]) for s in systems[1:3]] == [("ours", 2), ("theirs", 1)]
 
 
+def test_settings_of_the_folders_data_can_be_changed(folders: Path, tmp_path: Path) -> None:
+    runs = f"runs=[{folders}/1,{folders}/2]"
+    done = clir("compare", runs, "data.no=1", "hydra.run.dir=out", cwd=tmp_path, check=False)
+    assert done.stderr.strip().splitlines()[-1].startswith("clir compare: setting is 'data.no'; allowed: ")
+    provenance = json.loads((folders / "1" / "provenance.json").read_text())
+    provenance["config"]["data"] = {
+        "_target_": "clir_lightning.data.clirmatrix.read_clirmatrix",
+        "path": "gone",
+        "query_language": "zh",
+        "document_language": "kk",
+    }
+    shutil.copytree(folders / "1", tmp_path / "one")
+    (tmp_path / "one" / "provenance.json").write_text(json.dumps(provenance))
+    done = clir("compare", "runs=[one]", "data.path=moved", "hydra.run.dir=out", "samples=99", cwd=tmp_path)
+    assert "the report shows ids without texts: moved: no such folder" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["runs=[a.trec]", "qrels=qrels", "data.path=x"], "data.path is given, and nothing says of which data"),
         (["runs=[nowhere*]"], "runs: nothing matches 'nowhere*'"),
         (["runs=[a.trec]"], "there are no judgements; add qrels=FILE"),
         (["runs=[a.trec]", "qrels=qrels", "baseline=b"], "baseline is 'b'; allowed: a"),

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
 
+from clir_lightning.cli import config_folder
 from clir_lightning.data.trec import read_run, write_run
+from clir_lightning.jobs.evaluate import evaluate_checkpoint
+from clir_lightning.jobs.trained import Trained
 from clir_lightning.types import Run
 from program import clir
 
@@ -39,6 +47,60 @@ def test_another_split_is_scored_whole_and_as_deep_as_asked(demo_run: Path, tmp_
     again = read_run(tmp_path / "b" / "runs" / "test.trec")
     assert len(again) <= 2
     assert all(set(again[query]) == set(few[query]) for query in again)
+
+
+def test_settings_of_the_data_are_changed_as_the_file_offers(
+    demo_run: Path, clirmatrix_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """`data.path=FOLDER` although the verb's own file has no such setting: the checkpoint's data has it."""
+    content = torch.load(demo_run / "checkpoints" / "best.ckpt", weights_only=True)
+    target = "clir_lightning.data.clirmatrix.read_clirmatrix"
+    languages = {"query_language": "zh", "document_language": "kk"}
+    content["config"]["data"] = {"_target_": target, "path": "gone", "cache": None, **languages}
+    torch.save(content, tmp_path / "x.ckpt")
+    folder = clirmatrix_folder()
+    done = clir("evaluate", "checkpoint=x.ckpt", f"data.path={folder}", "hydra.run.dir=out", cwd=tmp_path)
+    assert len(read_run(tmp_path / "out" / "runs" / "test.trec")) == 2
+    for unasked in ("litlogger", "GPU available", "LeafSpec", "Warning"):  # what Lightning and its vendor say
+        assert unasked not in done.stdout + done.stderr
+    told = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert told["trained"]["data"]["path"] == str(folder)
+    assert told["trained"]["datamodule"]["test"] == "test1"
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "search", "geometry"])
+def test_a_misspelt_setting_of_the_data_names_the_allowed(verb: str, dual_run: Path, tmp_path: Path) -> None:
+    checkpoint = f"checkpoint={dual_run}/checkpoints/best.ckpt"
+    other = ("data=clirmatrix",) if verb != "evaluate" else ()
+    done = clir(verb, checkpoint, *other, "data.pth=x", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    said = done.stderr.strip().splitlines()[-1]
+    names = "data.path, data.query_language" if other else "data.dev, data.test"
+    assert said.startswith(f"clir {verb}: setting is 'data.pth'; allowed: {names}")
+
+
+def test_the_trainer_computes_where_and_as_the_settings_say(
+    demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ToldError(Exception):
+        pass
+
+    def trainer(**settings: Any) -> None:
+        raise ToldError(settings["accelerator"], settings["devices"], settings["precision"])
+
+    monkeypatch.setattr(pl, "Trainer", trainer)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    trained = Trained.load(demo_run / "checkpoints" / "best.ckpt")
+    for device, precision, told in (
+        ("auto", "null", ("gpu", [0], "32-true")),
+        ("cuda:1", "bf16-mixed", ("gpu", [1], "bf16-mixed")),
+        ("cpu", "bf16-mixed", ("cpu", 1, "bf16-mixed")),
+    ):
+        with initialize_config_dir(str(config_folder()), version_base="1.3"):
+            config = compose("evaluate", overrides=[f"device={device}", f"precision={precision}"])
+        with pytest.raises(ToldError) as caught:
+            evaluate_checkpoint(config, trained, tmp_path)
+        assert caught.value.args == told
 
 
 def test_a_run_file_against_qrels(tmp_path: Path) -> None:

@@ -105,11 +105,12 @@ def test_a_finished_job_is_not_done_again(undisturbed: Path) -> None:
 
 def test_other_settings_are_refused(undisturbed: Path, tmp_path: Path) -> None:
     config = json.loads((undisturbed / "out" / "provenance.json").read_text())["config"]
-    other = {**config, "seed": 2, "logger": {}}
+    cache = {**config["datamodule"], "cache": "/elsewhere"}
+    other = {**config, "seed": 2, "logger": {}, "datamodule": cache}
     assert differing(config, other) == ["seed: 1 then, 2 now"]
     with pytest.raises(ConfigError, match=r"is of other settings .seed: 1 then, 2 now.; give these, or another folder"):
-        start("auto", other, undisturbed / "out", [])
+        start("auto", other, undisturbed / "out")
     with pytest.raises(ConfigError, match=r"last.ckpt is of other settings .seed"):
-        start(str(undisturbed / "out" / "checkpoints" / "last.ckpt"), other, tmp_path, [])
+        start(str(undisturbed / "out" / "checkpoints" / "last.ckpt"), other, tmp_path)
     with pytest.raises(ConfigError, match="missing or no whole checkpoint"):
-        start("nowhere.ckpt", other, tmp_path, [])
+        start("nowhere.ckpt", other, tmp_path)

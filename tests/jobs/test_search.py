@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
 
+from clir_lightning.cli import config_folder
+from clir_lightning.data.collection import Collection
 from clir_lightning.data.demo import build_demo
 from clir_lightning.data.trec import read_run
+from clir_lightning.jobs import search
 from clir_lightning.jobs.search import read_topics
 from clir_lightning.jobs.trained import Trained
+from clir_lightning.lightning.computing import Computing
+from clir_lightning.retrieval.dense import DenseRetriever
+from clir_lightning.types import Document, Query, Run
 from program import clir
 
 pytest.importorskip("faiss", reason="the extra `dense` is not installed")
@@ -69,9 +78,38 @@ def test_retrieve_takes_dense_candidates(dual_run: Path, tmp_path: Path) -> None
     assert first["recall_100"] > 0.2  # 100 of 2,903 documents at random find .03
 
 
+def test_both_checkpoints_compute_where_and_as_the_settings_say(
+    dual_run: Path, demo_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    found = Run({"q": {"d": 1.0}}, name="dense")
+
+    def opened(retriever: DenseRetriever, documents: object) -> Callable[..., Run]:
+        assert retriever.encoder is not None
+        seen.append(retriever.encoder.dtype)
+        return lambda queries, depth: found
+
+    def reranked(module: object, batches: object, *, name: str, at: Computing) -> Run:
+        seen.append((at.device.type, at.precision))
+        return found
+
+    monkeypatch.setattr(DenseRetriever, "open", opened)
+    monkeypatch.setattr(search, "rerank", reranked)
+    collection = Collection("c", {"d": Document("d", "тіл", "kk")}, {})
+    checkpoint, other = (f"{run}/checkpoints/best.ckpt" for run in (dual_run, demo_run))
+    overrides = [f"checkpoint={checkpoint}", f"rerank={other}", "precision=bf16-mixed", "device=cpu"]
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("search", overrides=overrides)
+    answer = search.answerer(config, collection, Trained.load(checkpoint))
+    answer({"q": Query("q", "语", "zh")})
+    assert seen == [torch.bfloat16, ("cpu", "bf16-mixed")]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["query=a", "device=cuda:7"], "device is 'cuda:7'; allowed: auto, cpu"),
+        (["query=a", "precision=half"], "precision is 'half'; allowed: 32-true, bf16-mixed, 16-mixed, mixed"),
         (["topics=nowhere.tsv"], "nowhere.tsv: no such file"),
         (["query=a", "split=dev"], "give one of topics=FILE, split=NAME and query=TEXT"),
     ],

@@ -36,11 +36,9 @@ def test_output_folder_holds_what_is_promised_and_nothing_else(demo_run: Path) -
         "metrics.json",
         "metrics.csv",
         "provenance.json",
-        "encoder/config.json",
-        "encoder/tokenizer.json",
     ):
         assert (demo_run / name).stat().st_size > 0, name
-    allowed = {".hydra", "checkpoints", "runs", "encoder", "wandb"}
+    allowed = {".hydra", "checkpoints", "runs", "wandb"}
     assert {path.name for path in demo_run.iterdir() if path.is_dir()} == allowed
     assert {path.name for path in demo_run.parent.iterdir()} == {"out"}
 

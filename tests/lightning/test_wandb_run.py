@@ -12,7 +12,7 @@ import pytest
 import wandb.proto.wandb_internal_pb2 as protocol_module
 
 from clir_lightning.evaluation.evaluate import Evaluation
-from clir_lightning.lightning.wandb_run import JobInfo, hardest, has_wandb_key, wandb
+from clir_lightning.lightning.wandb_run import ID, JobInfo, hardest, has_wandb_key, wandb
 from clir_lightning.types import Document, Query, Run
 from program import SHORT, clir
 
@@ -48,6 +48,7 @@ def test_a_job_leaves_its_settings_curves_tables_and_files(demo_run: Path) -> No
     config = {update.key: json.loads(update.value_json) for update in run.config.update}
     assert config["seed"] == 1
     assert config["datamodule"]["test"] == "test1"
+    assert run.run_id == (demo_run / ID).read_text()
     history = [
         {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
         for record in found
@@ -95,9 +96,11 @@ def test_offline_without_a_key(
 
 
 def test_a_job_that_goes_on_keeps_its_run(tmp_path: Path) -> None:
-    first = wandb(JobInfo(tmp_path)).version
-    assert wandb(JobInfo(tmp_path, step=5)).version == first
-    assert wandb(JobInfo(tmp_path)).version != first
+    first = wandb(JobInfo(tmp_path))
+    assert not (tmp_path / ID).exists()  # a job may still be refused; `open_runs` writes it
+    (tmp_path / ID).write_text(str(first.version))
+    assert wandb(JobInfo(tmp_path, step=5)).version == first.version
+    assert wandb(JobInfo(tmp_path)).version != first.version
 
 
 def test_the_hardest_queries() -> None:

@@ -67,6 +67,25 @@ def differing(groups: Sequence[Mapping[str, str]]) -> list[str]:
     ]
 
 
+def named_once(names: Sequence[str], groups: Sequence[Mapping[str, str]]) -> list[str]:
+    """The names without those of copies: settings of one last name that are equal in every group.
+
+    A setting that refers to another, `datamodule.sampling` to `sampling`, differs wherever that one does. The name of
+    the fewest parts stays.
+
+    >>> named_once(["data.lr", "lr"], [{"data.lr": "1", "lr": "1"}, {"data.lr": "2", "lr": "2"}])
+    ['lr']
+    """
+
+    def copied(name: str) -> tuple[str, ...]:
+        return (name.rpartition(".")[2], *(group.get(name, ABSENT) for group in groups))
+
+    kept: dict[tuple[str, ...], str] = {}
+    for name in sorted(names, key=lambda name: name.count(".")):
+        kept.setdefault(copied(name), name)
+    return [name for name in names if kept[copied(name)] == name]
+
+
 def group_names(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """A name for each configuration, equal for those of one system.
 
@@ -79,7 +98,8 @@ def group_names(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     names = []
     for one in flat:
         mine = one.get("name", "run")
-        keys = [key for key in differing([other for other in flat if other.get("name", "run") == mine]) if key]
+        alike = [other for other in flat if other.get("name", "run") == mine]
+        keys = named_once([key for key in differing(alike) if key], alike)
         last = [key.rpartition(".")[2] for key in keys]
         shown = [
             f"{key if last.count(short) > 1 else short}={one.get(key, ABSENT)}"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from clir_lightning.build import build
+from clir_lightning.build import build, changed
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.lines import write_whole
 from clir_lightning.errors import ClirError, one_of
@@ -24,6 +22,7 @@ from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.report.examples import Texts
 from clir_lightning.evaluation.report.page import page
 from clir_lightning.jobs.compared import commits, systems_of
+from clir_lightning.jobs.outputs import claim, output_folder
 from clir_lightning.types import Grades, Query
 
 FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv", "report.html")
@@ -52,12 +51,18 @@ def show(comparison: Comparison, alpha: float, notes: list[str]) -> None:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
 
 
-def texts(config: DictConfig, systems: Sequence[System]) -> Texts:
-    """The texts of the collection that `data` names, or that an output folder was trained on; else none."""
+def data_of_texts(config: DictConfig, systems: Sequence[System]) -> DictConfig | None:
+    """The data that the report's texts come from: an output folder's own, as `data` changes it, or another; or none."""
     configs = [member.config for system in systems for member in system.members if member.config is not None]
-    own = next((OmegaConf.create(dict(found)) for found in configs if found.get("data")), None)
-    data = config.data or (None if own is None else own.data)
-    if not config.report.texts or not data:
+    own = next((OmegaConf.create(dict(found["data"])) for found in configs if found.get("data")), None)
+    if not config.report.texts:
+        return None
+    return changed(own, config.data, "data") if config.data else own
+
+
+def texts(data: DictConfig | None, systems: Sequence[System]) -> Texts:
+    """The texts of a collection, where there is one, and of the queries that the systems are judged by."""
+    if data is None:
         return Texts({}, {})
     try:
         collection: Collection = build(data)
@@ -84,7 +89,13 @@ def queries_of(collection: Collection, judged: Mapping[str, Grades]) -> dict[str
     return found
 
 
-def report(config: DictConfig, comparison: Comparison, systems: Sequence[System], notes: Sequence[str]) -> str:
+def report(
+    config: DictConfig,
+    comparison: Comparison,
+    systems: Sequence[System],
+    notes: Sequence[str],
+    data: DictConfig | None,
+) -> str:
     """The HTML report."""
     chosen = config.report.measure
     return page(
@@ -94,7 +105,7 @@ def report(config: DictConfig, comparison: Comparison, systems: Sequence[System]
         alpha=config.alpha,
         notes=notes,
         commits=commits(systems),
-        texts=texts(config, systems),
+        texts=texts(data, systems),
         measure=comparison.measures[-1] if chosen is None else one_of(chosen, comparison.measures, "report.measure"),
         examples=config.report.examples,
         depth=config.report.depth,
@@ -103,13 +114,12 @@ def report(config: DictConfig, comparison: Comparison, systems: Sequence[System]
 
 def main(config: DictConfig) -> None:
     """Run the job."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+    folder = output_folder(config)
     for name in config.measures:
         measure(name)
     runs: Any = OmegaConf.to_container(config.runs)
     systems = systems_of(runs, config.qrels)
+    data = data_of_texts(config, systems)
     comparison = compare(
         systems,
         baseline=config.baseline,
@@ -125,8 +135,9 @@ def main(config: DictConfig) -> None:
         tables.csv_text(comparison),
         tables.json_text(comparison, notes),
         tables.per_query_csv(comparison),
-        report(config, comparison, systems, notes),
+        report(config, comparison, systems, notes, data),
     )
+    claim(config, folder, FILES)
     for name, content in zip(FILES, contents, strict=True):
         with write_whole(folder / name) as stream:
             stream.write(content)

@@ -8,11 +8,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
-from clir_lightning.build import saved_config
 from clir_lightning.data.trec import read_qrels, read_run
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.comparison import Member, System
@@ -35,21 +32,26 @@ def paths(patterns: Sequence[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def as_written(config: DictConfig) -> dict[str, Any]:
-    """The configuration as it was written, references unresolved."""
-    return cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False))
+def recorded(folder: Path) -> dict[str, Any]:
+    """The `provenance.json` of a job's output folder; empty where there is none, `ConfigError` where it is damaged."""
+    path = folder / "provenance.json"
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"config": dict(found["config"]), **found}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is damaged ({error}); leave {folder} out, or do its job again") from error
 
 
 def training_config(folder: Path) -> dict[str, Any]:
-    """The configuration that the folder's system was trained with; for one of `clir evaluate`, its checkpoint's."""
-    config = as_written(saved_config(folder))
-    if config.get("checkpoint") is None:
-        return config
-    started = str(OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime.cwd)
-    trained = as_written(saved_config((Path(started) / config["checkpoint"]).resolve().parents[1]))
-    trained["datamodule"]["test"] = config["split"]
-    trained["data"] = {**trained["data"], **config.get("data", {})}
-    return trained
+    """The settings that the folder's system was trained with; for a folder of `clir evaluate`, its checkpoint's.
+
+    They are what the job itself wrote down at its end, references resolved.
+    """
+    found = recorded(folder)
+    settings: dict[str, Any] = found.get("trained") or found.get("config") or {"name": folder.name}
+    return settings
 
 
 class Inputs:
@@ -80,7 +82,7 @@ class Inputs:
         if not (path / TEST).is_file():
             log.warning("%s is left out: it has no %s", path, TEST)
             return None
-        config = training_config(path) if (path / ".hydra").is_dir() else {"name": path.name}
+        config = training_config(path)
         seed = config.get("seed")
         return Member(read_run(path / TEST), self.qrels(path), 0 if seed is None else int(seed), path, config)
 
@@ -169,11 +171,7 @@ def _named(name: str, patterns: str | Sequence[str], inputs: Inputs) -> System:
 
 
 def commits(systems: Sequence[System]) -> dict[Path, str | None]:
-    """The commit of the code that each output folder's run was made with, where its provenance tells."""
+    """The commit of the code that each output folder's system was trained with, where its provenance tells."""
     folders = {member.folder for system in systems for member in system.members if member.folder is not None}
-    files = {folder: folder / "provenance.json" for folder in folders}
-    return {
-        folder: json.loads(file.read_text(encoding="utf-8")).get("commit")
-        for folder, file in files.items()
-        if file.is_file()
-    }
+    found = {folder: recorded(folder) for folder in folders}
+    return {folder: known.get("commit") for folder, known in found.items() if known and "trained" not in known}

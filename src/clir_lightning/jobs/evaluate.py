@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from clir_lightning.build import build
+from clir_lightning.build import build, plain
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.trec import read_qrels, read_run, write_qrels
 from clir_lightning.errors import ConfigError
@@ -20,10 +18,12 @@ from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
-from clir_lightning.jobs.provenance import write_json
+from clir_lightning.jobs.outputs import claim, output_folder
+from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.trained import Trained
-from clir_lightning.lightning.precision import precision_for
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
+
+FILES = ("metrics.json", "provenance.json", "per_query.csv", "runs/test.trec", "runs/test.qrels")
 
 
 def bounded(result: Evaluation, pool: Pool) -> list[Evaluation]:
@@ -52,28 +52,26 @@ def scored_lists(trained: DictConfig, config: DictConfig) -> DictConfig:
     return changed
 
 
-def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
+def evaluate_checkpoint(config: DictConfig, trained: Trained, folder: Path) -> list[Evaluation]:
     """Score the candidates of `config.split` with a checkpoint; its run goes to `folder/runs/test.trec`."""
-    trained = Trained.load(config.checkpoint)
     settings = trained.config
-    settings.data.merge_with(config.data)
+    at = trained.computing(config.device, config.precision)
+    collection = trained.collection(config.data)
     settings.datamodule = scored_lists(settings.datamodule, config)
-    data: RankingDataModule = build(settings.datamodule, build(settings.data), seed=settings.seed)
+    data: RankingDataModule = build(settings.datamodule, collection, seed=settings.seed)
     data.tokenise(trained.encoder.tokenizer)
     qrels = data.qrels("test")
     pool = Pool.of(data.candidates["test"], qrels)
     metrics = RankingMetrics({"test": pool}, folder=folder, name=settings.name, measures=config.measures)
-    precision: Any = precision_for(settings.trainer.get("precision"))
     trainer = pl.Trainer(
-        accelerator="auto",
-        devices=1,
-        precision=precision,
+        **at.trainer(),
         callbacks=[metrics],
         logger=False,
         enable_checkpointing=False,
         use_distributed_sampler=False,
         default_root_dir=str(folder),
     )
+    claim(config, folder, FILES)
     trainer.test(trained.module, data, verbose=False)
     write_qrels(qrels, folder / "runs" / "test.qrels")
     return bounded(metrics.evaluations["test"], pool)
@@ -81,9 +79,9 @@ def evaluate_checkpoint(config: DictConfig, folder: Path) -> list[Evaluation]:
 
 def main(config: DictConfig) -> None:
     """Run the job."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    for name in ("metrics.json", "per_query.csv"):
-        (folder / name).unlink(missing_ok=True)
+    folder = output_folder(config)
+    watch = Stopwatch()
+    trained = None
     for name in config.measures:
         measure(name)
     if (config.checkpoint is None) == (config.run is None):
@@ -94,11 +92,17 @@ def main(config: DictConfig) -> None:
         run, qrels = read_run(config.run), read_qrels(config.qrels)
         rows = bounded(evaluate(run, qrels, config.measures), Pool.of(run, qrels))
         title = f"{config.run} against {config.qrels}"
+        claim(config, folder, FILES)
     else:
-        rows = evaluate_checkpoint(config, folder)
+        trained = Trained.load(config.checkpoint)
+        with watch.stage("scoring"):
+            rows = evaluate_checkpoint(config, trained, folder)
         title = f"{config.checkpoint} on {config.split}"
     result = rows[1]
     write_per_query(result, folder / "per_query.csv")
+    model = None if trained is None else plain(trained.config)
+    seed = None if model is None else model["seed"]
+    write_json(provenance(plain(config), seed, watch, trained=model), folder / "provenance.json")
     write_json({result.name: result.means}, folder / "metrics.json")
     console = Console()
     console.print(result_table(title, rows))

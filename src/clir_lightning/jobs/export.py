@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs.trained import Trained
+from clir_lightning.lightning.computing import Computing
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.export import export_cross, export_dual
@@ -23,7 +24,7 @@ def main(config: DictConfig) -> None:
     model: Any = trained.module.model.cpu()
     data = trained.config.datamodule
     if isinstance(model, DualEncoder):
-        texts = trained.text_encoder()
+        texts = trained.text_encoder(Computing())
         for place in export_dual(texts, folder):
             print(f"SentenceTransformer({str(place)!r})")
         if len(set(texts.lengths.values())) > 1:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -16,8 +14,11 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.outputs import claim, output_folder
 from clir_lightning.jobs.provenance import write_json
 from clir_lightning.retrieval.fusion import fuse, tune
+
+FILES = ("fused.trec", "weights.json", "metrics.json")
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def tuned_weights(config: DictConfig, settings: dict[str, Any]) -> list[float]:
 
 def main(config: DictConfig) -> None:
     """Run the job."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    folder = output_folder(config)
     for name in [*config.measures, config.tune.measure]:
         measure(name)
     if config.weights is not None and config.tune.runs:
@@ -51,10 +52,7 @@ def main(config: DictConfig) -> None:
     weights = tuned_weights(config, settings) if config.tune.runs else plain["weights"]
     fused = fuse(runs, **settings, weights=weights)
     rows = [] if qrels is None else [evaluate(run, qrels, config.measures) for run in (*runs, fused)]
-
-    # What an earlier command left here goes when there is something to take its place.
-    for name in ("fused.trec", "weights.json", "metrics.json"):
-        (folder / name).unlink(missing_ok=True)
+    claim(config, folder, FILES)
     write_run(fused, folder / "fused.trec")
     write_json({"runs": plain["runs"], "weights": weights or [1.0] * len(runs), **settings}, folder / "weights.json")
     console = Console()

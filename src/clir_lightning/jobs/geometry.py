@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 from torch import Tensor
@@ -25,6 +23,7 @@ from clir_lightning.evaluation.geometry import centred, geometry, meaning, told_
 from clir_lightning.evaluation.measures import label, measure
 from clir_lightning.evaluation.report.geometry_page import Space, geometry_page
 from clir_lightning.jobs.compare import whole
+from clir_lightning.jobs.outputs import claim, output_folder
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.trained import Trained
 from clir_lightning.lightning.centring import training_texts
@@ -115,21 +114,20 @@ def said(spaces: Sequence[Space], name: str, width: int) -> list[str]:
 
 def main(config: DictConfig) -> None:
     """Run the job."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+    folder = output_folder(config)
     for name in config.measures:
         measure(name)
     watch, console = Stopwatch(), Console()
     with watch.stage("data"):
         trained = Trained.load(config.checkpoint)
-        encoder = trained.text_encoder()
+        encoder = trained.text_encoder(trained.computing(config.device, config.precision))
         collection = trained.collection(config.data)
         qrels = collection.split(config.split).qrels
     with watch.stage("encoding"):
         found = encoded(encoder, collection, config, trained.config.datamodule.get("train", "train"))
     with watch.stage("geometry"):
         spaces = spaces_of(found, qrels, config.measures)
+    claim(config, folder, FILES)
     head = ["", *(space.name for space in spaces)]
     cells = [[label(name), *(f"{100 * space.measures[name]:.1f}" for space in spaces)] for name in config.measures]
     values = [space.geometry.rounded() for space in spaces]

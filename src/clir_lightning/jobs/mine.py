@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -14,6 +11,7 @@ from clir_lightning.data.hard_negatives import Filters, mine
 from clir_lightning.data.mining import Hard, write_triples
 from clir_lightning.data.trec import read_run, write_run
 from clir_lightning.errors import DataError
+from clir_lightning.jobs.outputs import claim, output_folder
 from clir_lightning.jobs.provenance import write_json
 
 FILES = ("negatives.trec", "triples.tsv", "mining.json")
@@ -21,9 +19,7 @@ FILES = ("negatives.trec", "triples.tsv", "mining.json")
 
 def main(config: DictConfig) -> None:
     """Run the job."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+    folder = output_folder(config)
     filters = Filters(**plain(config.filters))
     run = read_run(config.run)
     teacher = None if config.teacher is None else read_run(config.teacher)
@@ -41,6 +37,7 @@ def main(config: DictConfig) -> None:
         "triples": len(samples),
         "removed": dict(mined.removed),
     }
+    claim(config, folder, FILES)
     write_run(mined.negatives, folder / "negatives.trec")
     write_triples(samples, folder / "triples.tsv")
     write_json({"settings": plain(config), **counts}, folder / "mining.json")

@@ -77,10 +77,13 @@ def write_json(content: object, path: Path) -> None:
         stream.write("\n")
 
 
-def provenance(config: dict[str, Any], seed: int, watch: Stopwatch) -> dict[str, Any]:
-    """The content of `provenance.json`."""
+def provenance(
+    config: dict[str, Any], seed: int | None, watch: Stopwatch, *, trained: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The content of `provenance.json`; `trained` are the settings of the training whose model a job scored."""
     return {
         "config": config,
+        **({} if trained is None else {"trained": trained}),
         "seed": seed,
         "commit": commit(),
         "versions": {package: version(package) for package in PACKAGES},

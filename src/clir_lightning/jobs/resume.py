@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.checkpoints import BEFORE, LAST, is_whole, newest_whole
+from clir_lightning.lightning.checkpoints import is_whole, newest_whole
 
 log = logging.getLogger(__name__)
 
-# What may differ between the command that was stopped and the one that goes on: it decides no number.
+# What may differ between the command that was stopped and the one that goes on, caches at any depth too: it decides no
+# number.
 FREE = ("resume", "logger", "callbacks", "checkpoint_steps", "trainer.devices", "trainer.accelerator")
 
 
@@ -41,21 +41,12 @@ def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return [
         f"{name}: {left.get(name)!r} then, {right.get(name)!r} now"
         for name in names
-        if left.get(name) != right.get(name) and not any(f"{name}.".startswith(f"{free}.") for free in FREE)
+        if left.get(name) != right.get(name) and not _free(name)
     ]
 
 
-class KeepConfig(pl.Callback):
-    """Puts the configuration into each checkpoint, so that only the same training goes on from it."""
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = dict(config)
-
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Add it."""
-        checkpoint["config"] = self.config
+def _free(name: str) -> bool:
+    return name.rpartition(".")[2] == "cache" or any(f"{name}.".startswith(f"{free}.") for free in FREE)
 
 
 @dataclass(frozen=True)
@@ -72,17 +63,13 @@ def _same(then: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
         raise ConfigError(f"{path} is of other settings ({'; '.join(wrong[:3])}); give these, or another folder")
 
 
-def start(
-    resume: str | None, config: Mapping[str, Any], folder: Path, results: Iterable[str], *, owner: bool = True
-) -> Start:
-    """Decide, and remove what another run left in the folder.
+def start(resume: str | None, config: Mapping[str, Any], folder: Path) -> Start:
+    """Decide; nothing is changed.
 
     Args:
         resume: `None` starts anew; `auto` goes on with what the folder holds, if anything; a path with that checkpoint.
         config: the job's settings, plain.
         folder: its output folder.
-        results: names of the files that only a finished job leaves.
-        owner: whether this process is the one to remove them; of several that work together, the first.
 
     Raises `ConfigError` for a folder or checkpoint of other settings, `DataError` if no checkpoint in it is whole.
     """
@@ -91,9 +78,6 @@ def start(
         _same(json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["config"], config, folder)
         log.info("%s is finished: nothing is left to do", folder)
         return Start(finished=json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
-    others = [checkpoints / name for name in (LAST, BEFORE)] if resume is None else []
-    for path in [*(folder / name for name in results), *others] if owner else []:
-        path.unlink(missing_ok=True)
     if resume is None:
         return Start()
     found = newest_whole(checkpoints) if resume == "auto" else Path(resume)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -18,6 +16,7 @@ from clir_lightning.errors import ConfigError, one_of
 from clir_lightning.evaluation.evaluate import Evaluation, evaluate
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.outputs import claim, output_folder
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.trained import loaded
 from clir_lightning.retrieval.expansion import RM3
@@ -25,6 +24,8 @@ from clir_lightning.retrieval.lists import add_missing_relevant, fill_random
 from clir_lightning.retrieval.retriever import Retriever
 from clir_lightning.retrieval.translation import Translation
 from clir_lightning.types import Query, Run
+
+FILES = ("metrics.json", "provenance.json", "runs/*.trec")
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,7 @@ def lists_for(config: DictConfig, collection: Collection, split: str, found: Run
 
 def main(config: DictConfig) -> float:
     """Run the job; returns the dev split's measure to maximise, or the last split's."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    for old in [folder / "metrics.json", folder / "provenance.json", *(folder / "runs").glob("*.trec")]:
-        old.unlink(missing_ok=True)  # a folder used again must not show another run's results
+    folder = output_folder(config)
     _check(config)
     watch = Stopwatch()
     first: Any = loaded(build(config.retriever))
@@ -73,6 +72,7 @@ def main(config: DictConfig) -> float:
         with watch.stage(f"{split}: queries"):
             queries[split] = translation.queries(collection, split)
 
+    claim(config, folder, FILES)  # a folder used again must not show another run's results
     rows: dict[str, Evaluation] = {}
     for split in config.splits:
         with watch.stage(f"{split}: documents"):

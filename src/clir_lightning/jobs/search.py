@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -21,8 +20,10 @@ from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.table import result_table
+from clir_lightning.jobs.outputs import claim, output_folder
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.trained import Trained
+from clir_lightning.lightning.computing import Computing
 from clir_lightning.lightning.reranking import rerank
 from clir_lightning.retrieval.dense import DenseRetriever
 from clir_lightning.retrieval.fusion import fuse
@@ -31,6 +32,7 @@ from clir_lightning.types import Qrels, Query, Run
 
 log = logging.getLogger(__name__)
 
+FILES = ("runs/search.trec", "metrics.json", "provenance.json")
 ASKED = "search"  # the split that the queries form
 Answer = Callable[[Mapping[str, Query]], Run]
 
@@ -54,6 +56,7 @@ class Reranker:
     trained: Trained
     depth: int
     batch_size: int
+    at: Computing
 
     def __call__(self, collection: Collection, queries: Mapping[str, Query], run: Run) -> Run:
         """The run with new scores."""
@@ -68,7 +71,7 @@ class Reranker:
         settings.update({"test_queries": None, "score_batch_size": self.batch_size})
         data = build(settings, asked, seed=self.trained.config.seed)
         data.tokenise(self.trained.encoder.tokenizer)
-        scores = rerank(self.trained.module, data.test_dataloader(), name=f"{run.name}, reranked")
+        scores = rerank(self.trained.module, data.test_dataloader(), name=f"{run.name}, reranked", at=self.at)
         return Run({query: above(scores.by_query.get(query, {}), run, query) for query in run}, name=scores.name)
 
 
@@ -101,20 +104,22 @@ class FirstStage:
 
 def answerer(config: DictConfig, collection: Collection, trained: Trained) -> Answer:
     """From queries to a run, by all that the settings name."""
+    reranker = None
+    if config.rerank is not None:
+        second = Trained.load(config.rerank)
+        at = second.computing(config.device, config.precision)
+        reranker = Reranker(second, config.rerank_depth, config.score_batch_size, at)
     dense = DenseRetriever(
         str(config.checkpoint),
         config.index,
         plain(config.index_settings),
         config.shard,
         config.cache,
-        encoder=trained.text_encoder(),
+        encoder=trained.text_encoder(trained.computing(config.device, config.precision)),
     ).open(collection.documents)
     other = None
     if config.get("retriever"):
         other = FirstStage(build(config.retriever), build(config.translation))
-    reranker = None
-    if config.rerank is not None:
-        reranker = Reranker(Trained.load(config.rerank), config.rerank_depth, config.score_batch_size)
 
     def answer(queries: Mapping[str, Query]) -> Run:
         run = dense(queries, depth=config.depth)
@@ -146,9 +151,7 @@ def typed(language: str) -> Iterator[Query]:
 
 def main(config: DictConfig) -> None:
     """Run the job."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    for name in ("runs/search.trec", "metrics.json", "provenance.json"):
-        (folder / name).unlink(missing_ok=True)
+    folder = output_folder(config)
     for name in config.measures:
         measure(name)
     if sum(config[name] is not None for name in ("topics", "split", "query")) > 1:
@@ -158,6 +161,8 @@ def main(config: DictConfig) -> None:
         trained = Trained.load(config.checkpoint)
         collection = trained.collection(config.data)
         language = config.query_language or collection.query_language
+        split = None if config.split is None else collection.split(config.split)
+        queries = read_topics(config.topics, language) if config.topics is not None else {}
     with watch.stage("documents"):
         try:
             answer = answerer(config, collection, trained)
@@ -169,14 +174,13 @@ def main(config: DictConfig) -> None:
         for query in given:
             show(console, collection, answer({query.id: query}), query, config.show)
         return
-    split = None if config.split is None else collection.split(config.split)
-    queries = read_topics(config.topics, language) if split is None else split.queries
+    claim(config, folder, FILES)
     with watch.stage("search"):
-        run = answer(queries)
+        run = answer(queries if split is None else split.queries)
     write_run(run, folder / "runs" / "search.trec")
     write_json(provenance(plain(config), trained.config.seed, watch), folder / "provenance.json")
     if split is not None:
         result = evaluate(run, split.qrels, config.measures)
         write_json({config.split: result.means}, folder / "metrics.json")
         console.print(result_table(f"{collection.name}, {config.split}", [result]))
-    console.print(f"{len(queries)} queries, files: {folder}\n  runs/search.trec", soft_wrap=True)
+    console.print(f"{len(run)} queries, files: {folder}\n  runs/search.trec", soft_wrap=True)

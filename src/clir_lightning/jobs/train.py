@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-import warnings
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+import torch.distributed
 from hydra.core.hydra_config import HydraConfig
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
-from clir_lightning.build import build, build_all, outline, plain
+from clir_lightning.build import build, build_all, outline, plain, portable
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.trec import read_run, write_qrels
 from clir_lightning.errors import ConfigError
@@ -25,15 +26,17 @@ from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.table import result_table
 from clir_lightning.jobs import devices
 from clir_lightning.jobs.floors import BASELINES, floors
+from clir_lightning.jobs.outputs import claim, output_folder
 from clir_lightning.jobs.processes import once, processes, rank
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
-from clir_lightning.jobs.resume import KeepConfig, Start, start
+from clir_lightning.jobs.resume import Start, start
 from clir_lightning.jobs.sweep import in_sweep
-from clir_lightning.lightning.checkpoints import LastCheckpoint, WholeFileIO
+from clir_lightning.lightning.checkpoints import BEFORE, LAST, LastCheckpoint, WholeFileIO
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.interruption import FiniteLoss, Interruption
 from clir_lightning.lightning.precision import precision_for
 from clir_lightning.lightning.ranking_metrics import RankingMetrics
+from clir_lightning.lightning.rebuilding import KeepRecipe, files_of
 from clir_lightning.lightning.resumption import Resumption
 from clir_lightning.lightning.throughput import Throughput
 from clir_lightning.lightning.wandb_run import JobInfo, close_runs, hardest, open_runs, report
@@ -51,23 +54,20 @@ RESULTS = (
 )
 
 
-def _quiet() -> None:
-    """Silence what the libraries say at every run and no user can act on."""
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*")
-    warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # measures are of all processes already
-    warnings.filterwarnings("ignore", message=".*Experiment logs directory .* exists and is not empty.*")
-
-
-def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics, begin: Start) -> pl.Trainer:
+def _trainer(
+    config: DictConfig, folder: Path, metrics: RankingMetrics, begin: Start, module: CrossModule
+) -> pl.Trainer:
     checkpoints = folder / "checkpoints"
     best = ModelCheckpoint(
         checkpoints, filename="best", monitor=f"val/{MONITOR}", mode="max", enable_version_counter=False
     )
     last = LastCheckpoint(checkpoints, config.checkpoint_steps)
-    own = [metrics, Throughput(), Resumption(), FiniteLoss(folder), KeepConfig(plain(config))]
+    recipe = KeepRecipe(portable(config), files_of(module.model.encoder))  # type: ignore[arg-type]
+    own = [metrics, Throughput(), Resumption(), FiniteLoss(folder), recipe]
+    chosen = build_all(config.callbacks).values()
+    for callback in chosen:
+        if hasattr(callback, "check"):
+            callback.check(module)
     group, number = (folder.parent.name, HydraConfig.get().job.num) if in_sweep() else (None, None)
     job = JobInfo(folder, name=f"{config.name} {folder.name}", group=group, config=plain(config), step=begin.step)
     loggers = build_all(config.logger, job=job)
@@ -75,7 +75,7 @@ def _trainer(config: DictConfig, folder: Path, metrics: RankingMetrics, begin: S
         config.trainer,
         devices=devices.of_job(config.trainer, number, torch.cuda.device_count()),
         precision=precision_for(config.trainer.get("precision")),
-        callbacks=[*own, *build_all(config.callbacks).values(), best, last, Interruption(last)],
+        callbacks=[*own, *chosen, best, last, Interruption(last)],
         logger=list(loggers.values()),
         # Several processes are this job's own business (jobs/processes.py), on SLURM too.
         plugins=[WholeFileIO(), LightningEnvironment()],
@@ -106,18 +106,30 @@ def _losses(config: DictConfig) -> dict[str, RankingLoss]:
     return losses
 
 
-def _module(config: DictConfig, losses: dict[str, RankingLoss], data: RankingDataModule, folder: Path) -> CrossModule:
+def _encoder(config: DictConfig, data: RankingDataModule, folder: Path) -> Encoder:
     source = build(config.encoder)
-    name = once(lambda: source.prepare(data.collection, data.splits["train"], folder / "encoder", config.seed))
-    encoder = Encoder(
-        name,
-        layers=source.layers,
-        dropout=source.dropout,
-        attention=source.attention,
-        gradient_checkpointing=source.gradient_checkpointing,
-        frozen=source.frozen,
-        reinitialise=source.reinitialise,
-    )
+    made = folder / "encoder.partial"  # where every process finds an encoder that the first has made; gone at the end
+    try:
+        name = once(lambda: source.prepare(data.collection, data.splits["train"], made, config.seed))
+        encoder = Encoder(
+            name,
+            layers=source.layers,
+            dropout=source.dropout,
+            attention=source.attention,
+            gradient_checkpointing=source.gradient_checkpointing,
+            frozen=source.frozen,
+            reinitialise=source.reinitialise,
+        )
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
+    finally:
+        if rank() == 0:
+            shutil.rmtree(made, ignore_errors=True)
+    return encoder
+
+
+def _module(config: DictConfig, losses: dict[str, RankingLoss], data: RankingDataModule, folder: Path) -> CrossModule:
+    encoder = _encoder(config, data, folder)
     model = build(config.architecture, encoder)
     model.check_lengths(data.max_length, data.query_length)
     if config.init_from is not None:
@@ -125,14 +137,13 @@ def _module(config: DictConfig, losses: dict[str, RankingLoss], data: RankingDat
     data.tokenise(encoder.tokenizer)
     module: CrossModule = build(config.module, model, losses, **config.optimizer)
     module.check(data.samples, config.trainer.max_epochs or 1)
-    once(lambda: encoder.describe(folder / "encoder"))
     return module
 
 
 def main(config: DictConfig) -> float:
     """Run the job; returns the best `val/ndcg_10`, for sweeps to maximise."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    begin = start(config.resume, plain(config), folder, RESULTS, owner=rank() == 0)
+    folder = output_folder(config)
+    begin = start(config.resume, portable(config), folder)
     if begin.finished is not None:
         return float(begin.finished["val"][MONITOR])
     here = "null" if begin.checkpoint is None else f"'{begin.checkpoint}'"
@@ -141,7 +152,6 @@ def main(config: DictConfig) -> float:
 
 
 def _train(config: DictConfig, folder: Path, begin: Start) -> float:
-    _quiet()
     pl.seed_everything(config.seed, verbose=False)
     watch = Stopwatch()
     precision_for(config.trainer.get("precision"))
@@ -153,7 +163,10 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
         module = _module(config, losses, data, folder)
     pools = {stage: Pool.of(data.candidates[stage], data.qrels(stage)) for stage in ("val", "test")}
     metrics = RankingMetrics(pools, folder=folder, name=config.name)
-    trainer = _trainer(config, folder, metrics, begin)
+    trainer = _trainer(config, folder, metrics, begin, module)
+    # From here on nothing is refused: what an earlier job left in the folder may go.
+    earlier = [] if config.resume is not None else [f"checkpoints/{name}" for name in (LAST, BEFORE)]
+    once(lambda: claim(config, folder, [*RESULTS, *earlier]))
     open_runs(trainer.loggers, MEASURES)
     try:
         with watch.stage("training"):

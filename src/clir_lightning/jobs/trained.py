@@ -1,4 +1,4 @@
-"""A finished training read back: its configuration, encoder and model."""
+"""A finished training read back from its checkpoint alone: its configuration, encoder and model."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
-from clir_lightning.build import build, build_all, saved_config
+from clir_lightning.build import build, build_all, changed
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.texts import side_lengths
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.checkpoints import read_weights
+from clir_lightning.lightning.computing import Computing, computing
 from clir_lightning.lightning.cross_module import CrossModule
+from clir_lightning.lightning.rebuilding import encoder_folder, read_saved
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.text_encoder import TextEncoder
@@ -32,31 +32,35 @@ class Trained:
 
     @classmethod
     def load(cls, path: str | Path) -> Trained:
-        """The run that a `checkpoints/*.ckpt` belongs to."""
+        """What a checkpoint was trained to be, wherever it lies; nothing beside it is read."""
         checkpoint = Path(path)
         if not checkpoint.is_file():
             raise ConfigError(f"checkpoint {checkpoint} is missing; give the path of a checkpoints/best.ckpt")
-        home = checkpoint.resolve().parents[1]
-        config = saved_config(home)
-        OmegaConf.set_struct(config, False)
-        encoder = Encoder(str(home / "encoder"), weights=False)
+        saved = read_saved(checkpoint)
+        config = OmegaConf.create(saved.config)
+        with encoder_folder(saved.files) as folder:
+            encoder = Encoder(folder, weights=False)
         model, losses = build(config.architecture, encoder), build_all(config.loss)
         module: CrossModule = build(config.module, model, losses, **config.optimizer)
-        module.load_state_dict(read_weights(checkpoint))
+        module.float()  # transformers builds an encoder in what its folder was stored in
+        module.load_state_dict(saved.weights)
         return cls(checkpoint, config, encoder, module.eval())
 
     def collection(self, data: DictConfig) -> Collection:
         """The collection that the model was trained with, with settings changed by `data`, or another one."""
-        settings = self.config.data
-        if data.get("_target_", settings._target_) != settings._target_:
-            settings = data
-        else:
-            settings.merge_with(data)
-        collection: Collection = build(settings)
+        self.config.data = changed(self.config.data, data, "data")
+        collection: Collection = build(self.config.data)
         return collection
 
-    def text_encoder(self) -> TextEncoder:
-        """The model as a function from texts to vectors; `ConfigError` if it is none."""
+    def computing(self, device: str = "auto", precision: str | None = None) -> Computing:
+        """Where the model scores, and in which precision: that of its training, unless one is given."""
+        return computing(device, precision, trained=self.config.trainer.get("precision"))
+
+    def text_encoder(self, at: Computing | None = None) -> TextEncoder:
+        """The model as a function from texts to vectors, computed `at`, by default as training and machine suggest.
+
+        Raises `ConfigError` if it is none.
+        """
         model: Any = self.module.model
         if not isinstance(model, DualEncoder):
             raise ConfigError(
@@ -64,12 +68,13 @@ class Trained:
                 "architecture=dual (others can rerank: rerank=…)"
             )
         data = self.config.datamodule
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        at = self.computing() if at is None else at
         return TextEncoder(
-            model.to(device),
+            model.to(at.device),
             self.encoder.tokenizer,
             {"query": data.query_prefix, "document": data.document_prefix},
             side_lengths(data.max_length, data.query_length, data.document_length),
+            dtype=at.dtype,
         )
 
 
@@ -77,4 +82,5 @@ def loaded(retriever: Any) -> Any:
     """The retriever; a dense one with the model of its checkpoint."""
     if not isinstance(retriever, DenseRetriever):
         return retriever
-    return replace(retriever, encoder=Trained.load(retriever.checkpoint).text_encoder())
+    trained = Trained.load(retriever.checkpoint)
+    return replace(retriever, encoder=trained.text_encoder(trained.computing(retriever.device, retriever.precision)))

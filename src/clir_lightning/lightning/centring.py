@@ -38,9 +38,9 @@ class Centring(pl.Callback):
     def __init__(self, *, texts: int = 1000) -> None:
         self.texts = texts
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def check(self, module: pl.LightningModule) -> None:
         """Refuse a model without such means."""
-        if not isinstance(pl_module.model, DualEncoder):
+        if not isinstance(module.model, DualEncoder):
             raise ConfigError("the callback `centring` is for architecture=dual; leave it out of callbacks=[…]")
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

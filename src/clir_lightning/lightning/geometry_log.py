@@ -27,9 +27,9 @@ class GeometryLog(pl.Callback):
     def __init__(self, *, queries: int = 64) -> None:
         self.queries = queries
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def check(self, module: pl.LightningModule) -> None:
         """Refuse a model without a vector a text."""
-        if not isinstance(pl_module.model, DualEncoder):
+        if not isinstance(module.model, DualEncoder):
             raise ConfigError("the callback `geometry` is for architecture=dual; set callbacks.geometry=null")
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

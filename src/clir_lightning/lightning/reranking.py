@@ -7,21 +7,23 @@ from typing import Any
 
 import torch
 
+from clir_lightning.lightning.computing import Computing
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.types import Run
 
 
 @torch.inference_mode()
-def rerank(module: CrossModule, batches: Iterable[Any], *, name: str) -> Run:
-    """The run of a module's scores over scoring batches, those of documents alone among them.
+def rerank(module: CrossModule, batches: Iterable[Any], *, name: str, at: Computing) -> Run:
+    """The run of a module's scores, computed `at`, over scoring batches, those of documents alone among them.
 
-    Works for pairs (`CrossModule`) and for texts apart (`DualModule`); the module stays on its device.
+    Works for pairs (`CrossModule`) and for texts apart (`DualModule`); the module is moved to the device.
     """
-    module.eval()
+    module.to(at.device).eval()
     module.on_test_epoch_start()
     lists: dict[str, dict[str, float]] = {}
     for number, batch in enumerate(batches):
-        scores = module.test_step(batch.to(module.device), number)
+        with at.context():
+            scores = module.test_step(batch.to(at.device), number)
         for sample, row in zip(batch.samples, scores.float().cpu().tolist(), strict=True):
             lists.setdefault(sample.query_id, {}).update(zip(sample.document_ids, row, strict=True))
     return Run(lists, name=name)

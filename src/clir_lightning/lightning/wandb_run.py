@@ -51,11 +51,7 @@ def has_wandb_key() -> bool:
 def _run_id(job: JobInfo) -> str:
     """The id that the folder's run has had so far if it goes on, a new one otherwise."""
     path = job.folder / ID
-    if job.step and path.is_file():
-        return path.read_text(encoding="utf-8").strip()
-    job.folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(secrets.token_hex(4), encoding="utf-8")
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip() if job.step and path.is_file() else secrets.token_hex(4)
 
 
 def wandb(job: JobInfo, project: str = "clir_lightning", **settings: Any) -> Logger:
@@ -79,18 +75,24 @@ def wandb(job: JobInfo, project: str = "clir_lightning", **settings: Any) -> Log
     )
 
 
+def _of_wandb(loggers: Sequence[Logger]) -> list[WandbLogger]:
+    """W&B's among a trainer's loggers; none in processes that don't log."""
+    return [logger for logger in loggers if isinstance(logger, WandbLogger) and not getattr(rank_zero_only, "rank", 0)]
+
+
 def runs_of(loggers: Sequence[Logger]) -> list[Any]:
     """The W&B runs among a trainer's loggers; none in processes that don't log."""
-    return [
-        logger.experiment
-        for logger in loggers
-        if isinstance(logger, WandbLogger) and not getattr(rank_zero_only, "rank", 0)
-    ]
+    return [logger.experiment for logger in _of_wandb(loggers)]
 
 
 def open_runs(loggers: Sequence[Logger], measures: Sequence[str]) -> None:
-    """Have a run's overview show the best validation value of each measure, not the last."""
-    for run in runs_of(loggers):
+    """Begin the runs, with their ids in the output folder for a job that goes on.
+
+    A run's overview shows the best validation value of each measure, not the last.
+    """
+    for logger in _of_wandb(loggers):
+        run: Any = logger.experiment
+        (Path(str(logger.save_dir)) / ID).write_text(run.id, encoding="utf-8")
         for name in measures:
             run.define_metric(f"val/{name}", summary="max")
 

@@ -56,6 +56,7 @@ class DenseRetriever:
         shard: `I/N`: encode this share of the documents alone, beside N - 1 other processes.
         cache: folder of the stored vectors; `None` encodes into memory.
         block: documents whose vectors are stored at a time.
+        device, precision: what the job computes the vectors on and in; see `lightning.computing.computing`.
     """
 
     checkpoint: str
@@ -66,6 +67,8 @@ class DenseRetriever:
     block: int = BLOCK
     name: str = "dense"
     encoder: TextEncoder | None = None
+    device: str = "auto"
+    precision: str | None = None
 
     def open(self, documents: Mapping[str, Document]) -> DenseSearch:
         """The documents' vectors, encoded unless they are stored, and the index over them.

@@ -1,0 +1,21 @@
+"""What the libraries say at every job and no user can act on, silenced for all verbs."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+MESSAGES = (
+    ".*does not have many workers.*",
+    ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
+    ".*in eval mode at the start of training.*",
+    ".*sync_dist=True.*",  # measures are of all processes already
+    ".*Experiment logs directory .* exists and is not empty.*",
+)
+
+
+def quiet() -> None:
+    """Silence Lightning's notices and advertisements, and the warnings of `MESSAGES`."""
+    for message in MESSAGES:
+        warnings.filterwarnings("ignore", message=message)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)

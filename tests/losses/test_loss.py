@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ def node_of(path: Path) -> dict[str, Any]:
 
 
 def settings_of(loss: Any) -> dict[str, float]:
-    """The numbers and switches that a loss keeps."""
-    kept = {name: value for name, value in vars(loss).items() if isinstance(value, int | float)}
-    return {name: value for name, value in kept.items() if not name.startswith("_") and name != "training"}
+    """The numbers and switches that a loss is given and keeps."""
+    given = signature(type(loss)).parameters
+    return {name: value for name, value in vars(loss).items() if name in given and isinstance(value, int | float)}
 
 
 @pytest.mark.parametrize("path", LOSSES, ids=lambda path: path.stem)

@@ -158,6 +158,20 @@ def test_tables_that_are_padded_apart_add_their_own_greatest() -> None:
     assert cut_by_cells(np.array([[1, 9], [9, 1]]), tokens=36, size=None) == [slice(0, 2)]
     assert cut_by_cells(np.array([[3], [3], [3]]), tokens=90, size=2) == [slice(0, 2), slice(2, 3)]
     assert cut_by_cells(np.zeros((0, 2), np.int64), tokens=9, size=None) == []
+    assert cut_by_cells(np.array([[9], [1], [1]]), tokens=9, size=None) == [slice(0, 1), slice(1, 3)]
+
+
+def test_samples_are_sorted_by_all_that_they_take() -> None:
+    """Queries of one token, documents of 9, 1, 9 and 1: batches of 2 · (1 + 9) and 2 · (1 + 1) cells."""
+
+    def four(epoch: int) -> list[Sample]:
+        return [Sample(f"q{i}", ("a",), (1,)) for i in range(4)]
+
+    def taken(part: Sequence[Sample]) -> NDArray[np.int64]:
+        return np.array([[1, 9 if sample.query_id in ("q0", "q2") else 1] for sample in part])
+
+    batches = TrainingBatches(four, size=None, tokens=20, cells=taken).batches(0)
+    assert sorted([sample.query_id for sample in batch] for batch in batches) == [["q0", "q2"], ["q1", "q3"]]
 
 
 def test_scoring_is_longest_first_and_complete() -> None:

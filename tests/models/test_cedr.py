@@ -19,6 +19,7 @@ from clir_lightning.models.heads.drmm import DRMM
 from clir_lightning.models.heads.knrm import KNRM
 from clir_lightning.models.heads.maxsim import MaxSim
 from clir_lightning.models.heads.pacrr import PACRR
+from clir_lightning.models.heads.signals import Signals
 from clir_lightning.models.heads.vanilla import Vanilla
 from models.conftest import Batches
 
@@ -134,6 +135,35 @@ def test_similarities_are_the_cosines_of_each_chunks_states(encoder: Encoder, ba
     assert token == stop - start
     assert found[1, :, 1:].abs().max() == 0 or int(chunks.document_mask[1].sum()) > 1
     assert found[0, q1 - q0 :].abs().sum() == 0
+
+
+def test_the_head_reads_the_mean_first_state_of_each_pairs_chunks(encoder: Encoder, batches: Batches) -> None:
+    """Chunk by chunk, the rows of each pair looked up by hand; in training with dropout on it."""
+    seen: list[Signals] = []
+
+    class Spy(nn.Module):
+        uses_similarity = False
+
+        def forward(self, signals: Signals) -> Tensor:
+            seen.append(signals)
+            return signals.cls.sum(dim=1)
+
+    batch = batches(("long", "many", "one"), ("short", "some", "many"))
+    model = CEDR(encoder, lambda **_: Spy(), query_length=8, chunk_length=40, dropout=0.5).eval()
+    chunks = cut_into_chunks(batch, length=40, query_length=8, pad_id=encoder.pad_id)
+    with torch.no_grad():
+        scores = model(batch)
+        first = encoder(chunks)[:, 0]
+        expected = [
+            torch.stack([first[row] for row, of in enumerate(chunks.pair.tolist()) if of == pair]).mean(dim=0)
+            for pair in range(4)
+        ]
+        model.dropout.train()
+        model(batch)
+    assert chunks.counts.max() > 1
+    assert torch.allclose(seen[0].cls, torch.stack(expected), atol=1e-5)
+    assert torch.allclose(scores, seen[0].cls.sum(dim=1).view(2, 2))
+    assert 0.2 < (seen[1].cls == 0).float().mean() < 0.8
 
 
 def test_only_the_levels_asked_for_are_compared(encoder: Encoder, batches: Batches) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from clir_lightning.data.batching import PairDataset, Step
+from clir_lightning.data.batching import Batch, PairDataset, Step
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens import tokenise
@@ -16,6 +19,7 @@ from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.tiny import TinyEncoder
 from clir_lightning.types import Sample
+from models.fakes import Array, TableEncoder, array, states
 
 
 @pytest.fixture
@@ -67,3 +71,58 @@ def test_every_weight_gets_a_gradient(collection: Collection, folder: str) -> No
     model = CrossEncoder(encoder)
     model(pairs(collection, encoder)[Step([Sample("q1", ("a", "b"), (6, 0))])]).sum().backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
+
+
+# Rows of one query with two documents, `before query between document after`: tokens of query and of document.
+ROWS = (([3, 7], [9, 4, 12]), ([3, 7], [8]))
+
+
+def by_hand() -> Batch:
+    """Both rows with special tokens 1 and 2, padded by 0, whose states are far away."""
+    rows = [[1, *query, 2, *document, 2] for query, document in ROWS]
+    width = max(len(row) for row in rows) + 1
+    ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])
+    spans = [[1, 1 + len(query)] for query, _ in ROWS], [[4, 4 + len(document)] for _, document in ROWS]
+    return Batch(
+        ids,
+        (ids != 0).long(),
+        None,
+        torch.zeros(1, 2),
+        (),
+        query_spans=torch.tensor(spans[0]),
+        document_spans=torch.tensor(spans[1]),
+    )
+
+
+def pooled(pooling: str, encoder: Any, query: list[int], document: list[int]) -> Array:
+    """What the head reads of one row, from its own tokens' states."""
+    if pooling == "cls":
+        return states(encoder, [1])[0]
+    if pooling == "mean":
+        whole: Array = states(encoder, [1, *query, 2, *document, 2]).mean(axis=0)
+        return whole
+    u, v = states(encoder, query).mean(axis=0), states(encoder, document).mean(axis=0)
+    return np.concatenate([u, v, np.abs(u - v), u * v])
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean", "parts"])
+def test_a_score_is_the_head_of_the_pooled_states(pooling: str) -> None:
+    """W₂ · tanh(W₁ x + b₁) + b₂, x the first state, the mean of all tokens, or (u, v, |u − v|, u ⊙ v)."""
+    encoder: Any = TableEncoder()
+    model = CrossEncoder(encoder, pooling=pooling, hidden=5).eval()
+    first, last = model.head[1], model.head[4]
+    expected = []
+    for query, document in ROWS:
+        x = pooled(pooling, encoder, query, document)
+        hidden = np.tanh(array(first.get_parameter("weight")) @ x + array(first.get_parameter("bias")))
+        expected.append(float((array(last.get_parameter("weight")) @ hidden + array(last.get_parameter("bias")))[0]))
+    scores = model(by_hand())
+    assert scores.shape == (1, 2)
+    assert scores[0].tolist() == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_dropout_stands_before_each_linear_layer() -> None:
+    encoder: Any = TableEncoder()
+    head = CrossEncoder(encoder, dropout=0.3).head
+    assert [type(layer) for layer in head] == [nn.Dropout, nn.Linear, nn.Tanh, nn.Dropout, nn.Linear]
+    assert [layer.p for layer in head if isinstance(layer, nn.Dropout)] == [0.3, 0.3]

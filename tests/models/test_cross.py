@@ -97,7 +97,8 @@ def by_hand() -> Batch:
 def pooled(pooling: str, encoder: Any, query: list[int], document: list[int]) -> Array:
     """What the head reads of one row, from its own tokens' states."""
     if pooling == "cls":
-        return states(encoder, [1])[0]
+        first: Array = states(encoder, [1])[0]
+        return first
     if pooling == "mean":
         whole: Array = states(encoder, [1, *query, 2, *document, 2]).mean(axis=0)
         return whole

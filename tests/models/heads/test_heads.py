@@ -103,6 +103,7 @@ CASES = [
     (Vanilla, {}, naive_vanilla),
     (KNRM, {}, naive_knrm),
     (PACRR, {"query_length": QUERY}, naive_pacrr),
+    (PACRR, {"query_length": QUERY, "filters": 1}, naive_pacrr),  # where no other filter lifts a negative value
     (DRMM, {}, naive_drmm),
     (MaxSim, {}, naive_maxsim),
 ]
@@ -144,12 +145,19 @@ def test_the_kernels_start_where_the_paper_has_them() -> None:
 
 
 def test_a_histogram_by_hand() -> None:
-    """−1 in the first bin, .99 in the last but one, exact matches alone in the last, rounding above 1 too."""
-    x = torch.tensor([[[[-1.0, 0.99, 1.0, 1.0000001, -0.81, 0.0]]]])
-    mask = torch.tensor([[True, True, True, True, True, False]])
+    """−1 in the first bin, .99 in the last but one, exact matches alone in the last, rounded up or down."""
+    x = torch.tensor([[[[-1.0, 0.99, 1.0, 1.0000001, 0.9999999, -0.81, 0.0]]]])
+    mask = torch.tensor([[True, True, True, True, True, True, False]])
     counts = log_histogram(x, mask, 11)[0, 0, 0].expm1().round().int().tolist()
-    assert counts == [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]
+    assert counts == [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3]
     assert log_histogram(x, mask, 11)[0, 0, 0, 9].item() == pytest.approx(math.log(2), rel=1e-6)
+
+
+def test_the_strongest_are_of_real_tokens() -> None:
+    """The greatest stand at padding: the third document token, and the second query token's all."""
+    x = torch.tensor([[[0.2, 0.5, 0.9], [0.8, 0.7, 0.6]]])
+    found = strongest(x, torch.tensor([[True, False]]), torch.tensor([[True, True, False]]), 2)
+    assert found.tolist() == [[[pytest.approx(0.5), pytest.approx(0.2)], [0.0, 0.0]]]
 
 
 def test_the_strongest_of_too_few_are_filled_with_zeros() -> None:

@@ -212,12 +212,16 @@ def test_relevant_documents_of_other_queries_are_no_negatives(collection: Collec
 @pytest.mark.parametrize("late", [False, True])
 def test_cached_gradients_are_equal(collection: Collection, encoder: Encoder, late: bool) -> None:
     encoder.model.eval()  # no dropout: a chunk draws other masks than a whole batch
+    samples = [Sample("q1", ("d", "b"), (6, 0)), Sample("q2", ("a", "d"), (6, 0))]
+    batch = texts(collection, encoder)[Step(samples)]
+    lengths = batch.documents.attention_mask.sum(dim=1).tolist()
+    assert lengths != sorted(lengths, reverse=True)  # parts are of another order than the batch
     model = LateInteraction(encoder, dimension=8) if late else DualEncoder(encoder, learn_temperature=True)
     found = []
     for chunk, parts in ((None, 1), (1, 1), (None, 2), (3, 1)):
         module = DualModule(model, {"infonce": InfoNCE(symmetric=True)}, chunk=chunk, parts=parts)
         module.zero_grad()
-        contrast = module.contrasts(texts(collection, encoder)[Step(SAMPLES)])[0]
+        contrast = module.contrasts(batch)[0]
         loss: torch.Tensor = module.losses["infonce"](contrast).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         found.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})

@@ -23,5 +23,6 @@ def test_a_checkpoint_scores_as_its_training_did(architecture: str, tmp_path: Pa
 
 def test_a_contrastive_loss_of_pairs_is_refused(tmp_path: Path) -> None:
     done = clir("train", *SHORT, "loss=[infonce]", cwd=tmp_path, check=False)
-    assert "loss InfoNCE needs vectors; use architecture=dual or architecture=late" in done.stderr
+    assert "loss infonce needs the similarities of all texts of a step" in done.stderr
+    assert "use architecture=dual or architecture=late" in done.stderr
     assert "Traceback" not in done.stderr

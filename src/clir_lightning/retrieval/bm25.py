@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-import bm25s
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,23 @@ from clir_lightning.retrieval.retriever import Rows, term_weights, whole_weights
 from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)
+
+
+@cache
+def _bm25s() -> Any:
+    """The package without JAX, which it would start for a search that is not used here.
+
+    Where JAX sees a GPU it takes three quarters of that one's memory at once, from the training around this.
+    """
+    hidden = "jax" not in sys.modules
+    if hidden:
+        sys.modules["jax"] = None  # type: ignore[assignment]  # Python's own way to make an import fail
+    try:
+        import bm25s
+    finally:
+        if hidden:
+            del sys.modules["jax"]
+    return bm25s
 
 
 @dataclass(frozen=True)
@@ -67,8 +85,9 @@ class LightBM25:
         if not found:
             raise DataError("no document has a single term", cure="choose another retriever.analyser")
         found.sort(key=lambda pair: pair[0])
+        library = _bm25s()
         logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
-        index = bm25s.BM25(method="lucene", k1=self.k1, b=self.b)
+        index = library.BM25(method="lucene", k1=self.k1, b=self.b)
         index.index(([tokens for _, tokens in found], dict(vocabulary)), create_empty_token=False, show_progress=False)
         return index.scores, vocabulary, np.array([row for row, _ in found], np.int64)
 

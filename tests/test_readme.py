@@ -7,7 +7,7 @@ import re
 import pytest
 from hydra import compose, initialize_config_dir
 
-from clir_lightning.cli import VERBS, config_folder, verbatim
+from clir_lightning.cli import VERBS, config_folder, of_any_data, verbatim
 from program import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ def test_the_command_composes(command: str) -> None:
     words = command.split()[1:]
     if " ".join(words[:2]) in VERBS:
         words[:2] = ["_".join(words[:2])]
-    overrides = [verbatim(word) for word in words[1:] if not word.startswith("-")]
+    overrides = [of_any_data(words[0], verbatim(word)) for word in words[1:] if not word.startswith("-")]
     if words[0] != "--help":
         assert words[0].replace("_", " ") in VERBS
         single = [re.sub(r"=([^\[,]*),.*", r"=\1", override) for override in overrides]  # a sweep's first value

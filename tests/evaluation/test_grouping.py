@@ -35,3 +35,20 @@ def test_a_class_names_its_node_and_ambiguous_names_are_whole() -> None:
     assert group_names([a, b]) == ["cross encoder.layers=2 head.layers=1", "cross encoder.layers=3 head.layers=2"]
     c = config(encoder={"_target_": "x.Hub", "name": "mbert"})
     assert group_names([a, c])[1] == "cross encoder=Hub layers=-"
+
+
+def test_a_setting_that_refers_to_another_is_named_once() -> None:
+    """As in `provenance.json`, where references are resolved: what is copied differs wherever its original does."""
+
+    def sampled(negatives: int, length: int) -> dict[str, Any]:
+        datamodule = {"sampling": {"negatives": negatives}, "query_length": length}
+        architecture = {"query_length": length}
+        return config(sampling={"negatives": negatives}, architecture=architecture, datamodule=datamodule)
+
+    assert group_names([sampled(1, 8), sampled(3, 8)]) == ["cross negatives=1", "cross negatives=3"]
+    names = group_names([sampled(1, 8), sampled(1, 9), sampled(3, 8)])
+    assert [name.split()[1:] for name in names] == [
+        ["negatives=1", "query_length=8"],
+        ["negatives=1", "query_length=9"],
+        ["negatives=3", "query_length=8"],
+    ]

@@ -13,7 +13,8 @@ import torch
 from omegaconf import OmegaConf
 
 from clir_lightning.errors import ConfigError, DataError
-from clir_lightning.jobs.trained import Trained
+from clir_lightning.jobs.trained import Trained, loaded
+from clir_lightning.retrieval.dense import DenseRetriever
 from clir_lightning.types import Document
 from program import clir
 
@@ -115,3 +116,12 @@ def test_settings_of_the_trained_data_can_be_changed_and_misspelt_ones_name_the_
         trained.collection(OmegaConf.create({"pth": "now"}))
     demo = OmegaConf.create({"_target_": "clir_lightning.data.demo.build_demo"})
     assert trained.collection(demo).name == "demo"
+
+
+def test_a_dense_retriever_computes_where_and_as_its_settings_say(dual_run: Path) -> None:
+    best = str(dual_run / "checkpoints" / "best.ckpt")
+    encoder = loaded(DenseRetriever(best, device="cpu", precision="bf16-mixed")).encoder
+    assert encoder.dtype == torch.bfloat16
+    assert loaded(DenseRetriever(best)).encoder.dtype is None  # trained in 32 bits
+    with pytest.raises(ConfigError, match="device is 'cuda:9'"):
+        loaded(DenseRetriever(best, device="cuda:9"))

@@ -72,7 +72,6 @@ def main(config: DictConfig) -> float:
         with watch.stage(f"{split}: queries"):
             queries[split] = translation.queries(collection, split)
 
-    claim(config, folder, FILES)  # a folder used again must not show another run's results
     rows: dict[str, Evaluation] = {}
     for split in config.splits:
         with watch.stage(f"{split}: documents"):
@@ -83,6 +82,8 @@ def main(config: DictConfig) -> float:
         if empty:
             log.warning("%s: %d of %d queries found nothing", split, empty, len(found))
         rows[split] = evaluate(Run(found.by_query, split), collection.split(split).qrels, config.measures)
+        if len(rows) == 1:  # what could be refused has been; a folder used again must not show another run's results
+            claim(config, folder, FILES)
         write_run(lists_for(config, collection, split, found), folder / "runs" / f"{split}.trec")
 
     plain: Any = OmegaConf.to_container(config, resolve=True)

@@ -174,9 +174,9 @@ def main(config: DictConfig) -> None:
         for query in given:
             show(console, collection, answer({query.id: query}), query, config.show)
         return
-    claim(config, folder, FILES)
     with watch.stage("search"):
         run = answer(queries if split is None else split.queries)
+    claim(config, folder, FILES)
     write_run(run, folder / "runs" / "search.trec")
     write_json(provenance(plain(config), trained.config.seed, watch), folder / "provenance.json")
     if split is not None:

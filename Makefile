@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint slow bench help clean
+.PHONY: run test lint slow mutants bench help clean
 
 # What `make bench` measures on; ENCODER may be a folder.
 DOCUMENTS ?= 100000
@@ -31,6 +31,11 @@ lint: $(INSTALLED)  ## ruff and the type checker
 slow: $(INSTALLED)  ## the tests that the default suite leaves out
 	$(BIN)/pytest -m slow $(ARGS)
 
+mutants: $(INSTALLED)  ## mutation testing: faults that no test fails (ONLY="clir_lightning.losses.*")
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutants]'
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2 $(if $(ONLY),'$(ONLY)')
+	$(BIN)/python benchmarks/mutants.py
+
 bench: $(INSTALLED)  ## the measurements of docs/benchmarks.md (DOCUMENTS=1000000 ENCODER=folder)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	test -d $(BENCH) || $(BIN)/python benchmarks/generate.py $(BENCH) --documents $(DOCUMENTS)
@@ -41,4 +46,4 @@ help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*##\s*/  make \1\t/' | expand -t 16
 
 clean:  ## remove the environment and all outputs
-	rm -rf .venv outputs multirun dist
+	rm -rf .venv mutants outputs multirun dist

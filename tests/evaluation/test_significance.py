@@ -25,6 +25,14 @@ def test_few_queries_are_tested_exactly_as_scipy_does(count: int) -> None:
         assert p == pytest.approx(expected.pvalue, abs=1e-12)
 
 
+def test_more_patterns_than_are_held_at_once_are_counted_once_each() -> None:
+    """Fourteen queries that all differ: 16,384 patterns in eight parts."""
+    a, b = RNG.normal(0.3, 1, (14, 1)), np.zeros((14, 1))
+    pair = (a[:, 0], b[:, 0])
+    expected = stats.permutation_test(pair, mean_difference, permutation_type="samples", n_resamples=10**6)
+    assert randomisation_test(a - b) == pytest.approx([expected.pvalue], abs=1e-12)
+
+
 def test_many_queries_are_tested_by_sampling_as_scipy_does() -> None:
     a = RNG.random((200, 2))
     b = a + RNG.normal(0.02, 0.2, (200, 2))
@@ -47,12 +55,20 @@ def test_a_sampled_p_is_never_zero() -> None:
     assert randomisation_test(np.ones((60, 1)), samples=999).tolist() == [1 / 1000]
 
 
-def test_the_t_test_is_scipys() -> None:
-    a, b = RNG.random((2, 40, 3))
+def test_unless_told_100_000_patterns_are_drawn_by_seed_0() -> None:
+    differences = RNG.normal(0.1, 1, (25, 1))
+    assert randomisation_test(differences) == randomisation_test(differences, samples=100_000, seed=0)
+
+
+@pytest.mark.parametrize("count", [2, 3, 40])
+def test_the_t_test_is_scipys(count: int) -> None:
+    a, b = RNG.random((2, count, 3))
     assert t_test(a - b) == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=1e-10)
 
 
+@pytest.mark.filterwarnings("error")  # of a division by 0
 def test_nothing_to_tell_apart_is_p_1_and_a_constant_difference_p_0() -> None:
+    assert t_test(np.zeros((0, 2))).tolist() == randomisation_test(np.zeros((0, 2))).tolist() == [1.0, 1.0]
     assert t_test(np.zeros((5, 1))).tolist() == randomisation_test(np.zeros((5, 1))).tolist() == [1.0]
     assert t_test(np.array([[0.5]])).tolist() == randomisation_test(np.array([[0.5]])).tolist() == [1.0]
     assert t_test(np.full((5, 1), 0.5)).tolist() == [0.0]

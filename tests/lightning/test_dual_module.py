@@ -70,7 +70,7 @@ def batch(weights: tuple[float, ...] = ()) -> SeparateBatch:
 
 def vectors(model: Table, size: int | None = None) -> tuple[Tensor, Tensor]:
     """The batch's queries `[3, P]` and documents `[6, P]`."""
-    table = normalize(normalize(model.vectors.detach(), dim=-1)[:, :size], dim=-1)
+    table = normalize(normalize(model.vectors, dim=-1)[:, :size], dim=-1)
     return table[1:4], table[11:17]
 
 
@@ -82,25 +82,32 @@ def infonce(queries: Tensor, documents: Tensor) -> Tensor:
     return torch.cat([first[None], others])
 
 
-def step(losses: dict[str, RankingLoss], model: Table, of: SeparateBatch) -> tuple[float, dict[str, float]]:
+def step(losses: dict[str, RankingLoss], model: Table, of: SeparateBatch) -> tuple[Tensor, dict[str, float]]:
     """What is minimised, and what is logged."""
     module = DualModule(model, losses)
     kept = keep_logs(module)
     value = module.training_step(of, 0)
     assert {count for _, _, count in kept} == {3}
-    return value.item(), {name: logged for name, logged, _ in kept}
+    return value, {name: logged for name, logged, _ in kept}
+
+
+def same_gradients(one: Tensor, other: Tensor, model: Table) -> bool:
+    """Whether two values have the same gradients of the table, and some."""
+    (mine,), (theirs,) = (torch.autograd.grad(value, [model.vectors], retain_graph=True) for value in (one, other))
+    return float(mine.abs().max()) > 1e-3 and torch.allclose(mine, theirs, atol=1e-5)
 
 
 def test_a_step_is_the_mean_over_queries_sizes_and_weights() -> None:
     model = Table(sizes=(2,))
     each = (infonce(*vectors(model)) + infonce(*vectors(model, 2))) / 2
     value, logged = step({"infonce": InfoNCE(weight=0.5)}, model, batch())
-    assert value == pytest.approx(0.5 * float(each.mean()), rel=1e-5)
+    assert value.item() == pytest.approx(0.5 * each.mean().item(), rel=1e-5)
     value, logged = step({"infonce": InfoNCE(weight=0.5)}, model, batch((0.5, 2.0, 1.0)))
-    weighted = 0.5 * float((each * torch.tensor([0.5, 2.0, 1.0])).sum()) / 3
-    assert value == pytest.approx(weighted, rel=1e-5)
+    weighted = 0.5 * (each * torch.tensor([0.5, 2.0, 1.0])).sum() / 3
+    assert value.item() == pytest.approx(weighted.item(), rel=1e-5)
+    assert same_gradients(value, weighted, model)
     assert logged == {
-        "train/loss": pytest.approx(0.5 * float(each.mean()), rel=1e-5),
+        "train/loss": pytest.approx(0.5 * each.mean().item(), rel=1e-5),
         "train/temperature": pytest.approx(1 / SCALE),
     }
 
@@ -113,17 +120,21 @@ def test_losses_add_and_are_logged_under_their_names() -> None:
     gaps = SCALE * ((queries * documents[::2]).sum(dim=1) - (queries * documents[1::2]).sum(dim=1))
     of_scores = torch.relu(4 - gaps)
     own = torch.stack([(queries * documents[i::2]).sum(dim=1) for i in (0, 1)], dim=1)
-    of_step = float(cosent(own, torch.tensor([[2.0, 0.0]]).expand(3, 2), SCALE))
+    of_step = cosent(own, torch.tensor([[2.0, 0.0]]).expand(3, 2), SCALE) / 4
     weights = torch.tensor([0.5, 2.0, 1.5])
 
     losses = {"triplet": Triplet(margin=1.5), "margin_hinge": MarginHinge(margin=4.0), "cosent": CoSENT(weight=0.25)}
     value, logged = step(losses, model, batch(tuple(weights.tolist())))
-    means = {"triplet": float(of_triplets.mean()), "margin_hinge": float(of_scores.mean()), "cosent": of_step / 4}
+    means = {"triplet": float(of_triplets.mean()), "margin_hinge": float(of_scores.mean()), "cosent": of_step.item()}
     assert min(float(of_triplets.max()), float(of_scores.max())) > 0.1
     assert {name: logged[f"train/{name}"] for name in means} == pytest.approx(means, rel=1e-4)
     assert logged["train/loss"] == pytest.approx(sum(means.values()), rel=1e-4)
-    expected = float(((of_triplets + of_scores) * weights).mean()) + of_step / 4 * float(weights.mean())
-    assert value == pytest.approx(expected, rel=1e-4)
+    expected = ((of_triplets + of_scores) * weights).mean() + of_step * weights.mean()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert same_gradients(value, expected, model)
+    for name, alone in {"triplet": of_triplets, "margin_hinge": of_scores}.items():
+        one, _ = step({name: losses[name]}, model, batch(tuple(weights.tolist())))
+        assert same_gradients(one, (alone * weights).mean(), model)
 
 
 def test_the_scores_of_a_step_are_kept_for_callbacks() -> None:

@@ -42,7 +42,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].contiguous()
+        total = gradients[0].clone(memory_format=torch.contiguous_format)  # others may read what came in
         dist.all_reduce(total)
         return total[dist.get_rank()]
 

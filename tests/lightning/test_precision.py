@@ -39,24 +39,30 @@ from clir_lightning.models.tiny import TinyEncoder
 def test_mixed_is_what_the_hardware_has(
     gpu: bool, bfloat16: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True, "avx512_bf16": bfloat16})
-    assert precision_for("mixed") == expected
-    assert precision_for(None) is None
-    assert precision_for("16-mixed") == "16-mixed"
+    assert precision_for("mixed", gpu=gpu) == expected
 
 
 @pytest.mark.parametrize("setting", ["bf16-true", "16-true", "64-true", 64, "transformer-engine", "half"])
 def test_a_precision_of_the_weights_themselves_is_rejected(setting: str | int) -> None:
     told = f"trainer.precision is {setting!r}; allowed: 32-true, bf16-mixed, 16-mixed, mixed; weights have 32 bits, "
     with pytest.raises(ConfigError, match=told):
-        precision_for(setting)
+        precision_for(setting, gpu=True)
 
 
-@pytest.mark.parametrize("setting", ["32-true", "bf16-mixed", "16-mixed", 32, 16, "32", "16", "bf16"])
-def test_lightnings_own_names_come_back_as_they_are(setting: str | int) -> None:
-    assert precision_for(setting) == setting
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ((None, 32, "32", "32-true"), "32-true"),
+        (("bf16", "bf16-mixed"), "bf16-mixed"),
+        ((16, "16", "16-mixed"), "16-mixed"),
+    ],
+)
+def test_lightnings_names_of_a_precision_are_one(settings: tuple[str | int | None, ...], expected: str) -> None:
+    assert {precision_for(setting, gpu=True) for setting in settings} == {expected}
+    on_cpu = "bf16-mixed" if expected == "16-mixed" else expected
+    assert {precision_for(setting, gpu=False) for setting in settings} == {on_cpu}
 
 
 @pytest.mark.parametrize("architecture", ["cross", "cedr_knrm", "dual", "late"])

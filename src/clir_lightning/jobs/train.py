@@ -74,7 +74,7 @@ def _trainer(
     trainer: pl.Trainer = build(
         config.trainer,
         devices=devices.of_job(config.trainer, number, torch.cuda.device_count()),
-        precision=precision_for(config.trainer.get("precision")),
+        precision=_precision(config.trainer),
         callbacks=[*own, *chosen, best, last, Interruption(last)],
         logger=list(loggers.values()),
         # Several processes are this job's own business (jobs/processes.py), on SLURM too.
@@ -86,6 +86,12 @@ def _trainer(
         log_every_n_steps=10,
     )
     return trainer
+
+
+def _precision(trainer: DictConfig) -> str:
+    """What is computed in, on the devices that the trainer's settings name."""
+    on_gpus = devices.cards(trainer, torch.cuda.device_count()) is not None
+    return precision_for(trainer.get("precision"), gpu=on_gpus)
 
 
 def _data(config: DictConfig) -> RankingDataModule:
@@ -154,7 +160,7 @@ def main(config: DictConfig) -> float:
 def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     pl.seed_everything(config.seed, verbose=False)
     watch = Stopwatch()
-    precision_for(config.trainer.get("precision"))
+    _precision(config.trainer)  # is it one? before the data is read
     losses = _losses(config)
     with watch.stage("data"):
         data = _data(config)
@@ -165,7 +171,9 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     metrics = RankingMetrics(pools, folder=folder, name=config.name)
     trainer = _trainer(config, folder, metrics, begin, module)
     # From here on nothing is refused: what an earlier job left in the folder may go.
-    earlier = [] if config.resume is not None else [f"checkpoints/{name}" for name in (LAST, BEFORE)]
+    earlier = (
+        [] if config.resume is not None else ["runs/val.trec", *(f"checkpoints/{name}" for name in (LAST, BEFORE))]
+    )
     once(lambda: claim(config, folder, [*RESULTS, *earlier]))
     open_runs(trainer.loggers, MEASURES)
     try:

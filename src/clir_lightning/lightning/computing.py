@@ -8,14 +8,9 @@ from typing import Any
 
 import torch
 
-from clir_lightning.errors import ConfigError, one_of
-from clir_lightning.lightning.precision import precision_for
+from clir_lightning.errors import one_of
+from clir_lightning.lightning.precision import PRECISIONS, precision_for
 
-# What the encoder's multiplications run in beside weights of 32 bits; `None` for 32 bits throughout.
-PRECISIONS: dict[str, torch.dtype | None] = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-# Lightning's other names; weights that were trained in half precision are kept in 32 bits here.
-SHORT = {"None": "32-true", "32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
-HALVES = {"bf16-true": "bf16-mixed", "16-true": "16-mixed"}
 CPU = torch.device("cpu")
 
 
@@ -70,22 +65,15 @@ def computing(
 
     Args:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        precision: one of `PRECISIONS`, or `mixed`, what the device computes in fastest; `None` for that of training.
+        precision: as `precision_for` takes it; `None` for that of training.
         trained: `trainer.precision` of the training.
         gpus: how many this machine has; `None` counts them.
 
-    16-bit floats are for GPUs: on a CPU they become bfloat16, as they do in training. Raises `ConfigError`.
+    Raises `ConfigError`.
 
-    >>> computing("cpu", trained="16-mixed").precision, computing(trained="bf16-true", gpus=1).precision
-    ('bf16-mixed', 'bf16-mixed')
+    >>> computing("cpu", trained="16-mixed").precision, computing(trained="16-mixed", gpus=1).precision
+    ('bf16-mixed', '16-mixed')
     """
     place = device_for(device, torch.cuda.device_count() if gpus is None else gpus)
-    wanted = str(trained if precision is None else precision)
-    name = {**SHORT, **HALVES}.get(wanted, wanted) if precision is None else SHORT.get(wanted, wanted)
-    if name == "mixed":
-        name = str(precision_for(name, gpu=place.type == "cuda"))
-    if name not in PRECISIONS and precision is None:
-        cure = f"give precision=…, one of {', '.join(PRECISIONS)}"
-        raise ConfigError(f"the checkpoint was trained with trainer.precision={trained}, which scoring has not; {cure}")
-    one_of(name, [*PRECISIONS, "mixed"], "precision")
-    return Computing(place, "bf16-mixed" if name == "16-mixed" and place.type == "cpu" else name)
+    setting = trained if precision is None else precision
+    return Computing(place, precision_for(setting, gpu=place.type == "cuda", name="precision"))

@@ -9,9 +9,9 @@ import torch
 
 from clir_lightning.errors import ConfigError
 
-# Lightning's names, and the short ones that it reads as the first of these three.
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "mixed")
-SHORT = ("32", "bf16", "16")
+# What the encoder's products are computed in, by Lightning's names; `None` for 32 bits. Weights have 32 bits always.
+PRECISIONS: dict[str, torch.dtype | None] = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+SHORT = {"None": "32-true", "32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}  # Lightning's other names
 
 
 def _cpu_has_bfloat16() -> bool:
@@ -19,26 +19,30 @@ def _cpu_has_bfloat16() -> bool:
     return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def precision_for(setting: str | int | None, *, gpu: bool | None = None) -> str | int | None:
-    """Lightning's precision for a setting: `mixed` is what the hardware computes in fastest.
+def precision_for(setting: str | int | None, *, gpu: bool, name: str = "trainer.precision") -> str:
+    """One of `PRECISIONS` for a setting: `mixed` is what the hardware computes in fastest.
 
     On a GPU bfloat16 or else half precision; on a CPU bfloat16 where it has instructions for that, 32 bits where it
-    would emulate them, which is many times slower. All else is Lightning's own and comes back as it is. Weights have 32
-    bits always: in half precision most of them would stand still under small steps, so `ConfigError` for `bf16-true`
-    and `16-true`.
+    would emulate them, which is many times slower. Half precision is for GPUs: on a CPU it becomes bfloat16, as in
+    Lightning.
 
     Args:
-        setting: as in `trainer.precision`.
-        gpu: whether it is computed on a GPU; `None` for: where there is one.
+        setting: one of `PRECISIONS`, a short name of one, or `mixed`; `None` for 32 bits.
+        gpu: whether it is computed on a GPU.
+        name: the setting's name.
 
-    >>> precision_for("bf16-mixed")
-    'bf16-mixed'
+    Raises `ConfigError` for all else, `bf16-true` and `16-true` among it: in half precision most weights would stand
+    still under small steps.
+
+    >>> precision_for("bf16", gpu=True), precision_for("16-mixed", gpu=False), precision_for(None, gpu=True)
+    ('bf16-mixed', 'bf16-mixed', '32-true')
     """
-    if setting is not None and str(setting) not in (*PRECISIONS, *SHORT):
+    precision = SHORT.get(str(setting), str(setting))
+    if precision not in (*PRECISIONS, "mixed"):
         why = "weights have 32 bits, since small steps would not move them in half precision"
-        raise ConfigError(f"trainer.precision is {setting!r}; allowed: {', '.join(PRECISIONS)}; {why}")
-    if setting != "mixed":
-        return setting
-    if not (torch.cuda.is_available() if gpu is None else gpu):
+        raise ConfigError(f"{name} is {setting!r}; allowed: {', '.join(PRECISIONS)}, mixed; {why}")
+    if precision == "mixed" and gpu:
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    if precision == "mixed":
         return "bf16-mixed" if _cpu_has_bfloat16() else "32-true"
-    return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    return "bf16-mixed" if precision == "16-mixed" and not gpu else precision

@@ -16,6 +16,9 @@ from clir_lightning.data.collection import Collection, Split
 from clir_lightning.types import Document, Qrels, Query
 from program import ROOT, SHORT, clir
 
+# Numbers are compared with those of a CPU, and processes by the number that a test asks for: a GPU has no part in it.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 # A busy machine is no defect: hypothesis looks at no clock.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")

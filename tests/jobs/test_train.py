@@ -116,6 +116,7 @@ def test_a_raw_clirmatrix_folder_trains_and_prints_the_table(
         (["datamodule.max_length=10"], "leaves no room for a document within max_length=10"),
         (["datamodule.depth=0"], "datamodule.depth is 0; allowed: 1 or more"),
         (["datamodule.max_length=5000"], "this encoder takes at most 512 tokens"),
+        (["++trainer.strategy=both"], "trainer: You selected an invalid strategy name: `strategy='both'`"),
         (["loss=[]"], "there is no loss to train with; add loss=[softmax_hinge]"),
     ],
 )

@@ -29,7 +29,7 @@ def encoder(collection: Collection, tmp_path: Path) -> Encoder:
 def start(callback: Centring, model: DualEncoder, data: SeparateDataModule) -> None:
     trainer: Any = SimpleNamespace(datamodule=data)
     module: Any = SimpleNamespace(model=model)
-    callback.setup(trainer, module, "fit")
+    callback.check(module)
     callback.on_validation_start(trainer, module)
 
 
@@ -65,4 +65,4 @@ def test_the_texts_are_of_judged_pairs_as_many_as_asked_for_and_by_the_seed(coll
 def test_a_model_without_means_is_rejected(encoder: Encoder) -> None:
     module: Any = SimpleNamespace(model=CrossEncoder(encoder))
     with pytest.raises(ConfigError, match="the callback `centring` is for architecture=dual"):
-        Centring().setup(None, module, "fit")  # type: ignore[arg-type]
+        Centring().check(module)

@@ -86,7 +86,8 @@ def provenance(
         **({} if trained is None else {"trained": trained}),
         "seed": seed,
         "commit": commit(),
-        "versions": {package: version(package) for package in PACKAGES},
+        # What torch itself says names its build too, for which GPUs it is.
+        "versions": {**{package: version(package) for package in PACKAGES}, "torch": torch.__version__},
         "machine": machine(),
         "seconds": watch.seconds,
     }

@@ -12,10 +12,12 @@ MESSAGES = (
     ".*sync_dist=True.*",  # measures are of all processes already
     ".*Experiment logs directory .* exists and is not empty.*",
 )
+LOGGERS = ("utilities.rank_zero", "accelerators.cuda")
 
 
 def quiet() -> None:
     """Silence Lightning's notices and advertisements, and the warnings of `MESSAGES`."""
     for message in MESSAGES:
         warnings.filterwarnings("ignore", message=message)
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for logger in LOGGERS:
+        logging.getLogger(f"pytorch_lightning.{logger}").setLevel(logging.WARNING)

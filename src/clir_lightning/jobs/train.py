@@ -12,6 +12,7 @@ import torch
 import torch.distributed
 from hydra.core.hydra_config import HydraConfig
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
@@ -71,20 +72,23 @@ def _trainer(
     group, number = (folder.parent.name, HydraConfig.get().job.num) if in_sweep() else (None, None)
     job = JobInfo(folder, name=f"{config.name} {folder.name}", group=group, config=plain(config), step=begin.step)
     loggers = build_all(config.logger, job=job)
-    trainer: pl.Trainer = build(
-        config.trainer,
-        devices=devices.of_job(config.trainer, number, torch.cuda.device_count()),
-        precision=_precision(config.trainer),
-        callbacks=[*own, *chosen, best, last, Interruption(last)],
-        logger=list(loggers.values()),
-        # Several processes are this job's own business (jobs/processes.py), on SLURM too.
-        plugins=[WholeFileIO(), LightningEnvironment()],
-        default_root_dir=str(folder),
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        log_every_n_steps=10,
-    )
+    try:
+        trainer: pl.Trainer = build(
+            config.trainer,
+            devices=devices.of_job(config.trainer, number, torch.cuda.device_count()),
+            precision=_precision(config.trainer),
+            callbacks=[*own, *chosen, best, last, Interruption(last)],
+            logger=list(loggers.values()),
+            # Several processes are this job's own business (jobs/processes.py), on SLURM too.
+            plugins=[WholeFileIO(), LightningEnvironment()],
+            default_root_dir=str(folder),
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            log_every_n_steps=10,
+        )
+    except (MisconfigurationException, ValueError) as error:  # settings that Lightning cannot bring together
+        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
     return trainer
 
 

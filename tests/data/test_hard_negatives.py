@@ -94,5 +94,20 @@ def test_triples_are_drawn_by_the_seed_and_leave_short_queries_out() -> None:
     (sample,) = mined.triples(3, seed=1)
     assert sample.document_ids[0] == "p"
     assert set(sample.document_ids[1:]) < {"a", "b", "d", "e"}
+    assert (sample.query_id, sample.grades) == ("q", (1, 0, 0, 0))
     assert mined.triples(3, seed=1) == [sample]
+    assert {found.document_ids for seed in range(30) for found in mined.triples(1, seed=seed)} == {
+        ("p", "a"),
+        ("p", "b"),
+        ("p", "d"),
+        ("p", "e"),
+    }
+    assert len(mined.triples(4, seed=1)) == 1
     assert mined.triples(5, seed=1) == []
+    with pytest.raises(ConfigError, match="negatives is 0; allowed: 1 or more"):
+        mined.triples(0, seed=1)
+
+
+def test_a_ratio_of_a_positive_score_below_1_lies_below_it() -> None:
+    found = mine(Run({"q": {"p": 0.5, "a": 0.49, "b": 0.4}}), {"q": {"p": 1}}, Filters(ratio=0.9))
+    assert found.negatives.ranking("q") == ["b"]

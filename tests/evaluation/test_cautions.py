@@ -42,6 +42,16 @@ def test_one_seed_and_other_commits(tmp_path: Path) -> None:
     assert "different commits" in line
 
 
+def test_each_system_has_its_own_lines_and_usual_names_of_splits_are_no_reason() -> None:
+    alone = [System(name, (member(1, None, config),)) for name, config in (("a", {}), ("b", {"datamodule": {}}))]
+    one_seed = "one seed: nothing tells how much another would differ"
+    assert cautions(alone, {}) == [f"a: {one_seed}", f"b: {one_seed}"]
+    swapped = System("c", tuple(member(seed, None, {"datamodule": {"dev": "test1"}}) for seed in (1, 2)))
+    assert cautions([swapped], {}) == [
+        "c: dev and test are one split, 'test1': it was chosen by the queries that it is measured by"
+    ]
+
+
 def test_choosing_by_the_test_queries(tmp_path: Path) -> None:
     by_test = {"callbacks": {"best": {"monitor": "test/ndcg_10"}}}
     same = {"datamodule": {"dev": "test1", "test": "test1"}}

@@ -89,6 +89,13 @@ def test_a_list_of_one_grade_tells_nothing_apart() -> None:
     assert negatives.tolist() == [[1, 0]]
 
 
+def test_documents_and_queries_without_a_judgement_count_as_grade_0() -> None:
+    lists = {"a": ["x", "y"], "unjudged": ["x", "y"]}
+    found = told_apart(lists, {"a": {"y": 1}}, {"a": 0, "unjudged": 1}, {"x": 0, "y": 1})
+    assert [pairs.tolist() for pairs in found] == [[[0, 1]], [[0, 0]]]
+    assert [tuple(pairs.shape) for pairs in told_apart({}, {}, {}, {})] == [(0, 2), (0, 2)]
+
+
 @pytest.mark.parametrize(("signal", "words"), [(0.0, "hardly tell documents apart"), (3.0, "order depends on diff")])
 def test_high_cosines_alone_are_not_called_a_collapse(signal: float, words: str) -> None:
     draws = torch.Generator().manual_seed(3)

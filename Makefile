@@ -1,10 +1,11 @@
 # Two commands on a fresh machine with Python 3.11: `make run` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+OLDEST := .venv-oldest/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint slow mutants bench help clean
+.PHONY: run test lint slow oldest mutants bench help clean
 
 # What `make bench` measures on; ENCODER may be a folder.
 DOCUMENTS ?= 100000
@@ -31,6 +32,14 @@ lint: $(INSTALLED)  ## ruff and the type checker
 slow: $(INSTALLED)  ## the tests that the default suite leaves out
 	$(BIN)/pytest -m slow $(ARGS)
 
+# PyTorch's build for CUDA, 3 GB, where UV_TORCH_BACKEND=cpu does not name its own index.
+oldest:  ## the suite with the oldest versions that pyproject.toml allows, in .venv-oldest
+	test -d .venv-oldest || $(PYTHON) -m venv .venv-oldest
+	$(OLDEST)/pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(OLDEST)/uv pip install --quiet --python $(OLDEST)/python --resolution lowest-direct --editable '.[dev]'
+	$(OLDEST)/uv pip install --quiet --python $(OLDEST)/python --no-deps hydra-ray-launcher==1.2.2
+	$(OLDEST)/pytest --numprocesses=2 --dist=loadfile $(ARGS)
+
 mutants: $(INSTALLED)  ## mutation testing: faults that no test fails (ONLY="clir_lightning.losses.*")
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutants]'
 	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2 $(if $(ONLY),'$(ONLY)')
@@ -46,4 +55,4 @@ help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*##\s*/  make \1\t/' | expand -t 16
 
 clean:  ## remove the environment and all outputs
-	rm -rf .venv mutants outputs multirun dist
+	rm -rf .venv .venv-oldest mutants outputs multirun dist

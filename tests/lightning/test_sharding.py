@@ -51,7 +51,7 @@ def test_processes_with_unlike_numbers_of_queries_do_not_wait_for_ever(world: in
     prepared(tmp_path)
     alone, everyone = measure(0, 1, tmp_path), together(measure, world, tmp_path)
     for name, gradients in alone.items():
-        assert max(float(gradient.abs().max()) for gradient in gradients.values()) > 1e-3
+        assert max(float(gradient.abs().max()) for gradient in gradients.values()) > 1e-4
         for shared in everyone:
             assert shared[name].keys() == gradients.keys()
             for weight, gradient in gradients.items():

@@ -179,16 +179,25 @@ class Encoder(nn.Module):
     def visit(self, rows: Rows, see: Callable[[int, Tensor], None]) -> Tensor:
         """`forward` that shows each level's states `[N, T, H]` as they come: 0 the embeddings, then every layer.
 
-        Nothing is kept here, so that without gradients only what `see` keeps takes memory. The last level's are those
-        that `forward` gives, behind a final norm where the family has one.
+        Nothing is kept here, so that without gradients only what `see` keeps takes memory. Gradients keep the states
+        anyway, and then all are shown at the end: a layer that gradient checkpointing computes again must be the same
+        both times, without what `see` computes from it. The last level's states are those that `forward` gives, behind
+        a final norm where the family has one.
         """
         width = rows.input_ids.shape[1]  # Longformer's layers see rows filled up to whole windows
+        waiting: list[tuple[int, Tensor]] = []
+
+        def show(level: int, states: Tensor) -> None:
+            if torch.is_grad_enabled():
+                waiting.append((level, states))
+            else:
+                see(level, states)
 
         def before(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-            see(0, (arguments[0] if arguments else keywords["hidden_states"])[:, :width])
+            show(0, (arguments[0] if arguments else keywords["hidden_states"])[:, :width])
 
         def after(level: int) -> Callable[[nn.Module, Any, Any], None]:
-            return lambda _, __, output: see(level, (output[0] if isinstance(output, tuple) else output)[:, :width])
+            return lambda _, __, output: show(level, (output[0] if isinstance(output, tuple) else output)[:, :width])
 
         with ExitStack() as hooks:
             blocks = self.blocks
@@ -196,6 +205,8 @@ class Encoder(nn.Module):
             for level, block in enumerate(blocks[:-1], 1):
                 hooks.callback(block.register_forward_hook(after(level)).remove)
             states = self.forward(rows)
+        for level, seen in waiting:
+            see(level, seen)
         see(self.depth, states)
         return states
 

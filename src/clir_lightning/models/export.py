@@ -104,7 +104,10 @@ def export_cross(model: CrossEncoder, folder: Path, length: int) -> None:
         raise ConfigError(f"{got} cannot be exported; allowed: architecture.pooling=cls and architecture.hidden=null")
     if kind not in ("bert", "roberta", "xlm-roberta"):
         raise ConfigError(f"a cross model over {kind} cannot be exported; allowed: bert, roberta, xlm-roberta")
-    config = type(encoder.model.config).from_dict({**encoder.model.config.to_dict(), "num_labels": 1})
+    settings = encoder.model.config.to_dict()
+    for names in ("id2label", "label2id"):  # two labels of the encoder's own would overrule the number
+        settings.pop(names, None)
+    config = type(encoder.model.config).from_dict({**settings, "num_labels": 1})
     config.sentence_transformers = {"activation_fn": IDENTITY}
     auto: Any = AutoModelForSequenceClassification
     exported = auto.from_config(config)

@@ -8,13 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from clir_lightning.data.prepared import ABANDONED, build_once, machine, partial_path, read_manifest
 from clir_lightning.errors import DataError
+from program import HANG
 
 # A builder on a file system without locks: it starts when all are there, and writes slowly enough to be overtaken.
 BUILDER = """
@@ -53,7 +53,7 @@ def test_four_builders_without_locks_do_not_remove_each_others_folders(tmp_path:
         )
         for number in range(4)
     ]
-    said = [builder.communicate(timeout=600) for builder in builders]
+    said = [builder.communicate(timeout=HANG) for builder in builders]
     assert [out for out, _ in said] == ["part 3\n"] * 4, said
     assert read_manifest(target)["builder"] in range(4)
     assert not list(tmp_path.glob("*partial*")) + list(tmp_path.glob(".*partial*"))
@@ -91,7 +91,7 @@ def test_only_the_folders_of_dead_builders_are_removed(tmp_path: Path) -> None:
         "another machine's, old": tmp_path / ".store.elsewhere.3.aa.partial",
         "another store's": tmp_path / f".other.{machine()}.{int(done.stdout)}.aa.partial",
     }
-    long_ago = time.time() - ABANDONED - 60
+    long_ago = tmp_path.stat().st_mtime - ABANDONED - 60
     for name, place in places.items():
         place.mkdir()
         (place / "text").write_text("half")

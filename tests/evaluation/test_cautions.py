@@ -43,7 +43,8 @@ def test_one_seed_and_other_commits(tmp_path: Path) -> None:
 
 
 def test_each_system_has_its_own_lines_and_usual_names_of_splits_are_no_reason() -> None:
-    alone = [System(name, (member(1, None, config),)) for name, config in (("a", {}), ("b", {"datamodule": {}}))]
+    configs: dict[str, dict[str, Any]] = {"a": {}, "b": {"datamodule": {}}}
+    alone = [System(name, (member(1, None, config),)) for name, config in configs.items()]
     one_seed = "one seed: nothing tells how much another would differ"
     assert cautions(alone, {}) == [f"a: {one_seed}", f"b: {one_seed}"]
     swapped = System("c", tuple(member(seed, None, {"datamodule": {"dev": "test1"}}) for seed in (1, 2)))

@@ -27,6 +27,7 @@ from clir_lightning.models.late import LateInteraction
 from clir_lightning.models.tiny import TinyEncoder
 from clir_lightning.types import Document, Qrels, Query, Sample
 from data.test_separate import dataset
+from program import HANG
 
 QUERIES = 7
 STEP = 5  # steps of five queries and of two: three processes have 2, 2 and 1 of the first, and 1, 1 and none
@@ -104,7 +105,7 @@ def keep_logs(made: CrossModule) -> list[tuple[str, float, int]]:
 def _joined(rank: int, world: int, folder: str, work: Callable[[int, int, Path], Any]) -> None:
     # A process that waits for one that does not come ends with an error, not never.
     torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meet{world}", rank=rank, world_size=world, timeout=timedelta(seconds=60)
+        "gloo", init_method=f"file://{folder}/meet{world}", rank=rank, world_size=world, timeout=timedelta(seconds=HANG)
     )
     torch.save(work(rank, world, Path(folder)), Path(folder) / f"{world}-{rank}.pt")
     torch.distributed.destroy_process_group()

@@ -17,7 +17,7 @@ import pytest
 import torch
 import torch.distributed
 
-import program  # noqa: F401  its server starts processes within a second
+import program  # its server starts processes within a second
 from clir_lightning.errors import ClirError
 from clir_lightning.lightning.interruption import SIGNALS, FiniteLoss, Interruption, Preempted
 from clir_lightning.lightning.resumption import Resumption
@@ -118,7 +118,7 @@ def test_a_signal_ends_a_process_that_waits_for_another_for_ever(tmp_path: Path)
             time.sleep(0.05)
         time.sleep(0.5)  # into the barrier
         os.kill(processes[0].pid or 0, signal.SIGTERM)
-        processes[0].join(120)
+        processes[0].join(program.HANG)
         assert processes[0].exitcode == 128 + signal.SIGTERM
         assert "clir: received SIGTERM, and no step has ended for" in (tmp_path / "said").read_text()
     finally:

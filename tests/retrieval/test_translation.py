@@ -145,9 +145,9 @@ def test_leaving_entries_out_takes_no_lexicon_a_query() -> None:
     count = 20_000
     texts = {str(i): f"城{i}" for i in range(count)}
     collection = training(texts, dict.fromkeys(texts, "a"))
-    start = time.perf_counter()
+    start = time.process_time()
     translated = LexiconTranslation(names="train").queries(collection, "train")
-    assert time.perf_counter() - start < 60  # one lexicon a query would take hours
+    assert time.process_time() - start < 60  # one lexicon a query would take hours
     assert {query.text for query in translated.values()} == {str(i) for i in range(count)}
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.retrieval.vectors import Shard, UnfinishedError, Vectors, stored_vectors
+from program import HANG
 
 
 class Encoder:
@@ -118,7 +119,7 @@ def test_four_processes_without_locks_make_one_store(tmp_path: Path, how: str) -
         )
         for number in range(4)
     ]
-    said = [process.communicate(timeout=600) for process in processes]
+    said = [process.communicate(timeout=HANG) for process in processes]
     whole = "[1225.0, -1225.0]\n"
     assert [process.returncode for process in processes] == [0] * 4, said
     assert {out for out, _ in said} <= ({whole, "unfinished\n"} if how == "shards" else {whole}), said

@@ -29,6 +29,12 @@ def test_a_top_grade_makes_labels_graded() -> None:
     assert value == pytest.approx((math.log(4 / 3) / 2 + math.log(4) / 2 + math.log(4 / 3)) / 2)
 
 
+def test_grades_below_0_count_as_0() -> None:
+    scores = torch.tensor([[0.5, -1.0]])
+    below = binary_cross_entropy(scores, torch.tensor([[3, -2]]))
+    assert below.tolist() == binary_cross_entropy(scores, torch.tensor([[3, 0]])).tolist()
+
+
 def test_single_documents_do() -> None:
     BinaryCrossEntropy().check([Sample("q", ("a",), (6,)), Sample("r", ("a",), (0,))], "bce")
     with pytest.raises(ConfigError, match=r"loss.bce.top is 0; allowed: a grade above 0"):

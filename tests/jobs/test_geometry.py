@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from clir_lightning.data.demo import build_demo
+from clir_lightning.data.texts import Side
 from clir_lightning.jobs.trained import Trained
 from clir_lightning.lightning.centring import training_texts
-from clir_lightning.models.dual import Side
 from program import SHORT, clir
 
 

@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from clir_lightning.build import plain
 from clir_lightning.data.collection import Collection, candidates
 from clir_lightning.data.lines import write_whole
+from clir_lightning.data.texts import Side
 from clir_lightning.errors import DataError
 from clir_lightning.evaluation import tables
 from clir_lightning.evaluation.evaluate import evaluate
@@ -27,7 +28,6 @@ from clir_lightning.jobs.outputs import claim, output_folder
 from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.jobs.trained import Trained
 from clir_lightning.lightning.centring import training_texts
-from clir_lightning.models.dual import Side
 from clir_lightning.models.text_encoder import TextEncoder
 from clir_lightning.types import Qrels, Run
 

@@ -9,10 +9,10 @@ import pytorch_lightning as pl
 import torch
 
 from clir_lightning.data.collection import Split
-from clir_lightning.data.texts import TextAssembler
+from clir_lightning.data.texts import Side, TextAssembler
 from clir_lightning.data.tokens import as_rows
 from clir_lightning.errors import ConfigError
-from clir_lightning.models.dual import DualEncoder, Side
+from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.text_encoder import encode_rows
 
 

@@ -12,13 +12,12 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
 from clir_lightning.data.separate import SeparateBatch
-from clir_lightning.data.texts import Texts
+from clir_lightning.data.texts import Side, Texts
 from clir_lightning.lightning.cross_module import CrossModule
 from clir_lightning.lightning.gathering import gather_rows, own_queries
 from clir_lightning.lightning.sharding import equally_often
 from clir_lightning.losses.contrastive import Contrast, ContrastiveLoss
 from clir_lightning.losses.loss import RankingLoss
-from clir_lightning.models.dual import Side
 
 
 def join(parts: list[Tensor]) -> Tensor:

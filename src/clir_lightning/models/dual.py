@@ -5,18 +5,17 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from clir_lightning.data.texts import Texts
+from clir_lightning.data.texts import Side, Texts
 from clir_lightning.errors import ConfigError, one_of
 from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.pooling import pooling as pooling_of
 
-Side = Literal["query", "document"]
 # What a run sets for itself in a model's state: no weights to hand on to another run.
 SETTINGS = ("temperature.log_scale", "query_mean", "document_mean")
 LARGEST_SCALE = 100.0  # a learnt temperature stays above 0.01 (CLIP, Radford et al., 2021)

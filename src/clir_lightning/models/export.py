@@ -12,9 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
+from clir_lightning.data.texts import Side
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.cross import CrossEncoder
-from clir_lightning.models.dual import DualEncoder, Side
+from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.text_encoder import TextEncoder
 

@@ -13,9 +13,9 @@ from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.prepared import fingerprint
 from clir_lightning.data.steps import cut_by_budget
-from clir_lightning.data.texts import TextAssembler, TextTemplate
+from clir_lightning.data.texts import Side, TextAssembler, TextTemplate
 from clir_lightning.data.tokens import as_rows, tokenise, tokenizer_fingerprint
-from clir_lightning.models.dual import DualEncoder, Side
+from clir_lightning.models.dual import DualEncoder
 from clir_lightning.types import Document, Query
 
 Vectors = NDArray[np.float32]  # [N, P]

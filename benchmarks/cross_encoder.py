@@ -17,10 +17,11 @@ from datasets import Dataset
 from sentence_transformers.cross_encoder import CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
-from clir_lightning.data.clirmatrix import read_clirmatrix
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.sampling import BestAgainstRandom, Listwise, Sampling
-from clir_lightning.data.trec import write_qrels, write_run
+from clir_lightning.data.files.trec import write_qrels, write_run
+from clir_lightning.data.sampling.judged import BestAgainstRandom, Listwise
+from clir_lightning.data.sampling.sampling import Sampling
+from clir_lightning.data.sources.clirmatrix import read_clirmatrix
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.types import Run
 

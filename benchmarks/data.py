@@ -18,15 +18,15 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from clir_lightning.data.clirmatrix import read_clirmatrix
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.sampling import BestAgainstRandom
-from clir_lightning.data.tokens import chunks, tokenise
+from clir_lightning.data.sampling.judged import BestAgainstRandom
+from clir_lightning.data.sources.clirmatrix import read_clirmatrix
+from clir_lightning.data.tokens.table import chunks, tokenise
 
 OPEN = """
 import sys, time
 start = time.perf_counter()
-from clir_lightning.data.clirmatrix import read_clirmatrix
+from clir_lightning.data.sources.clirmatrix import read_clirmatrix
 imported = time.perf_counter()
 collection = read_clirmatrix(sys.argv[1], cache=sys.argv[2])
 text = collection.documents[next(iter(collection.documents))].text

@@ -18,15 +18,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
-from clir_lightning.data.clirmatrix import read_clirmatrix
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.sampling import BestAgainstRandom
-from clir_lightning.data.trec import write_run
+from clir_lightning.data.files.trec import write_run
+from clir_lightning.data.sampling.judged import BestAgainstRandom
+from clir_lightning.data.sources.clirmatrix import read_clirmatrix
 from clir_lightning.evaluation.report.style import STYLE
 from clir_lightning.evaluation.report.svg import PALETTE, Frame
 from clir_lightning.types import Run
 
-IN_BATCH = "{_target_: clir_lightning.losses.contrastive.InfoNCE, in_batch: true, symmetric: false, weight: 1.0}"
+IN_BATCH = "{_target_: clir_lightning.losses.InfoNCE, in_batch: true, symmetric: false, weight: 1.0}"
 # A step changes something and keeps all that the steps before it have changed …
 STEPS = {
     "collapse": ("original's settings", ["experiment=dual_collapse"]),

@@ -20,10 +20,11 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from sentence_transformers.losses import MultipleNegativesRankingLoss
 from sentence_transformers.models import Pooling, Transformer
 
-from clir_lightning.data.clirmatrix import read_clirmatrix
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.sampling import BestAgainstRandom, Graded, Sampling
-from clir_lightning.data.trec import write_qrels, write_run
+from clir_lightning.data.files.trec import write_qrels, write_run
+from clir_lightning.data.sampling.judged import BestAgainstRandom, Graded
+from clir_lightning.data.sampling.sampling import Sampling
+from clir_lightning.data.sources.clirmatrix import read_clirmatrix
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.types import Run
 

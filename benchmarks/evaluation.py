@@ -17,8 +17,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from clir_lightning.evaluation.metric import RankingMeasures
 from clir_lightning.evaluation.ranking import Pool
+from clir_lightning.evaluation.torchmetric import RankingMeasures
 
 MEASURES = ("mrr_10", "ndcg_5", "ndcg_10", "recall_10", "recall_50", "precision_5", "map_100", "hits_1")
 TREC = ("recip_rank", "ndcg_cut_5", "ndcg_cut_10", "recall_10", "recall_50", "P_5", "map_cut_100", "success_1")

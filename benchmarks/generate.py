@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clir_lightning.data.demo import build_demo
+from clir_lightning.data.sources.demo import build_demo
 
 
 def generate(folder: Path, documents: int, queries: int, seed: int) -> None:

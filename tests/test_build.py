@@ -8,8 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 from clir_lightning.build import changed, portable
 from clir_lightning.errors import ConfigError
 
-CLIRMATRIX = "clir_lightning.data.clirmatrix.read_clirmatrix"
-SEVERAL = "clir_lightning.data.several.join"
+CLIRMATRIX = "clir_lightning.data.read_clirmatrix"
+SEVERAL = "clir_lightning.data.join"
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from clir_lightning.cli import VERBS, config_folder, root_name
+from clir_lightning.cli import VERBS, root_name
+from clir_lightning.configuration import config_folder
 
 CONF = config_folder()
 FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
@@ -118,7 +119,7 @@ def test_each_sweeper_composes(sweeper: str) -> None:
 
 
 def test_mistakes_are_found() -> None:
-    config = OmegaConf.create({"data": {"_target_": "clir_lightning.data.demo.build_demo", "tset": 3}})
+    config = OmegaConf.create({"data": {"_target_": "clir_lightning.data.build_demo", "tset": 3}})
     assert mistakes(config) == ["data: tset is unknown"]
 
 

@@ -7,7 +7,8 @@ import re
 import pytest
 from hydra import compose, initialize_config_dir
 
-from clir_lightning.cli import VERBS, config_folder, of_any_data, verbatim
+from clir_lightning.cli import VERBS, of_any_data, verbatim
+from clir_lightning.configuration import config_folder
 from program import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

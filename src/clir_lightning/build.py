@@ -10,7 +10,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
-from clir_lightning.allowed import check_target, check_targets
+from clir_lightning.configuration import check_target, check_targets
 from clir_lightning.errors import ClirError, ConfigError, one_of
 
 CACHE = "oc.env:CLIR_CACHE"  # marks the settings whose value is each machine's own

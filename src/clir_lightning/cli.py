@@ -6,6 +6,8 @@ import importlib
 import sys
 from pathlib import Path
 
+from clir_lightning.configuration import config_folder
+
 VERBS = {
     "train": ("train a model, score the test candidates, print the table", "clir train data=demo encoder=tiny"),
     "retrieve": ("candidate lists for a collection, as TREC run files", "clir retrieve data=demo retriever=bm25"),
@@ -64,12 +66,6 @@ OF_TRAINED_DATA = ("evaluate", "search", "geometry", "compare")
 def root_name(verb: str) -> str:
     """The name of a verb's root file in `conf/` and of its job."""
     return verb.replace(" ", "_")
-
-
-def config_folder() -> Path:
-    """The folder of the configuration: inside the installed package, or at the root of the repository."""
-    packaged = Path(__file__).parent / "conf"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
 
 def _examples(file: Path) -> list[str]:
@@ -173,8 +169,8 @@ def run_verb(verb: str, overrides: list[str]) -> None:
 
     from clir_lightning.build import without_value
     from clir_lightning.errors import ClirError
-    from clir_lightning.jobs.quiet import quiet
-    from clir_lightning.jobs.sweep import guarded, in_sweep
+    from clir_lightning.jobs.launch.quiet import quiet
+    from clir_lightning.jobs.launch.sweep import guarded, in_sweep
 
     job = importlib.import_module(f"clir_lightning.jobs.{root_name(verb)}").main
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PRUNING = "++callbacks.pruning={{_target_: clir_lightning.lightning.pruning.Pruning, storage: '{}', trial: {}}}"
+PRUNING = (
+    "++callbacks.pruning={{_target_: clir_lightning.lightning.callbacks.pruning.Pruning, storage: '{}', trial: {}}}"
+)
 STUDY = "clir"  # its name within the file
 
 

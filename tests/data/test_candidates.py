@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from clir_lightning.data.collection import Collection, Split, candidates, candidates_from
+from clir_lightning.data.candidates import candidates, candidates_from
+from clir_lightning.data.collection import Collection, Split
 from clir_lightning.errors import DataError
 from clir_lightning.types import Document, Qrels, Query, Run
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clir_lightning.data.batching import Batch
+from clir_lightning.data.batches.pairs import Batch
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.demo import build_demo
-from clir_lightning.data.sampling import BestAgainstRandom
-from clir_lightning.data.separate_datamodule import SeparateDataModule
+from clir_lightning.data.sampling.judged import BestAgainstRandom
+from clir_lightning.data.sources.demo import build_demo
+from clir_lightning.data.text_datamodule import SeparateDataModule
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.cross_module import CrossModule
-from clir_lightning.lightning.scoring import HalvingScorer
+from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.losses.pairwise import SoftmaxHinge
+from clir_lightning.scoring.halving import HalvingScorer
 from clir_lightning.types import Document, Qrels, Query, Sample
 from data.tokenizers_for_tests import bert_like
 

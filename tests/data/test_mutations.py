@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clir_lightning.data.clirmatrix import read_clirmatrix
-from clir_lightning.data.folder import read_folder
+from clir_lightning.data.sources.clirmatrix import read_clirmatrix
+from clir_lightning.data.sources.folder import read_folder
 from clir_lightning.errors import DataError
-from data.test_clirmatrix import QUERY, lay
+from data.sources.test_clirmatrix import QUERY, lay
 
 DOCUMENTS = "".join(f"{i}\tҚазақ мәтіні {i}\n" for i in (17, 99, 5, 6)).encode()
 QUERIES = "".join(json.dumps({**QUERY, "src_id": i}, ensure_ascii=False) + "\n" for i in (1, 2, 3)).encode()

@@ -10,15 +10,18 @@ import pytest
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.intake import Problems
-from clir_lightning.data.mining import Hard, Mixture, Triples
-from clir_lightning.data.sampling import BestAgainstRandom, Graded, Listwise, Sampling
-from clir_lightning.data.separate_datamodule import SeparateDataModule
-from clir_lightning.data.source import Source, load
-from clir_lightning.data.trec import write_run
-from clir_lightning.data.usage import Usage
+from clir_lightning.data.files.trec import write_run
+from clir_lightning.data.sampling.from_run import Hard
+from clir_lightning.data.sampling.judged import BestAgainstRandom, Graded, Listwise
+from clir_lightning.data.sampling.mixture import Mixture
+from clir_lightning.data.sampling.sampling import Sampling
+from clir_lightning.data.sampling.triples import Triples
+from clir_lightning.data.sampling.usage import Usage
+from clir_lightning.data.sources.checks import Problems
+from clir_lightning.data.sources.source import Source, load
+from clir_lightning.data.text_datamodule import SeparateDataModule
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.cross_module import CrossModule
+from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.losses.contrastive import InfoNCE
 from clir_lightning.losses.pairwise import RankNet
 from clir_lightning.losses.pointwise import BinaryCrossEntropy

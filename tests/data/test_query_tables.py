@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from clir_lightning.data.clirmatrix import read_clirmatrix
+from clir_lightning.data.batches.texts import SeparateBatch
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.sampling import BestAgainstRandom
-from clir_lightning.data.separate import SeparateBatch
-from clir_lightning.data.separate_datamodule import SeparateDataModule
+from clir_lightning.data.sampling.judged import BestAgainstRandom
+from clir_lightning.data.sources.clirmatrix import read_clirmatrix
+from clir_lightning.data.text_datamodule import SeparateDataModule
 from data.tokenizers_for_tests import bert_like
 
 QUERIES = {

@@ -8,7 +8,7 @@ from typing import Any
 import tokenizers as tk
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from clir_lightning.data.demo import build_demo
+from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.models.tiny import train_tokenizer
 
 SHARED = Path(os.environ.get("CLIR_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from clir_lightning.data.trec import write_qrels
+from clir_lightning.data.files.trec import write_qrels
 from clir_lightning.evaluation.cautions import cautions
 from clir_lightning.evaluation.comparison import Member, System
 from clir_lightning.types import Run

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clir_lightning.data.trec import read_qrels
+from clir_lightning.data.files.trec import read_qrels
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.types import Qrels, Run

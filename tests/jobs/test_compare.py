@@ -12,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from clir_lightning.data.collection import Collection, Split
-from clir_lightning.data.trec import read_run, write_run
+from clir_lightning.data.files.trec import read_run, write_run
 from clir_lightning.jobs.compare import queries_of
 from clir_lightning.types import Qrels, Query, Run
 from program import clir
@@ -127,7 +127,7 @@ def test_settings_of_the_folders_data_can_be_changed(folders: Path, tmp_path: Pa
     assert done.stderr.strip().splitlines()[-1].startswith("clir compare: setting is 'data.no'; allowed: ")
     provenance = json.loads((folders / "1" / "provenance.json").read_text())
     provenance["config"]["data"] = {
-        "_target_": "clir_lightning.data.clirmatrix.read_clirmatrix",
+        "_target_": "clir_lightning.data.read_clirmatrix",
         "path": "gone",
         "query_language": "zh",
         "document_language": "kk",

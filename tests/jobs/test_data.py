@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from clir_lightning.data.demo import build_demo
-from clir_lightning.data.mining import Triples
-from clir_lightning.data.sampling import Graded
+from clir_lightning.data.sampling.judged import Graded
+from clir_lightning.data.sampling.triples import Triples
+from clir_lightning.data.sources.demo import build_demo
 from program import clir
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clir_lightning.data.trec import read_run
+from clir_lightning.data.files.trec import read_run
 from program import SHORT, clir
 
 

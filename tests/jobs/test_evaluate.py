@@ -12,10 +12,10 @@ import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 
-from clir_lightning.cli import config_folder
-from clir_lightning.data.trec import read_run, write_run
+from clir_lightning.configuration import config_folder
+from clir_lightning.data.files.trec import read_run, write_run
 from clir_lightning.jobs.evaluate import evaluate_checkpoint
-from clir_lightning.jobs.trained import Trained
+from clir_lightning.outputs.trained import Trained
 from clir_lightning.types import Run
 from program import clir
 
@@ -54,7 +54,7 @@ def test_settings_of_the_data_are_changed_as_the_file_offers(
 ) -> None:
     """`data.path=FOLDER` although the verb's own file has no such setting: the checkpoint's data has it."""
     content = torch.load(demo_run / "checkpoints" / "best.ckpt", weights_only=True)
-    target = "clir_lightning.data.clirmatrix.read_clirmatrix"
+    target = "clir_lightning.data.read_clirmatrix"
     languages = {"query_language": "zh", "document_language": "kk"}
     content["config"]["data"] = {"_target_": target, "path": "gone", "cache": None, **languages}
     torch.save(content, tmp_path / "x.ckpt")

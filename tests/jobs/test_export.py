@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from clir_lightning.data.demo import build_demo
-from clir_lightning.data.trec import read_run
+from clir_lightning.data.files.trec import read_run
+from clir_lightning.data.sources.demo import build_demo
 from program import clir
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from clir_lightning.data.demo import build_demo
-from clir_lightning.data.texts import Side
-from clir_lightning.jobs.trained import Trained
-from clir_lightning.lightning.centring import training_texts
+from clir_lightning.data.sources.demo import build_demo
+from clir_lightning.data.tokens.texts import Side
+from clir_lightning.lightning.callbacks.centring import training_texts
+from clir_lightning.outputs.trained import Trained
 from program import SHORT, clir
 
 
@@ -64,7 +64,7 @@ def test_a_model_of_pairs_has_no_geometry(callback: str, tmp_path: Path) -> None
     setting = (
         "callbacks=[centring]"
         if callback == "centring"
-        else "+callbacks.geometry={_target_: clir_lightning.lightning.geometry_log.GeometryLog}"
+        else "+callbacks.geometry={_target_: clir_lightning.lightning.GeometryLog}"
     )
     done = clir("train", *SHORT, setting, cwd=tmp_path, check=False)
     assert done.returncode == 1

@@ -67,7 +67,7 @@ def test_a_training_below_the_median_ends(tmp_path: Path) -> None:
         )
     trial = study.ask({"rate": RATE})
     pruning = (
-        "++callbacks.pruning={_target_: clir_lightning.lightning.pruning.Pruning, "
+        "++callbacks.pruning={_target_: clir_lightning.lightning.Pruning, "
         f"storage: '{storage}', trial: {trial.number}}}"
     )
     settings = [setting for setting in SHORT if "max_epochs" not in setting]

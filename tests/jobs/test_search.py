@@ -11,15 +11,15 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from clir_lightning.cli import config_folder
+from clir_lightning.configuration import config_folder
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.demo import build_demo
-from clir_lightning.data.trec import read_run
+from clir_lightning.data.files.trec import read_run
+from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.jobs import search
 from clir_lightning.jobs.search import read_topics
-from clir_lightning.jobs.trained import Trained
-from clir_lightning.lightning.computing import Computing
+from clir_lightning.outputs.trained import Trained
 from clir_lightning.retrieval.dense import DenseRetriever
+from clir_lightning.scoring.computing import Computing
 from clir_lightning.types import Document, Query, Run
 from program import clir
 

@@ -13,12 +13,12 @@ from torch.multiprocessing.spawn import start_processes
 from torch.utils.data import Dataset
 
 import program  # noqa: F401  its server has torch and the like imported: processes start within a second
+from clir_lightning.data.batches.samplers import TrainingBatches
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.sampling import Listwise
-from clir_lightning.data.steps import TrainingBatches
-from clir_lightning.lightning.cross_module import CrossModule
-from clir_lightning.lightning.dual_module import DualModule
+from clir_lightning.data.sampling.judged import Listwise
+from clir_lightning.lightning.pair_module import CrossModule
+from clir_lightning.lightning.text_module import DualModule
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
@@ -26,7 +26,7 @@ from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.late import LateInteraction
 from clir_lightning.models.tiny import TinyEncoder
 from clir_lightning.types import Document, Qrels, Query, Sample
-from data.test_separate import dataset
+from data.batches.test_texts import dataset
 from program import HANG
 
 QUERIES = 7

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, triplet_margin_loss
 
-from clir_lightning.data.batching import Batch
+from clir_lightning.data.batches.pairs import Batch
 from clir_lightning.errors import ConfigError
 from clir_lightning.losses.contrastive import (
     AlignmentUniformity,

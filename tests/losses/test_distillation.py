@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import kl_div
 
-from clir_lightning.data.batching import Batch
+from clir_lightning.data.batches.pairs import Batch
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.losses.distillation import KLDivergence, MarginMSE, kl_divergence, margin_mse
 from clir_lightning.types import Sample

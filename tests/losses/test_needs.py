@@ -13,15 +13,15 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from clir_lightning.build import build, outline
-from clir_lightning.cli import config_folder
-from clir_lightning.data.batching import Step
-from clir_lightning.data.demo import build_demo
-from clir_lightning.data.sampling import Listwise
-from clir_lightning.data.separate import SeparateBatch
-from clir_lightning.data.separate_datamodule import SeparateDataModule
+from clir_lightning.configuration import config_folder
+from clir_lightning.data.batches.pairs import Step
+from clir_lightning.data.batches.texts import SeparateBatch
+from clir_lightning.data.sampling.judged import Listwise
+from clir_lightning.data.sources.demo import build_demo
+from clir_lightning.data.text_datamodule import SeparateDataModule
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs import train
-from clir_lightning.lightning.dual_module import DualModule
+from clir_lightning.lightning.text_module import DualModule
 from clir_lightning.losses.contrastive import CosineHinge, InfoNCE
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.needs import check_losses

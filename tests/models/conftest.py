@@ -9,9 +9,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
-from clir_lightning.data.batching import Batch, PairDataset, Step
-from clir_lightning.data.pairs import PairAssembler, PairTemplate
-from clir_lightning.data.tokens import tokenise
+from clir_lightning.data.batches.pairs import Batch, PairDataset, Step
+from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
+from clir_lightning.data.tokens.table import tokenise
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.types import Document, Query, Sample
 from data.tokenizers_for_tests import bert_like, xlmr_like

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from clir_lightning.data.texts import Texts
+from clir_lightning.data.tokens.texts import Texts
 
 Array = NDArray[np.float64]
 PAD = 0

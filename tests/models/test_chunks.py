@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from clir_lightning.data.batching import Batch
+from clir_lightning.data.batches.pairs import Batch
 from clir_lightning.models.chunks import cut_into_chunks
 from clir_lightning.models.encoder import Encoder
 from models.conftest import Batches

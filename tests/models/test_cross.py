@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from clir_lightning.data.batching import Batch, PairDataset, Step
+from clir_lightning.data.batches.pairs import Batch, PairDataset, Step
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.pairs import PairAssembler, PairTemplate
-from clir_lightning.data.tokens import tokenise
+from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
+from clir_lightning.data.tokens.table import tokenise
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.tiny import TinyEncoder

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from clir_lightning.data.texts import Texts
+from clir_lightning.data.tokens.texts import Texts
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.dual import SETTINGS, DualEncoder, Temperature
 from clir_lightning.models.encoder import Encoder

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
-from clir_lightning.data.batching import Batch
+from clir_lightning.data.batches.pairs import Batch
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.encoder import Encoder
 from models.conftest import Batches

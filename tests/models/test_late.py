@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from clir_lightning.data.texts import Texts
+from clir_lightning.data.tokens.texts import Texts
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.late import LateInteraction, max_sim
 from models.conftest import Batches

@@ -17,7 +17,7 @@ from clir_lightning.models.tiny import TinyEncoder, cooccurrence_vectors
 def test_the_same_seed_gives_the_same_files_in_another_process(tmp_path: Path) -> None:
     """In another process, because the tokenizers library orders hash tables anew in each."""
     code = (
-        "import sys, pathlib; from clir_lightning.data.demo import build_demo;"
+        "import sys, pathlib; from clir_lightning.data.sources.demo import build_demo;"
         "from clir_lightning.models.tiny import TinyEncoder;"
         "TinyEncoder(width=16, heads=2).prepare(build_demo(), 'train', pathlib.Path(sys.argv[1]), 3)"
     )

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from clir_lightning.data.languages import check_language
+from clir_lightning.data.sources.languages import check_language
 from clir_lightning.errors import ConfigError
 from clir_lightning.retrieval.analysis import ANALYSERS, choose, cjk_bigrams, ngrams, prefixes, words
 from clir_lightning.retrieval.bm25 import LightBM25

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from clir_lightning.data.collection import Collection, Split
-from clir_lightning.data.demo import build_demo
-from clir_lightning.data.entries import read_entries
+from clir_lightning.data.sources.demo import build_demo
+from clir_lightning.data.sources.term_tables import read_entries
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.retrieval.bm25 import LightBM25

@@ -1,1 +1,8 @@
-"""Readers, collections, token ids, sampling, batches and the data module."""
+"""Data: files and collections in, batches of token ids out.
+
+`__init__.pyi` lists the names that this room offers; each is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,15 +12,16 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
-from clir_lightning.data.batching import Batch, PairDataset
-from clir_lightning.data.collection import Collection, candidates, candidates_from
-from clir_lightning.data.pairs import PairAssembler, PairTemplate
-from clir_lightning.data.sampling import Sampling
-from clir_lightning.data.step_loader import StepLoader
-from clir_lightning.data.steps import ScoringBatches, TrainingBatches
-from clir_lightning.data.tokens import tokenise
-from clir_lightning.data.trec import read_run
-from clir_lightning.data.usage import Usage
+from clir_lightning.data.batches.loader import StepLoader
+from clir_lightning.data.batches.pairs import Batch, PairDataset
+from clir_lightning.data.batches.samplers import ScoringBatches, TrainingBatches
+from clir_lightning.data.candidates import candidates, candidates_from
+from clir_lightning.data.collection import Collection
+from clir_lightning.data.files.trec import read_run
+from clir_lightning.data.sampling.sampling import Sampling
+from clir_lightning.data.sampling.usage import Usage
+from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
+from clir_lightning.data.tokens.table import tokenise
 from clir_lightning.errors import ConfigError, at_least
 from clir_lightning.types import Query, Run, Sample
 

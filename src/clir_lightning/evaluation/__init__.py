@@ -1,1 +1,8 @@
-"""Measures on tensors and the evaluation of a run against qrels."""
+"""Evaluation: run × qrels → measures, tables, significance, geometry and the report.
+
+`__init__.pyi` lists the names that this room offers; each is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clir_lightning.data.trec import read_qrels
+from clir_lightning.data.files.trec import read_qrels
 from clir_lightning.evaluation.comparison import Member, System
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from clir_lightning.errors import ConfigError, DataError, one_of
+from clir_lightning.evaluation.bounds import ideal, random_order
 from clir_lightning.evaluation.evaluate import MEASURES, Evaluation, evaluate
-from clir_lightning.evaluation.floors import ideal, random_order
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.significance import Floats, holm, randomisation_test, t_test, wins_ties_losses
 from clir_lightning.types import Grades, Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from clir_lightning.data.lines import write_whole
+from clir_lightning.data.files.lines import write_whole
 from clir_lightning.evaluation.evaluate import Evaluation
 
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from clir_lightning.evaluation.comparison import Comparison, PairedTest, Row
+from clir_lightning.evaluation.evaluate import Evaluation
 from clir_lightning.evaluation.measures import label
 
 PAIRED_HEAD = ("system", "measure", "difference", "p randomisation", "Holm", "p t-test", "Holm", "wins/ties/losses")
@@ -179,3 +180,14 @@ def json_text(comparison: Comparison, notes: Sequence[str] = ()) -> str:
     }
     assert all(math.isfinite(test.p_t) for test in comparison.tests)
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def result_table(title: str, rows: Sequence[Evaluation]) -> Table:
+    """A row a system, a column a measure, in percent as the field prints them."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("system")
+    for name in rows[0].means:
+        table.add_column(label(name), justify="right")
+    for row in rows:
+        table.add_row(row.name, *(f"{100 * value:.1f}" for value in row.means.values()))
+    return table

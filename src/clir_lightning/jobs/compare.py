@@ -13,7 +13,7 @@ from rich.table import Table
 
 from clir_lightning.build import build, changed
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.lines import write_whole
+from clir_lightning.data.files.lines import write_whole
 from clir_lightning.errors import ClirError, one_of
 from clir_lightning.evaluation import tables
 from clir_lightning.evaluation.cautions import cautions
@@ -21,8 +21,8 @@ from clir_lightning.evaluation.comparison import Comparison, System, compare
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.report.examples import Texts
 from clir_lightning.evaluation.report.page import page
-from clir_lightning.jobs.compared import commits, systems_of
-from clir_lightning.jobs.outputs import claim, output_folder
+from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.systems import commits, systems_of
 from clir_lightning.types import Grades, Query
 
 FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv", "report.html")

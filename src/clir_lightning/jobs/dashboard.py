@@ -5,8 +5,8 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.dashboard import workspace
-from clir_lightning.lightning.wandb_run import has_wandb_key
+from clir_lightning.lightning.loggers.dashboard import workspace
+from clir_lightning.lightning.loggers.wandb_run import has_wandb_key
 
 
 def main(config: DictConfig) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from clir_lightning.build import build
-from clir_lightning.data.clirmatrix import write_clirmatrix
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.folder import LAYOUTS
-from clir_lightning.data.folder_export import write_folder
-from clir_lightning.data.fresh import check_free
+from clir_lightning.data.sources.clirmatrix import write_clirmatrix
+from clir_lightning.data.sources.folder import LAYOUTS
+from clir_lightning.data.sources.folder_export import write_folder
+from clir_lightning.data.store.fresh import check_free
 from clir_lightning.errors import one_of
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from clir_lightning.data.clirmatrix import split_file, write_clirmatrix
-from clir_lightning.data.fresh import check_free
-from clir_lightning.data.languages import check_language
-from clir_lightning.data.registry import read_ir_datasets
+from clir_lightning.data.sources.clirmatrix import split_file, write_clirmatrix
+from clir_lightning.data.sources.ir_datasets import read_ir_datasets
+from clir_lightning.data.sources.languages import check_language
+from clir_lightning.data.store.fresh import check_free
 from clir_lightning.errors import DataError
 
 HOME = "http://www.cs.jhu.edu/~shuosun/clirmatrix/"

@@ -8,9 +8,9 @@ from rich.table import Table
 from transformers import AutoTokenizer
 
 from clir_lightning.build import build
-from clir_lightning.data.card import PERCENTILES, card, token_card
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
+from clir_lightning.evaluation.card import PERCENTILES, card, token_card
 
 
 def main(config: DictConfig) -> None:

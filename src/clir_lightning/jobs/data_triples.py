@@ -6,9 +6,9 @@ from omegaconf import DictConfig
 
 from clir_lightning.build import build
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.mining import write_triples
-from clir_lightning.data.sampling import Sampling
-from clir_lightning.data.usage import Usage
+from clir_lightning.data.sampling.sampling import Sampling
+from clir_lightning.data.sampling.triples import write_triples
+from clir_lightning.data.sampling.usage import Usage
 
 
 def main(config: DictConfig) -> None:

@@ -10,18 +10,18 @@ from rich.console import Console
 
 from clir_lightning.build import build, plain
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.trec import read_qrels, read_run, write_qrels
+from clir_lightning.data.files.trec import read_qrels, read_run, write_qrels
 from clir_lightning.errors import ConfigError
+from clir_lightning.evaluation.bounds import ideal, random_order
 from clir_lightning.evaluation.evaluate import Evaluation, evaluate
-from clir_lightning.evaluation.floors import ideal, random_order
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
-from clir_lightning.evaluation.table import result_table
-from clir_lightning.jobs.outputs import claim, output_folder
-from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
-from clir_lightning.jobs.trained import Trained
-from clir_lightning.lightning.ranking_metrics import RankingMetrics
+from clir_lightning.evaluation.tables import result_table
+from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
+from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.outputs.trained import Trained
 
 FILES = ("metrics.json", "provenance.json", "per_query.csv", "runs/test.trec", "runs/test.qrels")
 

@@ -8,11 +8,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.jobs.trained import Trained
-from clir_lightning.lightning.computing import Computing
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
-from clir_lightning.models.export import export_cross, export_dual
+from clir_lightning.outputs.export import export_cross, export_dual
+from clir_lightning.outputs.trained import Trained
+from clir_lightning.scoring.computing import Computing
 
 
 def main(config: DictConfig) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from clir_lightning.data.trec import read_qrels, read_run, write_run
+from clir_lightning.data.files.trec import read_qrels, read_run, write_run
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.measures import measure
-from clir_lightning.evaluation.table import result_table
-from clir_lightning.jobs.outputs import claim, output_folder
-from clir_lightning.jobs.provenance import write_json
+from clir_lightning.evaluation.tables import result_table
+from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.provenance import write_json
 from clir_lightning.retrieval.fusion import fuse, tune
 
 FILES = ("fused.trec", "weights.json", "metrics.json")

@@ -14,9 +14,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from clir_lightning.build import plain
-from clir_lightning.data.collection import Collection, candidates
-from clir_lightning.data.lines import write_whole
-from clir_lightning.data.texts import Side
+from clir_lightning.data.candidates import candidates
+from clir_lightning.data.collection import Collection
+from clir_lightning.data.files.lines import write_whole
+from clir_lightning.data.tokens.texts import Side
 from clir_lightning.errors import DataError
 from clir_lightning.evaluation import tables
 from clir_lightning.evaluation.evaluate import evaluate
@@ -24,11 +25,11 @@ from clir_lightning.evaluation.geometry import centred, geometry, meaning, told_
 from clir_lightning.evaluation.measures import label, measure
 from clir_lightning.evaluation.report.geometry_page import Space, geometry_page
 from clir_lightning.jobs.compare import whole
-from clir_lightning.jobs.outputs import claim, output_folder
-from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
-from clir_lightning.jobs.trained import Trained
-from clir_lightning.lightning.centring import training_texts
-from clir_lightning.models.text_encoder import TextEncoder
+from clir_lightning.lightning.callbacks.centring import training_texts
+from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.outputs.trained import Trained
+from clir_lightning.scoring.text_encoder import TextEncoder
 from clir_lightning.types import Qrels, Run
 
 FILES = ("geometry.json", "geometry.html", "provenance.json")

@@ -7,12 +7,13 @@ from rich.console import Console
 
 from clir_lightning.build import build, plain
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.hard_negatives import Filters, mine
-from clir_lightning.data.mining import Hard, write_triples
-from clir_lightning.data.trec import read_run, write_run
+from clir_lightning.data.files.trec import read_run, write_run
+from clir_lightning.data.sampling.from_run import Hard
+from clir_lightning.data.sampling.mining import Filters, mine
+from clir_lightning.data.sampling.triples import write_triples
 from clir_lightning.errors import DataError
-from clir_lightning.jobs.outputs import claim, output_folder
-from clir_lightning.jobs.provenance import write_json
+from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.provenance import write_json
 
 FILES = ("negatives.trec", "triples.tsv", "mining.json")
 

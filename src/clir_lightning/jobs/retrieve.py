@@ -10,17 +10,17 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from clir_lightning.build import build
+from clir_lightning.data.candidates import add_missing_relevant, fill_random
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.trec import write_run
+from clir_lightning.data.files.trec import write_run
 from clir_lightning.errors import ConfigError, one_of
 from clir_lightning.evaluation.evaluate import Evaluation, evaluate
 from clir_lightning.evaluation.measures import measure
-from clir_lightning.evaluation.table import result_table
-from clir_lightning.jobs.outputs import claim, output_folder
-from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
-from clir_lightning.jobs.trained import loaded
+from clir_lightning.evaluation.tables import result_table
+from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.outputs.trained import loaded
 from clir_lightning.retrieval.expansion import RM3
-from clir_lightning.retrieval.lists import add_missing_relevant, fill_random
 from clir_lightning.retrieval.retriever import Retriever
 from clir_lightning.retrieval.translation import Translation
 from clir_lightning.types import Query, Run

@@ -14,20 +14,20 @@ from rich.console import Console
 
 from clir_lightning.build import build, plain
 from clir_lightning.data.collection import Collection, Split
-from clir_lightning.data.lines import stop, tab_rows
-from clir_lightning.data.trec import write_run
+from clir_lightning.data.files.lines import stop, tab_rows
+from clir_lightning.data.files.trec import write_run
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.measures import measure
-from clir_lightning.evaluation.table import result_table
-from clir_lightning.jobs.outputs import claim, output_folder
-from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
-from clir_lightning.jobs.trained import Trained
-from clir_lightning.lightning.computing import Computing
-from clir_lightning.lightning.reranking import rerank
+from clir_lightning.evaluation.tables import result_table
+from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.outputs.trained import Trained
 from clir_lightning.retrieval.dense import DenseRetriever
 from clir_lightning.retrieval.fusion import fuse
 from clir_lightning.retrieval.vectors import UnfinishedError
+from clir_lightning.scoring.computing import Computing
+from clir_lightning.scoring.engine import rerank
 from clir_lightning.types import Qrels, Query, Run
 
 log = logging.getLogger(__name__)

@@ -19,32 +19,33 @@ from rich.console import Console
 
 from clir_lightning.build import build, build_all, outline, plain, portable
 from clir_lightning.data.datamodule import RankingDataModule
-from clir_lightning.data.trec import read_run, write_qrels
+from clir_lightning.data.files.trec import read_run, write_qrels
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import MEASURES, Evaluation
 from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
-from clir_lightning.evaluation.table import result_table
-from clir_lightning.jobs import devices
-from clir_lightning.jobs.floors import BASELINES, floors
-from clir_lightning.jobs.outputs import claim, output_folder
-from clir_lightning.jobs.processes import once, processes, rank
-from clir_lightning.jobs.provenance import Stopwatch, provenance, write_json
-from clir_lightning.jobs.resume import Start, start
-from clir_lightning.jobs.sweep import in_sweep
+from clir_lightning.evaluation.tables import result_table
+from clir_lightning.jobs.launch import devices
+from clir_lightning.jobs.launch.processes import processes
+from clir_lightning.jobs.launch.sweep import in_sweep
+from clir_lightning.lightning.callbacks.interruption import FiniteLoss, Interruption
+from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
+from clir_lightning.lightning.callbacks.rebuilding import KeepRecipe, files_of
+from clir_lightning.lightning.callbacks.resumption import Resumption
+from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.lightning.checkpoints import BEFORE, LAST, LastCheckpoint, WholeFileIO
-from clir_lightning.lightning.cross_module import CrossModule
-from clir_lightning.lightning.interruption import FiniteLoss, Interruption
-from clir_lightning.lightning.precision import precision_for
-from clir_lightning.lightning.ranking_metrics import RankingMetrics
-from clir_lightning.lightning.rebuilding import KeepRecipe, files_of
-from clir_lightning.lightning.resumption import Resumption
-from clir_lightning.lightning.throughput import Throughput
-from clir_lightning.lightning.wandb_run import JobInfo, close_runs, hardest, open_runs, report
+from clir_lightning.lightning.loggers.wandb_run import JobInfo, close_runs, hardest, open_runs, report
+from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.needs import check_losses
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.outputs.baselines import BASELINES, floors
+from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.outputs.resume import Start, start
+from clir_lightning.scoring.precision import precision_for
+from clir_lightning.scoring.processes import once, rank
 
 log = logging.getLogger(__name__)
 

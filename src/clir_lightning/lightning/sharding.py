@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 
-from clir_lightning.lightning.gathering import greatest
+from clir_lightning.scoring.gathering import greatest
 
 METHODS = ("encode", "scale")  # of dual models, called beside `forward`
 

@@ -1,1 +1,8 @@
-"""Ranking losses: pure functions first, thin modules over them."""
+"""Losses: pure functions of scores and labels, thin modules over them.
+
+`__init__.pyi` lists the names that this room offers; each is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clir_lightning.data.batching import Batch
-from clir_lightning.data.separate import SeparateBatch
+from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.texts import SeparateBatch
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.geometry import alignment, uniformity
 from clir_lightning.losses.loss import RankingLoss

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from clir_lightning.data.batching import Batch
-from clir_lightning.data.trec import read_run
+from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.files.trec import read_run
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.types import Run, Sample

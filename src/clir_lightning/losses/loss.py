@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clir_lightning.data.batching import Batch
+from clir_lightning.data.batches.pairs import Batch
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Sample
 

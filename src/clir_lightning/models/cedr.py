@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from clir_lightning.data.batching import Batch
-from clir_lightning.data.pairs import PairTemplate
+from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.tokens.pairs import PairTemplate
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.chunks import Chunks, cut_into_chunks
 from clir_lightning.models.encoder import Encoder, full_precision

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clir_lightning.data.batching import Batch
+from clir_lightning.data.batches.pairs import Batch
 
 
 @dataclass(frozen=True)

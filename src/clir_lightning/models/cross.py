@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clir_lightning.data.batching import Batch
+from clir_lightning.data.batches.pairs import Batch
 from clir_lightning.errors import one_of
 from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.pooling import mean

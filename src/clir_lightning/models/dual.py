@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from clir_lightning.data.texts import Side, Texts
+from clir_lightning.data.tokens.texts import Side, Texts
 from clir_lightning.errors import ConfigError, one_of
 from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.pooling import pooling as pooling_of

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from clir_lightning.data.texts import Side, Texts
+from clir_lightning.data.tokens.texts import Side, Texts
 from clir_lightning.models.dual import Temperature
 from clir_lightning.models.encoder import Encoder, full_precision
 

@@ -1,1 +1,8 @@
-"""First-stage ranking: BM25 and query translation."""
+"""Retrieval: first stages, sparse and dense, and what goes before and after them.
+
+`__init__.pyi` lists the names that this room offers; each is imported when it is first used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clir_lightning.data.prepared import build_once, fingerprint, read_manifest
+from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
 from clir_lightning.errors import ConfigError, one_of
 from clir_lightning.retrieval.vectors import Vectors
 

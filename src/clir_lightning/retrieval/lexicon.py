@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from clir_lightning.data.collection import Split
-from clir_lightning.data.entries import Entry
+from clir_lightning.data.sources.term_tables import Entry
 from clir_lightning.retrieval.analysis import CJK, lowered
 from clir_lightning.retrieval.retriever import WeightedQuery
 from clir_lightning.types import Document, Query

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from clir_lightning.data.prepared import build_once, fingerprint, read_manifest
+from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
 from clir_lightning.errors import DataError
 from clir_lightning.retrieval.analysis import Analyser, choose, primary
 from clir_lightning.retrieval.java import Argument, Java, JavaError

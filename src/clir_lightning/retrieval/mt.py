@@ -15,7 +15,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedTokeniz
 from transformers.utils.hub import cached_file
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.prepared import file_stamp, fingerprint
+from clir_lightning.data.store.folders import file_stamp, fingerprint
 from clir_lightning.errors import ConfigError, DataError, at_least, one_of
 from clir_lightning.retrieval.chunks import chunks
 from clir_lightning.retrieval.translation import SIDES, languages

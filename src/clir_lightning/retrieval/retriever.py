@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from clir_lightning.data.prepared import fingerprint
-from clir_lightning.data.store import RecordTable
+from clir_lightning.data.store.folders import fingerprint
+from clir_lightning.data.store.tables import RecordTable
 from clir_lightning.errors import DataError
 from clir_lightning.retrieval.analysis import Analyser
 from clir_lightning.types import Document, Query, Run

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.entries import Entry, read_entries
-from clir_lightning.data.lines import read_lines
+from clir_lightning.data.files.lines import read_lines
+from clir_lightning.data.sources.term_tables import Entry, read_entries
 from clir_lightning.errors import ConfigError, DataError, one_of
 from clir_lightning.retrieval.lexicon import Lexicon, names_entries, translated
 from clir_lightning.retrieval.retriever import Rows

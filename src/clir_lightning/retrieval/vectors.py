@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from clir_lightning.data.columns import map_array
-from clir_lightning.data.prepared import build_once, locked, partial_path, read_manifest
+from clir_lightning.data.store.columns import map_array
+from clir_lightning.data.store.folders import build_once, locked, partial_path, read_manifest
 from clir_lightning.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,31 @@
+"""Data: files and collections in, batches of token ids out."""
+
+from .batches.pairs import Batch as Batch
+from .batches.texts import SeparateBatch as SeparateBatch
+from .candidates import add_missing_relevant as add_missing_relevant
+from .candidates import candidates_from as candidates_from
+from .candidates import fill_random as fill_random
+from .collection import Collection as Collection
+from .collection import Split as Split
+from .datamodule import RankingDataModule as RankingDataModule
+from .files.trec import read_qrels as read_qrels
+from .files.trec import read_run as read_run
+from .files.trec import write_qrels as write_qrels
+from .files.trec import write_run as write_run
+from .sampling.from_run import Hard as Hard
+from .sampling.judged import BestAgainstRandom as BestAgainstRandom
+from .sampling.judged import Graded as Graded
+from .sampling.judged import Listwise as Listwise
+from .sampling.mining import Filters as Filters
+from .sampling.mining import mine as mine
+from .sampling.mixture import Mixture as Mixture
+from .sampling.sampling import Sampling as Sampling
+from .sampling.triples import Triples as Triples
+from .sources.clirmatrix import read_clirmatrix as read_clirmatrix
+from .sources.demo import build_demo as build_demo
+from .sources.folder import read_folder as read_folder
+from .sources.ir_datasets import read_ir_datasets as read_ir_datasets
+from .sources.joined import join as join
+from .sources.source import Source as Source
+from .sources.term_pairs import read_translations as read_translations
+from .text_datamodule import SeparateDataModule as SeparateDataModule

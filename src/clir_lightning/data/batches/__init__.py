@@ -1,0 +1,1 @@
+"""Batches: which samples form a step, and their tensors."""

@@ -1,0 +1,1 @@
+"""Sampling: the training samples of an epoch, from judgements, runs and files; mining."""

@@ -1,0 +1,1 @@
+"""Sources: one file each, from what lies somewhere to a collection."""

@@ -1,0 +1,117 @@
+"""From a source's checked records to a collection: in memory, or prepared on disk once and opened from there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from clir_lightning.data.collection import Collection, Split
+from clir_lightning.data.sources.checks import Problems
+from clir_lightning.data.sources.languages import check_language
+from clir_lightning.data.store.folders import build_once, file_stamp, fingerprint, read_manifest
+from clir_lightning.data.store.tables import RecordWriter, SplitWriter, open_collection
+from clir_lightning.types import Document, Qrels, Query, Run
+
+log = logging.getLogger(__name__)
+
+FORMAT = "3"  # of prepared collections; another number makes them anew
+
+
+@dataclass(frozen=True)
+class Source:
+    """Checked records of one collection, read when iterated: documents first, then the splits, then their runs."""
+
+    name: str
+    query_language: str
+    document_language: str
+    documents: Callable[[], Iterable[tuple[str, str]]]
+    splits: Mapping[str, Callable[[], Iterable[tuple[str, str, dict[str, int]]]]]
+    runs: Mapping[str, Callable[[], Run]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_language(self.query_language, "data.query_language")
+        check_language(self.document_language, "data.document_language")
+
+    def in_memory(self) -> Collection:
+        """The collection as dictionaries."""
+        documents = {i: Document(i, text, self.document_language) for i, text in self.documents()}
+        splits = {}
+        for split, rows in self.splits.items():
+            queries, qrels = {}, {}
+            for query_id, text, grades in rows():
+                queries[query_id], qrels[query_id] = Query(query_id, text, self.query_language), grades
+            splits[split] = Split(queries, Qrels(qrels), self.runs[split]() if split in self.runs else None)
+        return Collection(self.name, documents, splits)
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write the columns of a prepared collection; returns its manifest."""
+        writer = RecordWriter(folder, "documents")
+        for document_id, text in self.documents():
+            writer.append(document_id, text)
+        documents, splits = writer.close(), {}
+        for split, rows in self.splits.items():
+            part = SplitWriter(folder, f"split.{split}")
+            for row in rows():
+                part.append(*row)
+            splits[split] = part.close(self.runs[split]() if split in self.runs else None)
+        return {
+            "kind": "collection",
+            "name": self.name,
+            "query_language": self.query_language,
+            "document_language": self.document_language,
+            "documents_fingerprint": documents,
+            "splits": splits,
+        }
+
+
+def load(
+    source: Source,
+    problems: Problems,
+    *,
+    stamps: Iterable[str],
+    settings: object,
+    cache: str | None,
+    files: Callable[[], Iterable[Path]] = tuple,
+) -> Collection:
+    """The collection of a source; with a `cache`, prepared there once for these stamps (of its files) and settings.
+
+    `files` lists, after the reading, what only the reading tells or fetches; a later change of one of them makes the
+    collection anew, while one that is gone is not missed.
+    """
+    key = "" if cache is None else fingerprint([FORMAT, repr(settings), *stamps])
+    if cache is None:
+        collection = source.in_memory()
+        notes = problems.notes()
+    else:
+
+        def build(folder: Path) -> dict[str, Any]:
+            manifest = {**source.write(folder), "notes": problems.notes()}
+            return {**manifest, "read": {str(file): file_stamp(file) for file in files()}}
+
+        home = Path(cache).expanduser() / "collections"
+        key = current_key(home, key)
+        folder = build_once(home / key, build)
+        collection = open_collection(folder)
+        notes = read_manifest(folder)["notes"]
+    for note in notes:
+        log.warning("%s: %s", source.name, note)
+    return replace(collection, notes=tuple(notes), key=key)
+
+
+def current_key(home: Path, key: str) -> str:
+    """The key of a prepared collection as the files that it was read from are now: a change leads on to another key."""
+    while (home / key).is_dir():
+        read: dict[str, str] = read_manifest(home / key)["read"]
+        now = {file: file_stamp(Path(file)) for file in read if Path(file).is_file()}
+        if now.items() <= read.items():
+            break
+        key = fingerprint([key, *sorted(now.values())])
+    return key
+
+
+def stamps(files: Iterable[Path | None]) -> list[str]:
+    """The stamps of those files that are there."""
+    return [file_stamp(file) for file in files if file is not None]

@@ -1,0 +1,1 @@
+"""Tokens: every text tokenised once, pairs and single texts assembled from them."""

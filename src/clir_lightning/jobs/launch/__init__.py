@@ -1,0 +1,1 @@
+"""Launching: processes on devices, jobs of a sweep."""

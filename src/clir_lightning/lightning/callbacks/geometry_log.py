@@ -1,0 +1,62 @@
+"""`GeometryLog`: how the vectors of a dual model lie, logged at each validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from clir_lightning.data.tokens.table import as_rows
+from clir_lightning.errors import ConfigError
+from clir_lightning.evaluation.geometry import geometry, told_apart
+from clir_lightning.models.dual import DualEncoder
+from clir_lightning.scoring.processes import gather_objects
+
+
+class GeometryLog(pl.Callback):
+    """Logs `val/geometry/…`, each value of `evaluation.geometry.Geometry`, from the vectors of the validation itself.
+
+    Nothing is encoded again. Processes that share a validation put the vectors of these queries together.
+
+    Args:
+        queries: so many, with their candidates.
+    """
+
+    def __init__(self, *, queries: int = 64) -> None:
+        self.queries = queries
+
+    def check(self, module: pl.LightningModule) -> None:
+        """Refuse a model without a vector a text."""
+        if not isinstance(module.model, DualEncoder):
+            raise ConfigError("the callback `geometry` is for architecture=dual; set callbacks.geometry=null")
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the vectors that the modules of all processes keep."""
+        data = trainer.datamodule  # type: ignore[attr-defined]  # clir's own
+        module: Any = pl_module
+        candidates, table = data.candidates["val"], data.dataset("val").documents.table.index
+
+        # The first queries of all processes, in order of their ids; each process brings those of its own that can be.
+        own = sorted(module.encoded_queries)[: self.queries]
+        needed = as_rows(table, sorted({document for query in own for document in candidates[query]})).tolist()
+        share = {query: module.encoded_queries[query] for query in own}, {row: module.encoded[row] for row in needed}
+        queries: dict[str, Tensor] = {}
+        encoded: dict[int, Tensor] = {}
+        for of_queries, of_documents in gather_objects(share):
+            queries.update(of_queries)
+            encoded.update(of_documents)
+        chosen = sorted(queries)[: self.queries]
+
+        # Pairs of their rows in the matrices of vectors.
+        lists = {query: list(candidates[query]) for query in chosen}
+        ids = sorted({document for listed in lists.values() for document in listed})
+        places = ({query: place for place, query in enumerate(chosen)}, {name: place for place, name in enumerate(ids)})
+        pairs = told_apart(lists, data.qrels("val"), *places)
+        if not trainer.is_global_zero or not len(pairs[0]):
+            return
+        documents = torch.stack([encoded[row] for row in as_rows(table, ids).tolist()])
+        found = geometry(torch.stack([queries[query] for query in chosen]), documents, *pairs)
+        for name, value in found.rounded().items():
+            pl_module.log(f"val/geometry/{name}", value, rank_zero_only=True)

@@ -1,0 +1,1 @@
+"""Loggers: files, TensorBoard, W&B."""

@@ -1,0 +1,14 @@
+"""Models: encoders, architectures and their heads."""
+
+from .cedr import CEDR as CEDR
+from .cross import CrossEncoder as CrossEncoder
+from .dual import DualEncoder as DualEncoder
+from .encoder import Encoder as Encoder
+from .encoder import PretrainedEncoder as PretrainedEncoder
+from .heads.drmm import DRMM as DRMM
+from .heads.knrm import KNRM as KNRM
+from .heads.maxsim import MaxSim as MaxSim
+from .heads.pacrr import PACRR as PACRR
+from .heads.vanilla import Vanilla as Vanilla
+from .late import LateInteraction as LateInteraction
+from .tiny import TinyEncoder as TinyEncoder

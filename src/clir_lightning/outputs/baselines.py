@@ -1,0 +1,45 @@
+"""The rows that a table stands between: random order, BM25 on the same candidates, the best possible order."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from clir_lightning.data.datamodule import RankingDataModule
+from clir_lightning.data.files.trec import write_run
+from clir_lightning.evaluation.evaluate import MEASURES, Evaluation, evaluate
+from clir_lightning.evaluation.bounds import ideal, random_order
+from clir_lightning.evaluation.ranking import Pool
+from clir_lightning.retrieval.baseline import bm25_row
+
+log = logging.getLogger(__name__)
+
+# The BM25 rows' run files, and whether the lexicon has the queries' own names.
+BASELINES = {"bm25": False, "bm25_own_names": True}
+
+
+def floors(data: RankingDataModule, pool: Pool, folder: Path) -> tuple[list[Evaluation], list[str]]:
+    """The rows for the test split, worst first, and what there is to note about them.
+
+    The BM25 runs go to `runs/test.NAME.trec` in `folder`, for `clir compare`. A BM25 row that cannot be had, for
+    whatever reason, is a note: the job that it closes has its results by then.
+    """
+    train = data.splits["train"]
+    test = data.splits["test"]
+    rows: list[Evaluation] = []
+    notes: list[str] = []
+    for name, own_names in BASELINES.items():
+        try:
+            found = bm25_row(
+                data.collection, data.candidates["test"], train=train, split=test, own_names=own_names, cache=data.cache
+            )
+            write_run(found.run, folder / "runs" / f"test.{name}.trec")
+            rows.append(evaluate(found.run, data.qrels("test")))
+            notes += found.notes()
+        except Exception as error:
+            cause = " ".join(str(error).split()) or type(error).__name__
+            notes.append(f"the row {name} is missing: {cause}")
+            log.debug("%s", notes[-1], exc_info=True)
+    for note in notes:
+        log.warning(note)
+    return [random_order(pool, MEASURES), *rows, ideal(pool, MEASURES)], notes

@@ -1,0 +1,187 @@
+"""Two processes train as one does, score each pair once, and share one folder; a sweep starts each job once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from clir_lightning.configuration import config_folder
+from clir_lightning.data.files.trec import read_run
+from clir_lightning.jobs.launch.processes import _command, _follow, _watch
+from program import clir
+
+RUN = (
+    "trainer=ddp",
+    "trainer.accelerator=cpu",
+    "trainer.max_epochs=1",
+    "+trainer.limit_train_batches=10",
+    "datamodule.dev_queries=3",
+    "datamodule.test_queries=5",
+    "dropout=0",
+    "optimizer.learning_rate=1e-4",
+    "loss=bce",  # pairs leave the score's bias without a gradient: Adam then follows the sign of the rounding error
+)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of a training in one process."""
+    home = tmp_path_factory.mktemp("alone")
+    clir("train", *RUN, "trainer.devices=1", "hydra.run.dir=out", cwd=home)
+    return home / "out"
+
+
+@pytest.mark.parametrize("trainer", ["ddp", "fsdp"])
+def test_two_processes_end_with_the_weights_and_scores_of_one(trainer: str, alone: Path, tmp_path: Path) -> None:
+    together = tmp_path / "out"
+    clir("train", *RUN, f"trainer={trainer}", "trainer.devices=2", "hydra.run.dir=out", cwd=tmp_path, fork=False)
+    one, two = (
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for folder in (alone, together)
+    )
+    assert list(one) == list(two)
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-5
+    single, shared = (read_run(folder / "runs" / "test.trec") for folder in (alone, together))
+    assert {query: set(shared[query]) for query in shared} == {query: set(single[query]) for query in single}
+    assert all(
+        shared[query][document] == pytest.approx(single[query][document], abs=1e-4)
+        for query in single
+        for document in single[query]
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert json.loads((together / "provenance.json").read_text())["config"]["trainer"]["devices"] == 2
+
+
+def test_shared_out_weights_of_a_dual_model_go_on_in_one_process(tmp_path: Path) -> None:
+    """Three queries a step, and one for the validation: the second process has one of three, and none to score."""
+    run = [*(setting for setting in RUN if "limit" not in setting and "dev_q" not in setting), "architecture=dual"]
+    few = ("+trainer.limit_train_batches=3", "datamodule.batch_size=3", "datamodule.dev_queries=1")
+    clir(
+        "train",
+        *run,
+        *few,
+        "hydra.run.dir=out",
+        "module.chunk=2",
+        "trainer=fsdp",
+        "trainer.devices=2",
+        cwd=tmp_path,
+        fork=False,
+    )
+    checkpoint = tmp_path / "out" / "checkpoints" / "best.ckpt"
+    scored = clir("evaluate", f"checkpoint={checkpoint}", "split=test1", "hydra.run.dir=again", cwd=tmp_path)
+    assert "NDCG@10" in scored.stdout
+    first, again = (read_run(tmp_path / name) for name in ("out/runs/test.trec", "again/runs/test.trec"))
+    for query in first:
+        assert again[query] == pytest.approx(first[query], abs=1e-5)
+
+
+SWEEP = """# @package _global_
+hydra:
+  mode: MULTIRUN
+  sweep: {dir: sweep}
+  sweeper: {params: {seed: "1,2"}}
+"""
+
+
+def test_a_sweep_of_a_file_with_two_processes_starts_each_job_once(tmp_path: Path) -> None:
+    (tmp_path / "own" / "sweep").mkdir(parents=True)
+    (tmp_path / "own" / "sweep" / "seeds.yaml").write_text(SWEEP)
+    run = [setting for setting in RUN if "limit" not in setting]
+    fast = ("--config-dir", "own", "sweep=seeds", "+trainer.limit_train_batches=1")
+    clir("train", *fast, *run, "trainer.devices=2", cwd=tmp_path, fork=False)
+    folders = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
+    assert [path.name for path in folders] == ["0", "1", "comparison"]
+    assert [json.loads((path / "provenance.json").read_text())["seed"] for path in folders[:2]] == [1, 2]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own", "sweep"]
+
+
+@pytest.mark.parametrize("sweep", ["original_table", "search"])
+def test_a_further_process_of_a_sweeps_job_is_a_single_run(
+    sweep: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its command, composed as Hydra would, has the job's own settings and runs once, whatever the file says."""
+    sources = [{"path": "file:///mine", "provider": "command-line"}, {"path": "file:///conf", "provider": "main"}]
+    job = {
+        "overrides": {"task": [f"sweep={sweep}", "seed=7"], "hydra": ["hydra.searchpath=[]", "hydra.sweep.dir=x"]},
+        "runtime": {"config_sources": sources},
+    }
+    monkeypatch.setattr(HydraConfig, "get", lambda: OmegaConf.create(job))
+    program, _, _, verb, *command = _command("train", tmp_path, ["resume=null"])
+    assert (program, verb) == (sys.executable, "train")
+    assert command[:2] == ["--config-dir", "/mine"]
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        composed = compose("train", overrides=command[2:], return_hydra_config=True)
+    assert composed.hydra.mode == RunMode.RUN
+    assert composed.hydra.run.dir == str(tmp_path)
+    assert composed.seed == 7
+
+
+class Clock(threading.Event):
+    """Says that time is up at once, and that the job is done from the wait of that number on."""
+
+    def __init__(self, done: int) -> None:
+        super().__init__()
+        self.done = done
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.done -= 1
+        return self.done < 0
+
+
+@pytest.mark.parametrize(("done", "killed"), [(1, []), (5, [signal.SIGKILL])])
+def test_the_first_process_has_time_to_end_by_itself_after_another_failed(
+    done: int, killed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Exception):  # noqa: N818  what happens to a process, no error of its own
+        pass
+
+    def kill(process: int, number: int) -> None:
+        found.append(number)
+        raise Killed
+
+    found: list[int] = []
+    monkeypatch.setattr(os, "kill", kill)
+    child: Any = SimpleNamespace(poll=lambda: 1, kill=lambda: None)
+    with nullcontext() if not killed else pytest.raises(Killed):
+        _watch([child], Clock(done))
+    assert found == killed
+
+
+def test_a_process_ends_with_the_one_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = iter([5, 5, 1])
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    with pytest.raises(SystemExit) as ended:
+        _follow(5, Clock(100))
+    assert ended.value.code == 1
+    assert next(parents, None) is None
+    _follow(5, Clock(0))  # its job is done: nothing to follow
+
+
+def test_torchrun_starts_the_processes_itself(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("from clir_lightning.cli import main; main()")
+    fast = [setting for setting in RUN if "limit" not in setting]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(program)]
+    arguments = ["train", *fast, "trainer.devices=2", "+trainer.limit_train_batches=1"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [*command, *arguments, "hydra.run.dir=out"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(read_run(tmp_path / "out" / "runs" / "test.trec")) == 5

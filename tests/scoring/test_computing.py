@@ -1,0 +1,141 @@
+"""Device and precision of scoring outside a trainer: chosen in one place, simulated GPUs, bfloat16 on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from clir_lightning.data.collection import Collection
+from clir_lightning.errors import ConfigError
+from clir_lightning.lightning.pair_module import CrossModule
+from clir_lightning.models.dual import DualEncoder
+from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.tiny import TinyEncoder
+from clir_lightning.scoring.computing import CPU, Computing, computing, device_for
+from clir_lightning.scoring.engine import rerank
+from clir_lightning.scoring.text_encoder import TextEncoder
+from clir_lightning.types import Sample
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "expected"),
+    [
+        *(("auto", 0, "cpu"), ("auto", 1, "cuda:0"), ("auto", 4, "cuda:0")),
+        *(("cpu", 0, "cpu"), ("cpu", 4, "cpu"), ("cuda", 2, "cuda:0"), ("cuda:1", 2, "cuda:1")),
+    ],
+)
+def test_the_device_is_the_one_that_is_there(device: str, gpus: int, expected: str) -> None:
+    assert str(device_for(device, gpus)) == expected
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cuda", 0), ("cuda:2", 2), ("gpu", 1), ("cuda:0", 0)])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(device: str, gpus: int) -> None:
+    there = ["auto", "cpu", *(["cuda"] if gpus else []), *(f"cuda:{number}" for number in range(gpus))]
+    with pytest.raises(ConfigError, match=f"device is '{device}'; allowed: {', '.join(there)}"):
+        device_for(device, gpus)
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "gpus", "expected"),
+    [
+        *(("bf16-mixed", None, 1, "bf16-mixed"), ("bf16-mixed", None, 0, "bf16-mixed")),
+        *(("16-mixed", None, 1, "16-mixed"), ("16-mixed", None, 0, "bf16-mixed")),
+        *((None, None, 1, "32-true"), (32, None, 1, "32-true"), ("32-true", "bf16-mixed", 1, "bf16-mixed")),
+        *(("bf16-mixed", "32-true", 1, "32-true"), (16, None, 1, "16-mixed")),
+        ("32-true", "16", 0, "bf16-mixed"),
+    ],
+)
+def test_the_precision_is_that_of_training_unless_one_is_given(
+    trained: Any, given: Any, gpus: int, expected: str
+) -> None:
+    assert computing("auto", given, trained=trained, gpus=gpus).precision == expected
+
+
+@pytest.mark.parametrize(("device", "expected"), [("auto", "bf16-mixed"), ("cpu", "32-true")])
+def test_mixed_is_decided_for_the_device_that_is_computed_on(
+    device: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False}, raising=False)
+    assert computing(device, trained="mixed", gpus=1).precision == expected
+
+
+def test_a_precision_of_the_weights_themselves_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^precision is 'bf16-true'; allowed: 32-true, bf16-mixed, 16-mixed, mixed"):
+        computing("cpu", "bf16-true")
+
+
+def test_the_trainer_of_clir_evaluate_is_told_the_same() -> None:
+    told = computing("cuda:1", gpus=2, trained="bf16-mixed").trainer()
+    assert told == {"accelerator": "gpu", "devices": [1], "precision": "bf16-mixed"}
+    assert Computing().trainer() == {"accelerator": "cpu", "devices": 1, "precision": "32-true"}
+
+
+class Asked(nn.Module):
+    """Scores a pair by a product, and remembers where and in what it was computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([[1.0 + 2**-10]]))  # bfloat16 rounds this to 1
+
+    def forward(self, batch: Any) -> Tensor:
+        scores: Tensor = (batch.values @ self.weight).float()
+        return scores
+
+
+class Batch(SimpleNamespace):
+    def to(self, device: torch.device) -> Batch:
+        return Batch(values=self.values.to(device), samples=self.samples, input_ids=self.values)
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("32-true", 1.0 + 2**-10), ("bf16-mixed", 1.0)])
+def test_reranking_computes_in_the_precision_it_is_given(precision: str, expected: float) -> None:
+    module = CrossModule(Asked(), {})
+    batch = Batch(values=torch.ones(1, 1), samples=[Sample("q", ("d",), (0,))])
+    run = rerank(module, [batch], name="r", at=Computing(CPU, precision))
+    assert run["q"] == {"d": expected}
+
+
+def test_reranking_moves_the_module_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`meta` stands for a device that this machine lacks: a batch or a module left behind would be an error."""
+    module = CrossModule(Asked(), {})
+    seen: list[str] = []
+
+    def told(batch: Any, number: int) -> Tensor:
+        seen.extend([str(next(module.parameters()).device), str(batch.values.device)])
+        return torch.zeros(1, 1)
+
+    monkeypatch.setattr(module, "test_step", told)
+    batch = Batch(values=torch.ones(1, 1), samples=[Sample("q", ("d",), (0,))])
+    rerank(module, [batch], name="r", at=Computing(torch.device("meta")))
+    assert seen == ["meta", "meta"]
+
+
+def test_a_collection_is_encoded_in_the_precision_it_is_given(collection: Collection, tmp_path: Path) -> None:
+    encoder = Encoder(TinyEncoder(vocabulary=120, width=16, heads=2).prepare(collection, "train", tmp_path / "e", 3))
+    model = DualEncoder(encoder, projection=8).eval()
+
+    def texts(dtype: torch.dtype | None) -> TextEncoder:
+        prefixes, lengths = {"query": "", "document": ""}, {"query": 20, "document": 20}
+        return TextEncoder(model, encoder.tokenizer, prefixes, lengths, dtype=dtype)  # type: ignore[arg-type]
+
+    ids = list(collection.documents)
+    full, half = (
+        texts(dtype).reader(collection.documents, "document", ids)(np.arange(len(ids)))
+        for dtype in (None, torch.bfloat16)
+    )
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        coded = encoder.tokenizer([collection.documents[ids[0]].text], return_tensors="pt")
+        rows = SimpleNamespace(**{"token_type_ids": None, **coded})
+        expected = model.encode(rows, "document")  # type: ignore[arg-type]
+    assert half[0] == pytest.approx(expected[0].numpy(), abs=1e-6)
+    assert not np.allclose(half, full, atol=1e-6)
+    assert np.allclose(half, full, atol=0.1)
+    assert half.dtype == np.float32
+    assert texts(None).fingerprint() != texts(torch.bfloat16).fingerprint()  # stored apart

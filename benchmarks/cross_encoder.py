@@ -17,6 +17,8 @@ from datasets import Dataset
 from sentence_transformers.cross_encoder import CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
+from clir_lightning.data.batches.kinds import PairBatches
+from clir_lightning.data.candidate_set import CandidateLists
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.files.trec import write_qrels, write_run
 from clir_lightning.data.sampling.judged import BestAgainstRandom, Listwise
@@ -51,7 +53,7 @@ def examples(data: RankingDataModule, given: argparse.Namespace) -> Dataset:
     split, documents = data.collection.split("train"), data.collection.documents
     rows: dict[str, list[str] | list[float]] = {"query": [], "document": [], "label": []}
     for epoch in range(given.epochs):
-        for sample in data.samples(epoch)[: given.batches * given.batch // given.documents]:
+        for sample in data.training.samples(epoch)[: given.batches * given.batch // given.documents]:
             for document, grade in zip(sample.document_ids, sample.grades, strict=True):
                 rows["query"].append(split.queries[sample.query_id].text)  # type: ignore[arg-type]
                 rows["document"].append(documents[document].text)  # type: ignore[arg-type]
@@ -65,7 +67,13 @@ def main() -> None:
     torch.manual_seed(given.seed)
     collection = read_clirmatrix(given.folder, query_language="zh", document_language="kk")
     sampling: Sampling = BestAgainstRandom() if given.documents == 2 else Listwise(given.documents)
-    data = RankingDataModule(collection, sampling, depth=given.depth, test_queries=given.queries, seed=given.seed)
+    data = RankingDataModule(
+        collection,
+        PairBatches(),
+        sampling=sampling,
+        candidates=CandidateLists(depth=given.depth, test_queries=given.queries),
+        seed=given.seed,
+    )
     model = CrossEncoder(given.encoder, num_labels=1, max_length=given.max_length)
     if given.frozen_embeddings:
         model.model.base_model.embeddings.requires_grad_(False)
@@ -92,7 +100,7 @@ def main() -> None:
     trainer.train()
     trained = time.perf_counter() - start
 
-    test, texts = data.candidates["test"], collection.documents
+    test, texts = data.candidates["test"].run, collection.documents
     queries = collection.split("test1").queries
     wanted = [(query, document) for query in test for document in test[query]]
     start = time.perf_counter()
@@ -102,7 +110,7 @@ def main() -> None:
     by_query: dict[str, dict[str, float]] = {}
     for (query, document), score in zip(wanted, scores.tolist(), strict=True):
         by_query.setdefault(query, {})[document] = score
-    run, qrels = Run(by_query, name="sentence-transformers"), data.qrels("test")
+    run, qrels = Run(by_query, name="sentence-transformers"), data.candidates["test"].qrels
     (given.output / "runs").mkdir(parents=True, exist_ok=True)
     write_run(run, given.output / "runs" / "test.trec")
     write_qrels(qrels, given.output / "runs" / "test.qrels")

@@ -18,6 +18,8 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
+from clir_lightning.data.batches.kinds import PairBatches
+from clir_lightning.data.candidate_set import CandidateLists
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import BestAgainstRandom
 from clir_lightning.data.sources.clirmatrix import read_clirmatrix
@@ -95,7 +97,11 @@ def main() -> None:
         print(f"preparing {count} documents: {ours:.1f} s, {read:.1f} s of it reading; {memory:.0f} MB at its peak")
         print(subprocess.check_output([sys.executable, "-c", OPEN, str(arguments.folder), cache], text=True).strip())
         data = RankingDataModule(
-            collection, BestAgainstRandom(1), dev_queries=50, test_queries=50, cache=cache, max_length=256
+            collection,
+            PairBatches(max_length=256),
+            sampling=BestAgainstRandom(1),
+            candidates=CandidateLists(val_queries=50, test_queries=50),
+            cache=cache,
         )
         data.tokenise(tool)
         rates, others = [], []

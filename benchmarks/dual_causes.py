@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
+from clir_lightning.data.batches.kinds import PairBatches
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.files.trec import write_run
 from clir_lightning.data.sampling.judged import BestAgainstRandom
@@ -31,18 +32,18 @@ IN_BATCH = "{_target_: clir_lightning.losses.InfoNCE, in_batch: true, symmetric:
 STEPS = {
     "collapse": ("original's settings", ["experiment=dual_collapse"]),
     "pooling": ("+ mean pooling", ["architecture.pooling=mean"]),
-    "length": ("+ whole queries", ["datamodule.query_length=64"]),
+    "length": ("+ whole queries", ["batches.query_length=64"]),
     "in_batch": (
         "+ in-batch cross-entropy",
-        ["loss.cosine_hinge=null", f"loss.infonce={IN_BATCH}", "datamodule.batch_size=32"],
+        ["loss.cosine_hinge=null", f"loss.infonce={IN_BATCH}", "batches.size=32"],
     ),
     "temperature": ("+ temperature .05", ["architecture.temperature=0.05"]),
 }
 # … and these change one thing of the last step's.
 VARIANTS = {
     "cls": ("[CLS] again", ["architecture.pooling=cls"]),
-    "cut": ("8 query tokens again", ["datamodule.query_length=8"]),
-    "small": ("batch 8 again", ["datamodule.batch_size=8"]),
+    "cut": ("8 query tokens again", ["batches.query_length=8"]),
+    "small": ("batch 8 again", ["batches.size=8"]),
     "graded": ("pairs of all grades", ["sampling=graded"]),
     "hard": ("mined negatives", ["sampling=hard", "sampling.run={negatives}"]),
     "distilled": (
@@ -80,15 +81,18 @@ def teacher(given: argparse.Namespace, seed: int) -> Path:
     cross = output / f"cross_{seed}"
     pairs, scores = cross / "pairs.trec", cross / "teacher" / "runs" / "test.trec"
     if not scores.is_file():
-        strong = ("experiment=strong_cross", f"encoder.name={given.encoder}", "datamodule.document_length=null")
-        lengths = ("datamodule.query_length=64", "datamodule.max_length=128")
+        strong = ("experiment=strong_cross", f"encoder.name={given.encoder}", "batches.document_length=null")
+        lengths = ("batches.query_length=64", "batches.max_length=128")
         run(given, "cross", seed, [*data(given), *strong, *lengths])
         drawn = RankingDataModule(
-            read_clirmatrix(given.folder, query_language="zh", document_language="kk"), BestAgainstRandom(), seed=seed
+            read_clirmatrix(given.folder, query_language="zh", document_language="kk"),
+            PairBatches(),
+            sampling=BestAgainstRandom(),
+            seed=seed,
         )
         seen: dict[str, dict[str, float]] = {}
         for epoch in range(EPOCHS):
-            for sample in drawn.samples(epoch):
+            for sample in drawn.training.samples(epoch):
                 seen.setdefault(sample.query_id, {}).update(dict.fromkeys(sample.document_ids, 0.0))
         write_run(Run(seen), pairs)
         asked = (f"checkpoint={cross}/checkpoints/best.ckpt", "split=train", f"candidates={pairs}")

@@ -20,6 +20,8 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from sentence_transformers.losses import MultipleNegativesRankingLoss
 from sentence_transformers.models import Pooling, Transformer
 
+from clir_lightning.data.batches.kinds import PairBatches
+from clir_lightning.data.candidate_set import CandidateLists
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.files.trec import write_qrels, write_run
 from clir_lightning.data.sampling.judged import BestAgainstRandom, Graded
@@ -63,7 +65,7 @@ def triples(data: RankingDataModule, epochs: int, queries: int | None) -> Datase
     split, documents = data.collection.split("train"), data.collection.documents
     rows: dict[str, list[str]] = {"anchor": [], "positive": [], "negative": []}
     for epoch in range(epochs):
-        for sample in data.samples(epoch)[:queries]:
+        for sample in data.training.samples(epoch)[:queries]:
             positive, negative = sample.document_ids
             rows["anchor"].append(f"query: {split.queries[sample.query_id].text}")
             rows["positive"].append(f"passage: {documents[positive].text}")
@@ -77,7 +79,13 @@ def main() -> None:
     torch.manual_seed(given.seed)
     collection = read_clirmatrix(given.folder, query_language="zh", document_language="kk")
     sampling = SAMPLINGS[given.sampling]
-    data = RankingDataModule(collection, sampling, depth=given.depth, test_queries=given.queries, seed=given.seed)
+    data = RankingDataModule(
+        collection,
+        PairBatches(),
+        sampling=sampling,
+        candidates=CandidateLists(depth=given.depth, test_queries=given.queries),
+        seed=given.seed,
+    )
     transformer = Transformer(given.encoder, max_seq_length=given.max_length)
     if given.dropout is not None:
         for part in transformer.modules():
@@ -111,7 +119,7 @@ def main() -> None:
     trainer.train()
     trained = time.perf_counter() - start
 
-    test = data.candidates["test"]
+    test = data.candidates["test"].run
     queries = list(test)
     documents = sorted({document for query in queries for document in test[query]})
     asked = model.encode(
@@ -129,7 +137,7 @@ def main() -> None:
         },
         name="sentence-transformers",
     )
-    qrels = data.qrels("test")
+    qrels = data.candidates["test"].qrels
     (given.output / "runs").mkdir(parents=True, exist_ok=True)
     write_run(run, given.output / "runs" / "test.trec")
     write_qrels(qrels, given.output / "runs" / "test.qrels")

@@ -16,11 +16,11 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-CEDR = ("datamodule.document_length=null", "datamodule.query_length=20")
+CEDR = ("batches.document_length=null", "batches.query_length=20")
 PROGRAM = (sys.executable, "-c", "from clir_lightning.cli import main; main()", "train")
 # What is trained, settings of `clir train`, and the script in this folder that it is compared with.
 OURS = {
-    "cross": (["architecture=cross", "datamodule.query_length=24"], "cross_encoder"),
+    "cross": (["architecture=cross", "batches.query_length=24"], "cross_encoder"),
     **{
         head: ([f"architecture={head}", *CEDR], "cross_encoder")
         for head in ("vanilla", "cedr_knrm", "cedr_pacrr", "cedr_drmm", "cedr_maxsim")
@@ -36,9 +36,9 @@ def ours(given: argparse.Namespace, name: str, output: Path) -> float:
     settings = [
         *("data=clirmatrix", f"data.path={given.folder}", "encoder=hf", f"encoder.name={given.encoder}"),
         *("encoder.frozen=0", "trainer.max_epochs=1", f"+trainer.limit_train_batches={given.batches}"),
-        *("datamodule.dev_queries=1", "datamodule.test_queries=1", "datamodule.depth=10"),
-        *(f"trainer.precision={'mixed' if given.bf16 else '32-true'}", f"datamodule.batch_size={given.queries}"),
-        *(f"datamodule.max_length={given.max_length}", *OURS[name][0], f"hydra.run.dir={output}"),
+        *("candidates.val_queries=1", "candidates.test_queries=1", "candidates.depth=10"),
+        *(f"trainer.precision={'mixed' if given.bf16 else '32-true'}", f"batches.size={given.queries}"),
+        *(f"batches.max_length={given.max_length}", *OURS[name][0], f"hydra.run.dir={output}"),
     ]
     subprocess.run([*PROGRAM, *settings], check=True, capture_output=True)
     with (output / "metrics.csv").open(encoding="utf-8") as stream:

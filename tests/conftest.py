@@ -86,7 +86,7 @@ def clirmatrix_folder(tmp_path: Path) -> Callable[..., Path]:
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of a two-step `clir train` on the demo."""
     home = tmp_path_factory.mktemp("demo")
-    clir("train", *SHORT, "datamodule.test_queries=5", "hydra.run.dir=out", "logger=[csv,wandb]", cwd=home)
+    clir("train", *SHORT, "candidates.test_queries=5", "hydra.run.dir=out", "logger=[csv,wandb]", cwd=home)
     return home / "out"
 
 
@@ -94,6 +94,6 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dual_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of a short `clir train architecture=dual` on the demo, with a query prefix."""
     home = tmp_path_factory.mktemp("dual")
-    settings = ("architecture=dual", "datamodule.query_prefix='query: '", "datamodule.test_queries=5")
+    settings = ("architecture=dual", "batches.query_prefix='query: '", "candidates.test_queries=5")
     clir("train", *SHORT, *settings, "++trainer.limit_train_batches=30", "hydra.run.dir=out", cwd=home)
     return home / "out"

@@ -19,7 +19,6 @@ CONF = config_folder()
 FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
 # What the jobs add to a node when they build it.
 ADDED = {
-    ("datamodule",): {"collection", "seed"},
     ("architecture",): {"encoder"},
     ("architecture", "head"): {"width", "channels"},
     ("module",): {"model", "losses"},
@@ -138,7 +137,7 @@ def test_the_tiny_encoder_brings_its_learning_rate_and_the_user_overrules_it() -
 
 def test_the_strong_recipe_shows_as_many_pairs_a_step_as_the_original() -> None:
     strong, original = composed("train", ["experiment=strong_cross"]), composed("train", [])
-    pairs = [config.datamodule.batch_size * (1 + config.sampling.negatives) for config in (strong, original)]
+    pairs = [config.batches.size * (1 + config.sampling.negatives) for config in (strong, original)]
     assert pairs[0] == pairs[1] == 64
     assert strong.encoder.name == "xlm-roberta-base"
     assert composed("train", ["experiment=original_cross_mbert"]).encoder.name == "bert-base-multilingual-cased"

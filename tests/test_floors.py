@@ -37,8 +37,9 @@ SHELVES = (
     "sampling",
     "tokens",
     "batches",
+    "training_set",
+    "candidate_set",
     "datamodule",
-    "text_datamodule",
 )
 
 

@@ -44,7 +44,7 @@ def test_ids_write_nothing_outside_the_output_folder(tmp_path: Path, monkeypatch
     monkeypatch.setenv("CLIR_CACHE", str(home / "cache"))
     hostile_folder(home / "in")
     data = ("data=folder", f"data.path={home / 'in'}", "data.query_language=zh", "data.document_language=kk")
-    small = ("trainer.max_epochs=1", "+trainer.limit_train_batches=1", "datamodule.test=test", "logger=[csv,wandb]")
+    small = ("trainer.max_epochs=1", "+trainer.limit_train_batches=1", "splits.test=test", "logger=[csv,wandb]")
     clir("train", *data, *small, "hydra.run.dir=out", cwd=home)
     for layout in ("beir", "trec"):
         clir("data", "export", *data, f"layout={layout}", f"path={home / 'out' / layout}", cwd=home)

@@ -35,5 +35,5 @@ def test_the_wheel_works_in_a_new_environment(tmp_path: Path) -> None:
     clir = tmp_path / "new" / "bin" / "clir"
     assert "clir VERB" in run(clir, "--help", cwd=tmp_path)
     assert str(site) in run(python, "-c", "import clir_lightning; print(clir_lightning.__file__)", cwd=tmp_path)
-    run(clir, "train", *SHORT, "datamodule.test_queries=3", "hydra.run.dir=out", cwd=tmp_path)
+    run(clir, "train", *SHORT, "candidates.test_queries=3", "hydra.run.dir=out", cwd=tmp_path)
     assert (tmp_path / "out" / "metrics.json").is_file()

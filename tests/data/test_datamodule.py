@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.kinds import PairBatches, TextBatches
+from clir_lightning.data.batches.pairs import PairBatch
+from clir_lightning.data.batches.settings import Batches
+from clir_lightning.data.candidate_set import CandidateLists
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import BestAgainstRandom
 from clir_lightning.data.sources.demo import build_demo
-from clir_lightning.data.text_datamodule import SeparateDataModule
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.losses.pairwise import SoftmaxHinge
@@ -22,13 +24,15 @@ from data.tokenizers_for_tests import bert_like
 
 
 def module(**settings: int | None) -> RankingDataModule:
-    data = RankingDataModule(build_demo(), BestAgainstRandom(2), dev_queries=5, test_queries=3, **settings)  # type: ignore[arg-type]
+    batches = PairBatches(**settings)  # type: ignore[arg-type]
+    lists = CandidateLists(val_queries=5, test_queries=3)
+    data = RankingDataModule(build_demo(), batches, sampling=BestAgainstRandom(2), candidates=lists)
     data.tokenise(bert_like())
     return data
 
 
 def test_budget_batches_hold_every_query_once_and_little_padding() -> None:
-    data = module(batch_size=None, batch_tokens=4096)
+    data = module(size=None, tokens=4096)
     loader = data.train_dataloader()
     batches = list(loader)
     assert len(batches) == len(loader)
@@ -57,70 +61,59 @@ def heavy_tailed(queries: int) -> Collection:
     return Collection("heavy-tailed", documents, splits)
 
 
-@pytest.mark.parametrize("kind", [RankingDataModule, SeparateDataModule])
-def test_no_training_batch_exceeds_the_token_budget_in_any_epoch(kind: type[RankingDataModule]) -> None:
+@pytest.mark.parametrize("kind", [PairBatches, TextBatches])
+def test_no_training_batch_exceeds_the_token_budget_in_any_epoch(kind: type[Batches]) -> None:
     """Tokens with padding, of queries and documents, of real batches."""
-    data = kind(heavy_tailed(200), BestAgainstRandom(2), batch_size=None, batch_tokens=1500, query_length=200)
+    batches = kind(size=None, tokens=1500, query_length=200)
+    data = RankingDataModule(heavy_tailed(200), batches, sampling=BestAgainstRandom(2))
     data.trainer = SimpleNamespace(max_epochs=12, global_rank=0, world_size=1, current_epoch=0)  # type: ignore[assignment]
     data.tokenise(bert_like())
     loader = data.train_dataloader()
     for epoch in range(12):
         loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
-        batches = list(loader)
-        assert len(batches) == len(loader)
-        assert len({s.query_id for batch in batches for s in batch.samples}) == len(data.samples(epoch))
-        assert all(batch.cells <= 1500 or len(batch.samples) == 1 for batch in batches)
+        found = list(loader)
+        assert len(found) == len(loader)
+        assert len({s.query_id for batch in found for s in batch.samples}) == len(data.training.samples(epoch))
+        assert all(batch.cells <= 1500 or len(batch.samples) == 1 for batch in found)
 
 
 def test_steps_are_counted_over_known_epochs() -> None:
-    data = module(batch_size=None, batch_tokens=4096)
+    data = module(size=None, tokens=4096)
     data.trainer = SimpleNamespace(max_epochs=-1, global_rank=0, world_size=1, current_epoch=0)  # type: ignore[assignment]
-    with pytest.raises(ConfigError, match=r"batch_tokens counts the steps of all epochs first: set trainer.max_epochs"):
+    with pytest.raises(ConfigError, match=r"counts the steps of all epochs first: set trainer.max_epochs"):
         data.train_dataloader()
 
 
 def test_scoring_covers_the_candidates() -> None:
-    data = module(score_batch_size=None, score_batch_tokens=2048)
+    data = module(score_size=None, score_tokens=2048)
     seen = {(s.query_id, s.document_ids[0]) for batch in data.val_dataloader() for s in batch.samples}
-    assert seen == {(q, d) for q, scores in data.candidates["val"].items() for d in scores}
+    assert seen == {(q, d) for q, scores in data.candidates["val"].run.items() for d in scores}
     assert len(seen) == 500
 
 
 def test_limits_must_be_numbers() -> None:
-    with pytest.raises(ConfigError, match="batch_size or batch_tokens must be a number from 1"):
-        module(batch_size=None)
+    with pytest.raises(ConfigError, match=r"batches.size or batches.tokens must be a number from 1"):
+        PairBatches(size=None)
+    with pytest.raises(ConfigError, match=r"batches.score_size or batches.score_tokens must be a number from 1"):
+        TextBatches(score_size=0)
 
 
-@pytest.mark.parametrize("kind", [RankingDataModule, SeparateDataModule])
-@pytest.mark.parametrize("name", ["query_length", "document_length", "depth"])
-def test_lengths_of_nothing_are_refused(kind: type[RankingDataModule], name: str) -> None:
-    with pytest.raises(ConfigError, match=f"datamodule.{name} is 0; allowed: 1 or more"):
-        kind(build_demo(), BestAgainstRandom(), **{name: 0})  # type: ignore[arg-type]
+@pytest.mark.parametrize("kind", [PairBatches, TextBatches])
+@pytest.mark.parametrize("name", ["query_length", "document_length"])
+def test_lengths_of_nothing_are_rejected(kind: type[Batches], name: str) -> None:
+    with pytest.raises(ConfigError, match=f"batches.{name} is 0; allowed: 1 or more"):
+        kind(**{name: 0})  # type: ignore[arg-type]
 
 
 def test_document_length_cuts_documents_that_are_encoded_apart() -> None:
     """Special tokens included, as `query_length`; `max_length` is never exceeded, and alone decides without it."""
     for length, expected in ((12, 12), (None, 20), (25, 20)):
-        data = SeparateDataModule(
-            heavy_tailed(30), BestAgainstRandom(), max_length=20, query_length=9, document_length=length
-        )
+        batches = TextBatches(max_length=20, query_length=9, document_length=length)
+        data = RankingDataModule(heavy_tailed(30), batches, sampling=BestAgainstRandom())
         data.tokenise(bert_like())
-        batches = [*data.train_dataloader(), *data.test_dataloader()]
-        assert max(batch.documents.input_ids.shape[1] for batch in batches) == expected
-        assert max(batch.queries.input_ids.shape[1] for batch in batches) == 9
-
-
-@pytest.mark.parametrize("kind", [RankingDataModule, SeparateDataModule])
-def test_scoring_reads_nothing_of_training(kind: type[RankingDataModule], collection: Collection) -> None:
-    """No split `train`, no file of negatives, no run file of the dev split."""
-    scored = Collection("scored", collection.documents, {"test1": collection.splits["test1"]})
-    data = kind(scored, None, stages=["test"], candidates={"val": "gone.trec", "test": None})
-    data.tokenise(bert_like())
-    (sample,) = {s.query_id for batch in data.test_dataloader() for s in batch.samples}
-    assert sample == "q3"
-    assert data.counts() == "test1 1"
-    with pytest.raises(ConfigError, match="sampling must be set for training"):
-        kind(scored, None)
+        found = [*data.train_dataloader(), *data.test_dataloader()]
+        assert max(batch.documents.input_ids.shape[1] for batch in found) == expected
+        assert max(batch.queries.input_ids.shape[1] for batch in found) == 9
 
 
 class ByGrade(nn.Module):
@@ -130,15 +123,15 @@ class ByGrade(nn.Module):
         super().__init__()
         self.factor = nn.Parameter(torch.tensor(0.5))
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: PairBatch) -> Tensor:
         return self.factor * batch.grades
 
 
-def batch(grades: list[list[float]], weights: tuple[float, ...]) -> Batch:
+def batch(grades: list[list[float]], weights: tuple[float, ...]) -> PairBatch:
     rows = len(grades) * len(grades[0])
     samples = tuple(Sample(str(i), ("a", "b"), (1, 0)) for i in range(len(grades)))
     ones = torch.ones(rows, 4, dtype=torch.long)
-    return Batch(ones, ones, None, torch.tensor(grades), samples, weights)
+    return PairBatch(ones, ones, None, torch.tensor(grades), samples, weights)
 
 
 def test_unequal_weights_scale_each_query() -> None:
@@ -152,10 +145,10 @@ def test_unequal_weights_scale_each_query() -> None:
 
 
 def test_out_of_memory_halves_the_budget_and_goes_on() -> None:
-    loader = module(score_batch_size=64).val_dataloader()
+    loader = module(score_size=64).val_dataloader()
     sizes: list[int] = []
 
-    def model(part: Batch) -> Tensor:
+    def model(part: PairBatch) -> Tensor:
         sizes.append(part.input_ids.numel())
         if part.input_ids.numel() > 2000:
             raise torch.OutOfMemoryError("injected")
@@ -172,7 +165,7 @@ def test_out_of_memory_halves_the_budget_and_goes_on() -> None:
 
 
 def test_out_of_memory_with_a_single_pair_is_raised() -> None:
-    def model(part: Batch) -> Tensor:
+    def model(part: PairBatch) -> Tensor:
         raise torch.OutOfMemoryError("injected")
 
     with pytest.raises(torch.OutOfMemoryError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clir_lightning.data.batches.kinds import PairBatches, TextBatches
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.files.trec import write_run
@@ -19,7 +20,6 @@ from clir_lightning.data.sampling.triples import Triples
 from clir_lightning.data.sampling.usage import Usage
 from clir_lightning.data.sources.checks import Problems
 from clir_lightning.data.sources.source import Source, load
-from clir_lightning.data.text_datamodule import SeparateDataModule
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.losses.contrastive import InfoNCE
@@ -105,25 +105,25 @@ def test_fewer_unjudged_documents_than_negatives_are_repeated_and_none_leave_the
 
 @pytest.mark.parametrize("sampling", [BestAgainstRandom(0), Graded(0), Graded(0, positives="documents")])
 def test_positives_alone_are_for_in_batch_negatives(sampling: Sampling) -> None:
-    data = SeparateDataModule(collection(), sampling)
-    assert {(len(s.document_ids), s.grades, s.weight) for s in data.samples(0)} == {(1, (1,), 1.0)}
-    assert len(data.samples(0)) == 100
+    data = RankingDataModule(collection(), TextBatches(), sampling=sampling)
+    assert {(len(s.document_ids), s.grades, s.weight) for s in data.training.samples(0)} == {(1, (1,), 1.0)}
+    assert len(data.training.samples(0)) == 100
     data.tokenise(bert_like())
     assert {tuple(batch.grades.shape) for batch in data.train_dataloader()} == {(32, 1), (4, 1)}
-    InfoNCE().check(data.samples(0), "infonce")
+    InfoNCE().check(data.training.samples(0), "infonce")
     with pytest.raises(ConfigError, match="loss infonce needs 2 or more documents a query, got 1"):
-        InfoNCE(in_batch=False).check(data.samples(0), "infonce")
+        InfoNCE(in_batch=False).check(data.training.samples(0), "infonce")
     with pytest.raises(ConfigError, match="loss bce needs documents of different grades"):
-        BinaryCrossEntropy().check(data.samples(0), "bce")
+        BinaryCrossEntropy().check(data.training.samples(0), "bce")
     with pytest.raises(ConfigError, match="loss ranknet needs 2 or more documents a query, got 1"):
-        CrossModule(RankNet(), {"ranknet": RankNet()}).check(data.samples, 1)
+        CrossModule(RankNet(), {"ranknet": RankNet()}).check(data.training.samples, 1)
 
 
 def test_queries_that_are_left_out_are_counted_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
     few = collection(q0={"d0": 1, "d1": 0}, q1={"d1": 0}, q2={})
     with caplog.at_level(logging.WARNING):
-        data = RankingDataModule(few, BestAgainstRandom())
-    assert len(data.samples(0)) == 1
+        data = RankingDataModule(few, PairBatches(), sampling=BestAgainstRandom())
+    assert len(data.training.samples(0)) == 1
     said = "training queries: 1 of 100 used; left out: 2 without a relevant document, 97 without a grade-0 document"
     assert said in caplog.text
     assert "sampling.negatives_from=unjudged" in caplog.text
@@ -131,14 +131,14 @@ def test_queries_that_are_left_out_are_counted_with_the_reason(caplog: pytest.Lo
 
 
 def test_nothing_is_said_where_all_queries_are_used(caplog: pytest.LogCaptureFixture) -> None:
-    data = RankingDataModule(collection(), BestAgainstRandom(negatives_from="unjudged"))
+    data = RankingDataModule(collection(), PairBatches(), sampling=BestAgainstRandom(negatives_from="unjudged"))
     assert "training queries" not in caplog.text
     assert data.counts() == "train 100, dev 100, test1 100"
 
 
 def test_a_sampling_that_can_use_no_query_names_the_cure() -> None:
     with pytest.raises(ConfigError) as caught:
-        RankingDataModule(collection(), BestAgainstRandom())
+        RankingDataModule(collection(), PairBatches(), sampling=BestAgainstRandom())
     said = str(caught.value)
     assert said.startswith("split 'train' has no query that the sampling can use: 0 of 100 used; left out: 100 without")
     for cure in ("sampling.negatives_from=unjudged", "sampling=hard", "sampling.negatives=0"):

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from clir_lightning.data.batches.texts import SeparateBatch
+from clir_lightning.data.batches.kinds import PairBatches, TextBatches
+from clir_lightning.data.batches.settings import Batches
+from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import BestAgainstRandom
 from clir_lightning.data.sources.clirmatrix import read_clirmatrix
-from clir_lightning.data.text_datamodule import SeparateDataModule
 from data.tokenizers_for_tests import bert_like
 
 QUERIES = {
@@ -49,7 +50,7 @@ def texts_of(loader: Any) -> dict[str, str]:
     for batch in loader:
         if not batch.samples:  # documents alone
             continue
-        if isinstance(batch, SeparateBatch):
+        if isinstance(batch, TextBatch):
             rows = [ids.tolist() for ids in batch.queries.input_ids]
         else:
             width = batch.grades.shape[1]
@@ -60,12 +61,12 @@ def texts_of(loader: Any) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("kind", [RankingDataModule, SeparateDataModule])
+@pytest.mark.parametrize("batches", [PairBatches(), TextBatches()])
 @pytest.mark.parametrize("cached", [False, True])
-def test_each_splits_batches_hold_its_own_queries(numbered: Path, kind: type[RankingDataModule], cached: bool) -> None:
+def test_each_splits_batches_hold_its_own_queries(numbered: Path, batches: Batches, cached: bool) -> None:
     cache = str(numbered / "cache") if cached else None
     collection = read_clirmatrix(str(numbered), cache=cache)
-    data = kind(collection, BestAgainstRandom(), cache=cache)
+    data = RankingDataModule(collection, batches, sampling=BestAgainstRandom(), cache=cache)
     data.tokenise(bert_like())
     for split, load in LOADERS.items():
         expected = {str(number): text for number, text in enumerate(QUERIES[split], start=1)}
@@ -74,7 +75,7 @@ def test_each_splits_batches_hold_its_own_queries(numbered: Path, kind: type[Ran
 
 def test_the_token_ids_are_those_of_the_splits_own_text(numbered: Path) -> None:
     """The pair of query 1 and document 17, as the tokenizer joins them, in each split."""
-    data = RankingDataModule(read_clirmatrix(str(numbered)), BestAgainstRandom())
+    data = RankingDataModule(read_clirmatrix(str(numbered)), PairBatches(), sampling=BestAgainstRandom())
     data.tokenise(bert_like())
     for split, load in LOADERS.items():
         expected = bert_like()(QUERIES[split][0], "Алматы")["input_ids"]
@@ -92,14 +93,17 @@ def test_the_token_ids_are_those_of_the_splits_own_text(numbered: Path) -> None:
 def test_the_share_that_is_cut_is_of_each_splits_own_queries(numbered: Path) -> None:
     """Three splits of 3 + 2 + 4 queries with two documents each; beside a query of q tokens, 9 − 3 − q are left."""
     collection = read_clirmatrix(str(numbered))
-    data = RankingDataModule(collection, BestAgainstRandom(), max_length=9)
+    data = RankingDataModule(collection, PairBatches(max_length=9), sampling=BestAgainstRandom())
     data.tokenise(bert_like())
     own = bert_like()
     size = {text: len(own(text, add_special_tokens=False)["input_ids"]) for text in ("Алматы", "Астана")}
-    cut = [
-        size[document] > 9 - 3 - len(own(query, add_special_tokens=False)["input_ids"])
-        for query in chain(*QUERIES.values())
-        for document in size
-    ]
-    assert 0 < sum(cut) < len(cut)
-    assert data.cut_share() == pytest.approx(sum(cut) / len(cut))
+    shares = []
+    for split, part in {"dev": data.candidates["val"], "test1": data.candidates["test"]}.items():
+        cut = [
+            size[document] > 9 - 3 - len(own(query, add_special_tokens=False)["input_ids"])
+            for query in QUERIES[split]
+            for document in size
+        ]
+        assert part.dataset.cut_share(part.run.items()) == pytest.approx(sum(cut) / len(cut))
+        shares.append(sum(cut) / len(cut))
+    assert len({0.0, 1.0, *shares}) > 2

@@ -11,7 +11,7 @@ from clir_lightning.evaluation.comparison import Member, System
 from clir_lightning.types import Run
 
 QRELS = {"q": {"a": 1}, "p": {"a": 1}}
-SPLITS = {"datamodule": {"test": "test1"}}
+SPLITS = {"splits": {"test": "test1"}}
 
 
 def member(seed: int | None, folder: Path | None = None, config: dict[str, Any] | None = None) -> Member:
@@ -43,11 +43,11 @@ def test_one_seed_and_other_commits(tmp_path: Path) -> None:
 
 
 def test_each_system_has_its_own_lines_and_usual_names_of_splits_are_no_reason() -> None:
-    configs: dict[str, dict[str, Any]] = {"a": {}, "b": {"datamodule": {}}}
+    configs: dict[str, dict[str, Any]] = {"a": {}, "b": {"splits": {}}}
     alone = [System(name, (member(1, None, config),)) for name, config in configs.items()]
     one_seed = "one seed: nothing tells how much another would differ"
     assert cautions(alone, {}) == [f"a: {one_seed}", f"b: {one_seed}"]
-    swapped = System("c", tuple(member(seed, None, {"datamodule": {"dev": "test1"}}) for seed in (1, 2)))
+    swapped = System("c", tuple(member(seed, None, {"splits": {"val": "test1"}}) for seed in (1, 2)))
     assert cautions([swapped], {}) == [
         "c: dev and test are one split, 'test1': it was chosen by the queries that it is measured by"
     ]
@@ -55,7 +55,7 @@ def test_each_system_has_its_own_lines_and_usual_names_of_splits_are_no_reason()
 
 def test_choosing_by_the_test_queries(tmp_path: Path) -> None:
     by_test = {"callbacks": {"best": {"monitor": "test/ndcg_10"}}}
-    same = {"datamodule": {"dev": "test1", "test": "test1"}}
+    same = {"splits": {"val": "test1", "test": "test1"}}
     write_qrels({"q": {"a": 1}}, tmp_path / "runs" / "val.qrels")
     members = (member(1, tmp_path, by_test), member(2, None, same))
     lines = cautions([System("ours", members)], {})

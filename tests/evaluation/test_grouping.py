@@ -15,8 +15,8 @@ def config(seed: int = 1, name: str = "cross", rate: object = "1e-3", loss: str 
 
 
 def test_seeds_loggers_and_caches_do_not_part_a_system() -> None:
-    other = config(2, logger={"wandb": {}}, datamodule={"cache": "there"})
-    assert group_names([config(datamodule={"cache": "here"}), other]) == ["cross", "cross"]
+    other = config(2, logger={"wandb": {}}, cache="there", data={"cache": "there"})
+    assert group_names([config(cache="here", data={"cache": "here"}), other]) == ["cross", "cross"]
 
 
 def test_numbers_are_equal_however_they_are_written() -> None:
@@ -41,9 +41,9 @@ def test_a_setting_that_refers_to_another_is_named_once() -> None:
     """As in `provenance.json`, where references are resolved: what is copied differs wherever its original does."""
 
     def sampled(negatives: int, length: int) -> dict[str, Any]:
-        datamodule = {"sampling": {"negatives": negatives}, "query_length": length}
+        batches = {"query_length": length}
         architecture = {"query_length": length}
-        return config(sampling={"negatives": negatives}, architecture=architecture, datamodule=datamodule)
+        return config(sampling={"negatives": negatives}, architecture=architecture, batches=batches)
 
     assert group_names([sampled(1, 8), sampled(3, 8)]) == ["cross negatives=1", "cross negatives=3"]
     names = group_names([sampled(1, 8), sampled(1, 9), sampled(3, 8)])

@@ -65,7 +65,7 @@ def test_settings_of_the_data_are_changed_as_the_file_offers(
         assert unasked not in done.stdout + done.stderr
     told = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert told["trained"]["data"]["path"] == str(folder)
-    assert told["trained"]["datamodule"]["test"] == "test1"
+    assert told["trained"]["splits"]["test"] == "test1"
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "search", "geometry"])

@@ -39,7 +39,7 @@ def test_the_table_agrees_with_the_checkpoints_own_vectors(dual_run: Path, tmp_p
 
 
 def test_a_training_logs_geometry_and_centres_by_training_texts(tmp_path: Path) -> None:
-    settings = ("architecture=dual", "callbacks=[collapse,centring]", "datamodule.test_queries=3")
+    settings = ("architecture=dual", "callbacks=[collapse,centring]", "candidates.test_queries=3")
     clir("train", *SHORT, *settings, "hydra.run.dir=out", cwd=tmp_path)
     with (tmp_path / "out" / "metrics.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))

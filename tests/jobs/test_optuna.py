@@ -17,7 +17,7 @@ from program import SHORT, clir
 RATE = FloatDistribution(1e-5, 1e-1, log=True)
 SWEEP = (
     *("train", "-m", "hydra/sweeper=optuna", "optimizer.learning_rate=tag(log,interval(1e-5,1e-1))"),
-    *(*SHORT, "datamodule.test_queries=2", "hydra.sweep.dir=sweep", "resume=auto"),
+    *(*SHORT, "candidates.test_queries=2", "hydra.sweep.dir=sweep", "resume=auto"),
 )
 
 
@@ -72,7 +72,7 @@ def test_a_training_below_the_median_ends(tmp_path: Path) -> None:
     )
     settings = [setting for setting in SHORT if "max_epochs" not in setting]
     clir(
-        *("train", *settings, "trainer.max_epochs=3", "datamodule.test_queries=2", pruning, "hydra.run.dir=out"),
+        *("train", *settings, "trainer.max_epochs=3", "candidates.test_queries=2", pruning, "hydra.run.dir=out"),
         cwd=tmp_path,
     )
     found = optuna.load_study(study_name="clir", storage=storage).trials[trial.number]

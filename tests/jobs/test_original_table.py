@@ -17,8 +17,8 @@ def test_one_command_ends_with_the_table_of_all_heads(tmp_path: Path) -> None:
         "seed=1,2",
         "trainer.max_epochs=1",
         "+trainer.limit_train_batches=1",
-        "datamodule.dev_queries=2",
-        "datamodule.test_queries=4",
+        "candidates.val_queries=2",
+        "candidates.test_queries=4",
         "hydra.sweep.dir=table",
         cwd=tmp_path,
     )

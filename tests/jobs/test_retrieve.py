@@ -62,7 +62,7 @@ def test_failures_are_one_line_and_leave_what_was_there(overrides: list[str], me
 def test_train_scores_a_run_files_lists(tmp_path: Path) -> None:
     """Queries that found nothing have no candidates and count 0."""
     clir(*LIGHT, "splits=[test1]", "depth=7", cwd=tmp_path)
-    done = clir("train", *SHORT, "datamodule.candidates.test=out/runs/test1.trec", "hydra.run.dir=run", cwd=tmp_path)
+    done = clir("train", *SHORT, "candidates.test=out/runs/test1.trec", "hydra.run.dir=run", cwd=tmp_path)
     found, scored = (read_run(tmp_path / name) for name in ("out/runs/test1.trec", "run/runs/test.trec"))
     assert {query: set(found[query]) for query in found} == {query: set(scored[query]) for query in scored}
     assert len(found) < 200

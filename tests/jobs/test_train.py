@@ -83,7 +83,7 @@ def test_checkpoint_loads_without_pickled_code(demo_run: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_scores(demo_run: Path, tmp_path: Path) -> None:
-    clir("train", *SHORT, "datamodule.test_queries=5", "hydra.run.dir=again", cwd=tmp_path)
+    clir("train", *SHORT, "candidates.test_queries=5", "hydra.run.dir=again", cwd=tmp_path)
     first, second = (read_run(folder / "runs" / "test.trec") for folder in (demo_run, tmp_path / "again"))
     assert dict(first.by_query) == dict(second.by_query)
 
@@ -111,11 +111,11 @@ def test_a_raw_clirmatrix_folder_trains_and_prints_the_table(
     ("overrides", "message"),
     [
         (["data=clirmatrix", "data.path=nowhere"], "nowhere: no such folder"),
-        (["datamodule.test=tset1"], "split is 'tset1'; allowed: train, dev, test1; did you mean 'test1'?"),
+        (["splits.test=tset1"], "split is 'tset1'; allowed: train, dev, test1; did you mean 'test1'?"),
         (["encoder=hf", "encoder.name=no/such-model"], "encoder 'no/such-model' cannot be loaded"),
-        (["datamodule.max_length=10"], "leaves no room for a document within max_length=10"),
-        (["datamodule.depth=0"], "datamodule.depth is 0; allowed: 1 or more"),
-        (["datamodule.max_length=5000"], "this encoder takes at most 512 tokens"),
+        (["batches.max_length=10"], "leaves no room for a document within max_length=10"),
+        (["candidates.depth=0"], "candidates.depth is 0; allowed: 1 or more"),
+        (["batches.max_length=5000"], "this encoder takes at most 512 tokens"),
         (["++trainer.strategy=both"], "trainer: You selected an invalid strategy name: `strategy='both'`"),
         (["loss=[]"], "there is no loss to train with; add loss=[softmax_hinge]"),
     ],
@@ -155,7 +155,7 @@ def test_the_demo_is_learnt(tmp_path: Path) -> None:
 
 
 def test_a_sweep_runs_each_job_in_a_folder_of_its_own(tmp_path: Path) -> None:
-    clir("train", "-m", "seed=1,2", *SHORT, "datamodule.test_queries=3", "hydra.sweep.dir=sweep", cwd=tmp_path)
+    clir("train", "-m", "seed=1,2", *SHORT, "candidates.test_queries=3", "hydra.sweep.dir=sweep", cwd=tmp_path)
     seeds = {json.loads(path.read_text())["seed"] for path in (tmp_path / "sweep").glob("*/provenance.json")}
     assert seeds == {1, 2}
     assert len(list((tmp_path / "sweep").glob("*/metrics.json"))) == 2

@@ -13,6 +13,7 @@ from torch.multiprocessing.spawn import start_processes
 from torch.utils.data import Dataset
 
 import program  # noqa: F401  its server has torch and the like imported: processes start within a second
+from clir_lightning.data.batches.kinds import PairBatches
 from clir_lightning.data.batches.samplers import TrainingBatches
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
@@ -79,9 +80,9 @@ def steps(architecture: str, name: str, rank: int, world: int) -> list[Any]:
     source: Dataset[Any]
     tokenizer = Encoder(name, weights=False).tokenizer
     if architecture == "cross":
-        data = RankingDataModule(collection(), Listwise(3))
+        data = RankingDataModule(collection(), PairBatches(), sampling=Listwise(3))
         data.tokenise(tokenizer)
-        source = data.dataset("train")
+        source = data.training.dataset
     else:
         source = dataset(collection(), tokenizer)
     return [source[step] for step in TrainingBatches(samples, size=STEP, rank=rank, world_size=world)]

@@ -10,7 +10,8 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from clir_lightning.data.batches.pairs import Batch, Step
+from clir_lightning.data.batches.kinds import PairBatches
+from clir_lightning.data.batches.pairs import PairBatch, Step
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
@@ -77,7 +78,7 @@ class Fixed(nn.Module):
         super().__init__()
         self.scores = nn.Parameter(torch.tensor(scores))
 
-    def forward(self, batch: Batch) -> torch.Tensor:
+    def forward(self, batch: PairBatch) -> torch.Tensor:
         return self.scores
 
 
@@ -86,7 +87,7 @@ def step(module: CrossModule, weights: tuple[float, ...]) -> float:
     one = torch.zeros(4, 1)
     grades = torch.tensor([sample.grades for sample in samples])
     module.log = module.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign, assignment]
-    return module.training_step(Batch(one, one, None, grades, samples, weights), 0).item()
+    return module.training_step(PairBatch(one, one, None, grades, samples, weights), 0).item()
 
 
 def test_losses_add_by_their_weights_and_queries_by_theirs() -> None:
@@ -122,9 +123,9 @@ def test_parts_of_like_length_have_the_gradients_of_the_whole(
     )
     encoder.model.eval()  # no dropout: a part draws other masks than the whole
     model = CrossEncoder(encoder, dropout=0) if architecture == "cross" else CEDR(encoder, partial(KNRM), dropout=0)
-    data = RankingDataModule(collection, Listwise(3), query_length=20)
+    data = RankingDataModule(collection, PairBatches(query_length=20), sampling=Listwise(3))
     data.tokenise(encoder.tokenizer)
-    batch = data.dataset("train")[Step(data.samples(0))]
+    batch = data.training.dataset[Step(data.training.samples(0))]
     assert len(set(batch.attention_mask.sum(dim=1).tolist())) > 1
     found = []
     for parts in (1, 2, 4):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, triplet_margin_loss
 
 from clir_lightning.data.batches.pairs import Step
-from clir_lightning.data.batches.texts import Encode, Rank, SeparateBatch, SeparateDataset
+from clir_lightning.data.batches.texts import Encode, Rank, TextBatch, TextDataset
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.tokens.texts import Texts
 from clir_lightning.lightning.text_module import DualModule, join
@@ -59,13 +59,13 @@ def rows(*numbers: int) -> Texts:
     return Texts(ids, torch.ones_like(ids), None)
 
 
-def batch(weights: tuple[float, ...] = ()) -> SeparateBatch:
+def batch(weights: tuple[float, ...] = ()) -> TextBatch:
     """Queries 1, 2 and 3 with documents 11 to 16, of which 13 is relevant to query 1 too."""
     relevant = torch.tensor([[11, 13], [13, -1], [15, -1]])
     grades = torch.tensor([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]])
     samples = tuple(Sample(f"q{i}", ("a", "b"), (2, 0)) for i in range(3))
     numbers = (11, 12, 13, 14, 15, 16)
-    return SeparateBatch(rows(1, 2, 3), rows(*numbers), torch.tensor(numbers), grades, relevant, samples, weights)
+    return TextBatch(rows(1, 2, 3), rows(*numbers), torch.tensor(numbers), grades, relevant, samples, weights)
 
 
 def vectors(model: Table, size: int | None = None) -> tuple[Tensor, Tensor]:
@@ -82,7 +82,7 @@ def infonce(queries: Tensor, documents: Tensor) -> Tensor:
     return torch.cat([first[None], others])
 
 
-def step(losses: dict[str, RankingLoss], model: Table, of: SeparateBatch) -> tuple[Tensor, dict[str, float]]:
+def step(losses: dict[str, RankingLoss], model: Table, of: TextBatch) -> tuple[Tensor, dict[str, float]]:
     """What is minimised, and what is logged."""
     module = DualModule(model, losses)
     kept = keep_logs(module)
@@ -205,7 +205,7 @@ def encoder(collection: Collection, tmp_path: Path) -> Encoder:
     return Encoder(maker.prepare(collection, "train", tmp_path / "e", seed=3))
 
 
-def texts(collection: Collection, encoder: Encoder) -> SeparateDataset:
+def texts(collection: Collection, encoder: Encoder) -> TextDataset:
     return dataset(collection, encoder.tokenizer)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, triplet_margin_loss
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import ConfigError
 from clir_lightning.losses.contrastive import (
     AlignmentUniformity,
@@ -220,7 +220,7 @@ def test_the_temperature_scales_infonce_and_cosent_alone() -> None:
 
 
 def test_pairs_are_refused_and_so_are_samples_without_negatives_where_there_are_no_others() -> None:
-    batch: Any = Batch(torch.zeros(1, 1), torch.zeros(1, 1), None, torch.zeros(1, 1), ())
+    batch: Any = PairBatch(torch.zeros(1, 1), torch.zeros(1, 1), None, torch.zeros(1, 1), ())
     with pytest.raises(ConfigError, match="loss InfoNCE needs vectors; use architecture=dual or architecture=late"):
         InfoNCE().labels(batch)
     alone = [Sample("q", ("a",), (6,))]

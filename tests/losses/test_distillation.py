@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import kl_div
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.losses.distillation import KLDivergence, MarginMSE, kl_divergence, margin_mse
 from clir_lightning.types import Sample
@@ -22,9 +22,9 @@ def teacher(tmp_path: Path) -> str:
     return str(path)
 
 
-def batch(*samples: Sample) -> Batch:
+def batch(*samples: Sample) -> PairBatch:
     one = torch.zeros(1, 1)
-    return Batch(one, one, None, torch.tensor([sample.grades for sample in samples]), samples)
+    return PairBatch(one, one, None, torch.tensor([sample.grades for sample in samples]), samples)
 
 
 def test_margin_mse_by_hand() -> None:

@@ -14,11 +14,12 @@ from torch import nn
 
 from clir_lightning.build import build, outline
 from clir_lightning.configuration import config_folder
+from clir_lightning.data.batches.kinds import TextBatches
 from clir_lightning.data.batches.pairs import Step
-from clir_lightning.data.batches.texts import SeparateBatch
+from clir_lightning.data.batches.texts import TextBatch
+from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
 from clir_lightning.data.sources.demo import build_demo
-from clir_lightning.data.text_datamodule import SeparateDataModule
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs import train
 from clir_lightning.lightning.text_module import DualModule
@@ -114,13 +115,13 @@ def test_one_loss_that_reads_the_temperature_is_enough() -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, SeparateBatch]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, TextBatch]:
     demo = build_demo()
     folder = TinyEncoder(vocabulary=300, width=16, heads=2).prepare(demo, "train", tmp_path_factory.mktemp("e"), seed=3)
     encoder = Encoder(folder)
-    data = SeparateDataModule(demo, Listwise(3), query_length=20)
+    data = RankingDataModule(demo, TextBatches(query_length=20), sampling=Listwise(3))
     data.tokenise(encoder.tokenizer)
-    return encoder, data.dataset("train")[Step(data.samples(0)[:4])]
+    return encoder, data.training.dataset[Step(data.training.samples(0)[:4])]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, SeparateBat
     ],
 )
 def test_what_is_let_through_trains_the_encoder_and_the_temperature_if_it_reads_it(
-    loss: str, architecture: str, made: tuple[Encoder, SeparateBatch]
+    loss: str, architecture: str, made: tuple[Encoder, TextBatch]
 ) -> None:
     encoder, batch = made
     model: nn.Module

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
-from clir_lightning.data.batches.pairs import Batch, PairDataset, Step
+from clir_lightning.data.batches.pairs import PairBatch, PairDataset, Step
 from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens.table import tokenise
 from clir_lightning.models.encoder import Encoder
@@ -57,7 +57,7 @@ def encoder(encoder_folder: Path) -> Encoder:
 class Batches(Protocol):
     """Makes a batch of samples."""
 
-    def __call__(self, *samples: tuple[str, ...]) -> Batch:
+    def __call__(self, *samples: tuple[str, ...]) -> PairBatch:
         """Each sample is a query's name and its documents'."""
         ...
 
@@ -79,7 +79,7 @@ def batches(encoder: Encoder) -> Batches:
         )
     )
 
-    def make(*samples: tuple[str, ...]) -> Batch:
+    def make(*samples: tuple[str, ...]) -> PairBatch:
         return dataset[
             Step([Sample(query, names, (0,) * len(names)) for query, *rest in samples if (names := tuple(rest))])
         ]

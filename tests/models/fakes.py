@@ -32,7 +32,7 @@ class TableEncoder(nn.Module):
     def forward(self, rows: Any) -> Tensor:
         return self.table[rows.input_ids]
 
-    def check_length(self, length: int, name: str = "datamodule.max_length") -> None:
+    def check_length(self, length: int, name: str = "batches.max_length") -> None:
         self.asked.append((length, name))
 
 

@@ -177,11 +177,11 @@ def test_only_the_levels_asked_for_are_compared(encoder: Encoder, batches: Batch
 def test_lengths_that_cannot_work_are_refused(encoder: Encoder) -> None:
     architecture("cedr_drmm", encoder).check_lengths(500, 8)  # type: ignore[operator]
     for name, settings, lengths, message in (
-        ("cedr_drmm", {}, (500, None), r"query_length is None; .* set datamodule.query_length=8"),
+        ("cedr_drmm", {}, (500, None), r"query_length is None; .* set batches.query_length=8"),
         ("vanilla", {}, (500, 9), r"query_length is 9; this architecture reads 8 query tokens"),
         ("vanilla", {"chunk_length": 99}, (500, 8), r"architecture.chunk_length is 99; this encoder takes at most 64"),
         ("vanilla", {"chunk_length": 11}, (500, 8), r"chunk_length is 11; a query of 8 tokens .* needs 1[23] or more"),
-        ("cross", {}, (65, None), r"datamodule.max_length is 65; this encoder takes at most 64"),
+        ("cross", {}, (65, None), r"batches.max_length is 65; this encoder takes at most 64"),
     ):
         with pytest.raises(ConfigError, match=message):
             architecture(name, encoder, **settings).check_lengths(*lengths)  # type: ignore[operator]

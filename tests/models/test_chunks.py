@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.models.chunks import cut_into_chunks
 from clir_lightning.models.encoder import Encoder
 from models.conftest import Batches
@@ -16,7 +16,7 @@ def test_by_hand() -> None:
     types = torch.tensor([[0, 0, 0, 1, 1, 1, 1, 1, 1], [0, 0, 0, 1, 1, 0, 0, 0, 0]])
     spans = torch.tensor([[1, 2], [1, 2]]), torch.tensor([[3, 8], [3, 4]])
     mask = (ids != 0).long()
-    batch = Batch(ids, mask, types, torch.zeros(2, 1), (), query_spans=spans[0], document_spans=spans[1])
+    batch = PairBatch(ids, mask, types, torch.zeros(2, 1), (), query_spans=spans[0], document_spans=spans[1])
     chunks = cut_into_chunks(batch, length=6, query_length=2, pad_id=0)
     assert chunks.counts.tolist() == [3, 1]
     assert chunks.input_ids.tolist() == [

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from clir_lightning.data.batches.pairs import Batch, PairDataset, Step
+from clir_lightning.data.batches.pairs import PairBatch, PairDataset, Step
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens.table import tokenise
@@ -77,13 +77,13 @@ def test_every_weight_gets_a_gradient(collection: Collection, folder: str) -> No
 ROWS = (([3, 7], [9, 4, 12]), ([3, 7], [8]))
 
 
-def by_hand() -> Batch:
+def by_hand() -> PairBatch:
     """Both rows with special tokens 1 and 2, padded by 0, whose states are far away."""
     rows = [[1, *query, 2, *document, 2] for query, document in ROWS]
     width = max(len(row) for row in rows) + 1
     ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])
     spans = [[1, 1 + len(query)] for query, _ in ROWS], [[4, 4 + len(document)] for _, document in ROWS]
-    return Batch(
+    return PairBatch(
         ids,
         (ids != 0).long(),
         None,

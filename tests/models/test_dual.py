@@ -182,8 +182,8 @@ def test_lengths_of_both_sides_are_checked() -> None:
     model.check_lengths(256, 64)
     model.check_lengths(128, None)
     asked: Any = model.encoder
-    query = "datamodule.query_length"
-    assert asked.asked == [(256, "datamodule.max_length"), (64, query), (128, "datamodule.max_length"), (0, query)]
+    query = "batches.query_length"
+    assert asked.asked == [(256, "batches.max_length"), (64, query), (128, "batches.max_length"), (0, query)]
 
 
 @pytest.mark.parametrize("pooling", sorted(POOLINGS))

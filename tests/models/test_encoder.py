@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.encoder import Encoder
 from models.conftest import Batches
 
 
 @pytest.fixture
-def batch(batches: Batches) -> Batch:
+def batch(batches: Batches) -> PairBatch:
     return batches(("long", "one", "few"))
 
 
@@ -44,7 +44,7 @@ def test_the_highest_layers_start_anew_by_the_seed(encoder_folder: Path) -> None
 
 @pytest.mark.parametrize("dropout", [None, 0.0, 0.5])
 def test_dropout_is_the_configurations_or_as_given(
-    dropout: float | None, encoder_folder: Path, batch: Batch, tmp_path: Path
+    dropout: float | None, encoder_folder: Path, batch: PairBatch, tmp_path: Path
 ) -> None:
     encoder = Encoder(str(encoder_folder), dropout=dropout)
     with torch.no_grad():
@@ -80,7 +80,7 @@ def test_what_the_encoder_cannot_do_is_refused_before_its_weights_are_read(
 
 @pytest.mark.parametrize("attention", [None, "eager", "sdpa"])
 def test_attention_is_computed_as_asked_with_the_same_states(
-    attention: str | None, encoder_folder: Path, batch: Batch
+    attention: str | None, encoder_folder: Path, batch: PairBatch
 ) -> None:
     encoder = Encoder(str(encoder_folder), attention=attention).eval()
     assert encoder.model.config._attn_implementation == (attention or "sdpa")

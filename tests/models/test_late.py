@@ -115,4 +115,4 @@ def test_lengths_of_both_sides_are_checked() -> None:
     model = late()
     model.check_lengths(256, 64)
     asked: Any = model.encoder
-    assert asked.asked == [(256, "datamodule.max_length"), (64, "datamodule.query_length")]
+    assert asked.asked == [(256, "batches.max_length"), (64, "batches.query_length")]

@@ -56,7 +56,7 @@ def test_a_row_of_the_longest_length_is_encoded_and_one_more_is_rejected(family:
     encoder.check_length(LONGEST)
     with torch.no_grad():
         assert encoder(rows(encoder, LONGEST, 3)).shape == (2, LONGEST, 16)
-    with pytest.raises(ConfigError, match=f"datamodule.max_length is {LONGEST + 1}; this encoder takes at most 40"):
+    with pytest.raises(ConfigError, match=f"batches.max_length is {LONGEST + 1}; this encoder takes at most 40"):
         encoder.check_length(LONGEST + 1)
     if family in WITH_TABLE:
         with pytest.raises((IndexError, RuntimeError)), torch.no_grad():

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from clir_lightning.data.collection import Collection
+from clir_lightning.data.batches.kinds import PairBatches
+from clir_lightning.data.candidate_set import CandidateLists
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import BestAgainstRandom
 from clir_lightning.evaluation.ranking import Pool
@@ -26,15 +28,19 @@ def test_results_are_written_before_the_baselines(demo_run: Path) -> None:
 def test_a_baseline_that_fails_costs_its_row_and_is_noted(
     error: Exception, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = RankingDataModule(collection, BestAgainstRandom(), seed=1, depth=3)
+    data = RankingDataModule(
+        collection, PairBatches(), sampling=BestAgainstRandom(), candidates=CandidateLists(depth=3)
+    )
+
+    scored = data.candidates["test"]
 
     def row(*_: object, own_names: bool, **__: object) -> Baseline:
         if own_names:
             raise error
-        return Baseline(Run(data.candidates["test"].by_query, name="BM25 (x)"), below=2)
+        return Baseline(Run(scored.run.by_query, name="BM25 (x)"), below=2)
 
     monkeypatch.setattr(module, "bm25_row", row)
-    rows, notes = floors(data, Pool.of(data.candidates["test"], data.qrels("test")), tmp_path)
+    rows, notes = floors(data, Pool.of(scored.run, scored.qrels), tmp_path)
     assert [row.name for row in rows] == ["random order", "BM25 (x)", "ideal"]
     assert notes[0].startswith("BM25 (x): 2 of 3 candidates are not among the first 10,000")
     cause = {"MemoryError": "MemoryError", "RuntimeError": "two lines", "OSError": "no room"}[type(error).__name__]

@@ -39,7 +39,7 @@ def contents(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("verb", "overrides", "message"),
     [
-        ("train", [*SHORT, "datamodule.max_length=5000"], "this encoder takes at most 512 tokens"),
+        ("train", [*SHORT, "batches.max_length=5000"], "this encoder takes at most 512 tokens"),
         ("train", [*SHORT, "callbacks=[centring]"], "the callback `centring` is for architecture=dual"),
         ("train", [*SHORT, "resume=nowhere.ckpt"], "missing or no whole checkpoint"),
         ("train", [*SHORT, "init_from=nowhere.ckpt"], "no checkpoint of clir train"),
@@ -73,7 +73,7 @@ def test_a_refused_command_changes_nothing_in_a_finished_folder(
 def test_a_training_that_is_finished_or_of_other_settings_is_left_as_it_is(demo_run: Path, tmp_path: Path) -> None:
     shutil.copytree(demo_run, tmp_path / "out")
     before = contents(tmp_path / "out")
-    same = (*SHORT, "datamodule.test_queries=5", "hydra.run.dir=out", "resume=auto", "logger=[csv,wandb]")
+    same = (*SHORT, "candidates.test_queries=5", "hydra.run.dir=out", "resume=auto", "logger=[csv,wandb]")
     done = clir("train", *same, cwd=tmp_path)
     assert "is finished: nothing is left to do" in done.stdout
     assert contents(tmp_path / "out") == before

@@ -21,8 +21,8 @@ from program import HANG, clir, until
 RUN = (
     "trainer.max_epochs=3",
     "+trainer.limit_train_batches=12",
-    "datamodule.dev_queries=3",
-    "datamodule.test_queries=3",
+    "candidates.val_queries=3",
+    "candidates.test_queries=3",
     "checkpoint_steps=5",
     "resume=auto",
     "hydra.run.dir=out",
@@ -105,8 +105,7 @@ def test_a_finished_job_is_not_done_again(undisturbed: Path) -> None:
 
 def test_other_settings_are_refused(undisturbed: Path, tmp_path: Path) -> None:
     config = json.loads((undisturbed / "out" / "provenance.json").read_text())["config"]
-    cache = {**config["datamodule"], "cache": "/elsewhere"}
-    other = {**config, "seed": 2, "logger": {}, "datamodule": cache}
+    other = {**config, "seed": 2, "logger": {}, "cache": "/elsewhere"}
     assert differing(config, other) == ["seed: 1 then, 2 now"]
     with pytest.raises(ConfigError, match=r"is of other settings .seed: 1 then, 2 now.; give these, or another folder"):
         start("auto", other, undisturbed / "out")

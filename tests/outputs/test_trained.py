@@ -53,7 +53,7 @@ def test_what_a_later_command_leaves_beside_a_checkpoint_has_no_say(dual_run: Pa
     saved = tmp_path / "out" / ".hydra" / "config.yaml"
     config = OmegaConf.load(saved)
     OmegaConf.update(config, "architecture.pooling", "cls")
-    OmegaConf.update(config, "datamodule.document_prefix", "other ")
+    OmegaConf.update(config, "batches.document_prefix", "other ")
     OmegaConf.save(config, saved)
     (tmp_path / "out" / "encoder").mkdir()
     (tmp_path / "out" / "encoder" / "config.json").write_text("{}")
@@ -67,8 +67,8 @@ def test_what_a_later_command_leaves_beside_a_checkpoint_has_no_say(dual_run: Pa
 def test_the_cache_is_that_of_the_machine_that_reads(dual_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIR_CACHE", "/here")
     config = Trained.load(dual_run / "checkpoints" / "best.ckpt").config
-    assert config.datamodule.cache == "/here"
-    assert config.datamodule.sampling._target_ == config.sampling._target_  # references within are filled in
+    assert config.cache == "/here"
+    assert config.data.cache == "/here"
 
 
 def test_an_encoder_stored_in_half_precision_is_built_in_full(dual_run: Path, tmp_path: Path) -> None:

@@ -89,15 +89,15 @@ class Asked(nn.Module):
         return scores
 
 
-class Batch(SimpleNamespace):
-    def to(self, device: torch.device) -> Batch:
-        return Batch(values=self.values.to(device), samples=self.samples, input_ids=self.values)
+class PairBatch(SimpleNamespace):
+    def to(self, device: torch.device) -> PairBatch:
+        return PairBatch(values=self.values.to(device), samples=self.samples, input_ids=self.values)
 
 
 @pytest.mark.parametrize(("precision", "expected"), [("32-true", 1.0 + 2**-10), ("bf16-mixed", 1.0)])
 def test_reranking_computes_in_the_precision_it_is_given(precision: str, expected: float) -> None:
     module = CrossModule(Asked(), {})
-    batch = Batch(values=torch.ones(1, 1), samples=[Sample("q", ("d",), (0,))])
+    batch = PairBatch(values=torch.ones(1, 1), samples=[Sample("q", ("d",), (0,))])
     run = rerank(module, [batch], name="r", at=Computing(CPU, precision))
     assert run["q"] == {"d": expected}
 
@@ -112,7 +112,7 @@ def test_reranking_moves_the_module_to_the_device(monkeypatch: pytest.MonkeyPatc
         return torch.zeros(1, 1)
 
     monkeypatch.setattr(module, "test_step", told)
-    batch = Batch(values=torch.ones(1, 1), samples=[Sample("q", ("d",), (0,))])
+    batch = PairBatch(values=torch.ones(1, 1), samples=[Sample("q", ("d",), (0,))])
     rerank(module, [batch], name="r", at=Computing(torch.device("meta")))
     assert seen == ["meta", "meta"]
 

@@ -12,7 +12,7 @@ import torch
 import torch.distributed
 from torch import Tensor, nn
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.lightning.callbacks.collapse_alarm import CollapseAlarm
 from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.losses import contrastive, distillation, listwise, pairwise, pointwise
@@ -130,7 +130,7 @@ def watch(rank: int, world: int, folder: Path) -> dict[str, float]:
     samples = tuple(Sample("q", ("a", "b"), (1, 0)) for _ in scores)
     weights = (0.0,) if rank == 2 else (1.0,) * len(scores)
     rows = torch.zeros(2 * len(scores), 5, dtype=torch.long)
-    batch = Batch(rows, rows, None, torch.tensor([[1.0, 0.0]] * len(scores)), samples, weights, 3 * len(scores))
+    batch = PairBatch(rows, rows, None, torch.tensor([[1.0, 0.0]] * len(scores)), samples, weights, 3 * len(scores))
     module: Any = Callbacks()
     module.step_scores = torch.tensor(scores)[: own_queries(batch)]
     trainer: Any = SimpleNamespace(global_step=10, is_global_zero=rank == 0)

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from clir_lightning.data.batches.kinds import PairBatches, TextBatches
 from clir_lightning.data.batches.pairs import Step
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
-from clir_lightning.data.text_datamodule import SeparateDataModule
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.cedr import CEDR
 from clir_lightning.models.cross import CrossEncoder
@@ -74,17 +74,18 @@ def test_scores_keep_all_their_digits_beside_an_encoder_in_half_precision(
     maker = TinyEncoder(vocabulary=120, width=16, heads=2)
     encoder = Encoder(maker.prepare(collection, "train", tmp_path / "e", seed=3))
     apart = architecture in ("dual", "late")
-    data = (SeparateDataModule if apart else RankingDataModule)(collection, Listwise(3), query_length=20)
+    batches = TextBatches(query_length=20) if apart else PairBatches(query_length=20)
+    data = RankingDataModule(collection, batches, sampling=Listwise(3))
     data.tokenise(encoder.tokenizer)
+    batch = data.training.dataset[Step(data.training.samples(0))]
 
     def scores(half: bool) -> Tensor:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            if isinstance(data, SeparateDataModule):
-                texts = data.dataset("train")[Step(data.samples(0))]
-                vectors = model.encode(texts.queries, "query"), model.encode(texts.documents, "document")
+            if apart:
+                vectors = model.encode(batch.queries, "query"), model.encode(batch.documents, "document")
                 found: Tensor = model.similarity(*vectors)
             else:
-                found = model(data.dataset("train")[Step(data.samples(0))])
+                found = model(batch)
         return found
 
     torch.manual_seed(1)

@@ -1,7 +1,12 @@
 """Data: files and collections in, batches of token ids out."""
 
-from .batches.pairs import Batch as Batch
-from .batches.texts import SeparateBatch as SeparateBatch
+from .batches.features import Feature as Feature
+from .batches.kinds import PairBatches as PairBatches
+from .batches.kinds import TextBatches as TextBatches
+from .batches.pairs import PairBatch as PairBatch
+from .batches.texts import TextBatch as TextBatch
+from .candidate_set import CandidateLists as CandidateLists
+from .candidate_set import CandidateSet as CandidateSet
 from .candidates import add_missing_relevant as add_missing_relevant
 from .candidates import candidates_from as candidates_from
 from .candidates import fill_random as fill_random
@@ -28,4 +33,4 @@ from .sources.ir_datasets import read_ir_datasets as read_ir_datasets
 from .sources.joined import join as join
 from .sources.source import Source as Source
 from .sources.term_pairs import read_translations as read_translations
-from .text_datamodule import SeparateDataModule as SeparateDataModule
+from .training_set import TrainingSet as TrainingSet

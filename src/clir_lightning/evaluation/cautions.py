@@ -28,9 +28,9 @@ def _of_member(member: Member) -> Iterator[str]:
     for monitor in monitors(config):
         if monitor.startswith("test"):
             yield f"{monitor} chose its checkpoint: the test measures are of the queries that it was chosen by"
-    data = config.get("datamodule") or {}
-    test = data.get("test", "test1")
-    if data.get("dev", "dev") == test:
+    splits = config.get("splits") or {}
+    test = splits.get("test", "test1")
+    if splits.get("val", "dev") == test:
         yield f"dev and test are one split, {test!r}: it was chosen by the queries that it is measured by"
     validation = None if member.folder is None else Path(member.folder) / "runs" / "val.qrels"
     if validation is not None and validation.is_file():

@@ -70,8 +70,8 @@ def differing(groups: Sequence[Mapping[str, str]]) -> list[str]:
 def named_once(names: Sequence[str], groups: Sequence[Mapping[str, str]]) -> list[str]:
     """The names without those of copies: settings of one last name that are equal in every group.
 
-    A setting that refers to another, `datamodule.sampling` to `sampling`, differs wherever that one does. The name of
-    the fewest parts stays.
+    A setting that refers to another, `architecture.query_length` to `batches.query_length`, differs wherever that one
+    does. The name of the fewest parts stays.
 
     >>> named_once(["data.lr", "lr"], [{"data.lr": "1", "lr": "1"}, {"data.lr": "2", "lr": "2"}])
     ['lr']

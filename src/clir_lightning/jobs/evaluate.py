@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
 from clir_lightning.build import build, plain
-from clir_lightning.data.datamodule import RankingDataModule
+from clir_lightning.data.candidate_set import CandidateLists, CandidateSet
+from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.trec import read_qrels, read_run, write_qrels
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.bounds import ideal, random_order
@@ -31,37 +33,31 @@ def bounded(result: Evaluation, pool: Pool) -> list[Evaluation]:
     return [random_order(pool, list(result.means)), result, ideal(pool, list(result.means))]
 
 
-def scored_lists(trained: DictConfig, config: DictConfig) -> DictConfig:
-    """The settings of the training's data module, changed to what is scored now.
+def candidates_of(trained: DictConfig, config: DictConfig, collection: Collection) -> CandidateSet:
+    """What is scored: the training's candidate settings, changed by those given now.
 
     Its run file and its limit on test queries are of its test split: another split has its judged lists scored, and
     all of them.
     """
-    own = config.split == trained.test
-    lists = {
-        "sampling": None,
-        "stages": ["test"],
-        "test": config.split,
-        "depth": trained.depth if config.depth is None else config.depth,
-        "test_queries": trained.test_queries if own and config.queries is None else config.queries,
-        "candidates": {"test": trained.candidates.test if own and config.candidates is None else config.candidates},
-        "score_batch_size": config.score_batch_size,
-    }
-    changed = OmegaConf.merge(trained, lists)
-    assert isinstance(changed, DictConfig)
-    return changed
+    lists: CandidateLists = build(trained.candidates)
+    own = config.split == trained.splits.test
+    lists = replace(
+        lists,
+        depth=lists.depth if config.depth is None else config.depth,
+        test=lists.test if own and config.candidates is None else config.candidates,
+        test_queries=lists.test_queries if own and config.queries is None else config.queries,
+    )
+    batches = replace(build(trained.batches), score_size=config.score_batch_size)
+    return CandidateSet(collection, config.split, lists.run(collection, config.split, "test"), batches)
 
 
 def evaluate_checkpoint(config: DictConfig, trained: Trained, folder: Path) -> list[Evaluation]:
     """Score the candidates of `config.split` with a checkpoint; its run goes to `folder/runs/test.trec`."""
     settings = trained.config
     at = trained.computing(config.device, config.precision)
-    collection = trained.collection(config.data)
-    settings.datamodule = scored_lists(settings.datamodule, config)
-    data: RankingDataModule = build(settings.datamodule, collection, seed=settings.seed)
-    data.tokenise(trained.encoder.tokenizer)
-    qrels = data.qrels("test")
-    pool = Pool.of(data.candidates["test"], qrels)
+    candidates = candidates_of(settings, config, trained.collection(config.data))
+    candidates.tokenise(trained.encoder.tokenizer, cache=settings.cache)
+    pool = Pool.of(candidates.run, candidates.qrels)
     metrics = RankingMetrics({"test": pool}, folder=folder, name=settings.name, measures=config.measures)
     trainer = pl.Trainer(
         **at.trainer(),
@@ -72,8 +68,8 @@ def evaluate_checkpoint(config: DictConfig, trained: Trained, folder: Path) -> l
         default_root_dir=str(folder),
     )
     claim(config, folder, FILES)
-    trainer.test(trained.module, data, verbose=False)
-    write_qrels(qrels, folder / "runs" / "test.qrels")
+    trainer.test(trained.module, candidates.loader(), verbose=False)
+    write_qrels(candidates.qrels, folder / "runs" / "test.qrels")
     return bounded(metrics.evaluations["test"], pool)
 
 

@@ -22,7 +22,7 @@ def main(config: DictConfig) -> None:
         raise ConfigError(f"path {folder} is there already; give a folder that is new or empty")
     trained = Trained.load(config.checkpoint)
     model: Any = trained.module.model.cpu()
-    data = trained.config.datamodule
+    data = trained.config.batches
     if isinstance(model, DualEncoder):
         texts = trained.text_encoder(Computing())
         for place in export_dual(texts, folder):

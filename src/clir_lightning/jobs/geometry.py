@@ -125,7 +125,7 @@ def main(config: DictConfig) -> None:
         collection = trained.collection(config.data)
         qrels = collection.split(config.split).qrels
     with watch.stage("encoding"):
-        found = encoded(encoder, collection, config, trained.config.datamodule.get("train", "train"))
+        found = encoded(encoder, collection, config, trained.config.splits.train)
     with watch.stage("geometry"):
         spaces = spaces_of(found, qrels, config.measures)
     claim(config, folder, FILES)

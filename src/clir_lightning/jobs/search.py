@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from clir_lightning.build import build, plain
+from clir_lightning.data.candidate_set import CandidateSet
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.files.lines import stop, tab_rows
 from clir_lightning.data.files.trec import write_run
@@ -63,15 +64,13 @@ class Reranker:
         lists = {query: dict.fromkeys(run.ranking(query)[: self.depth], 0) for query in run if run[query]}
         if not lists:
             return run
-        split = Split({query: queries[query] for query in lists}, Qrels(lists), Run(lists))
+        split = Split({query: queries[query] for query in lists}, Qrels(lists))
         asked = Collection(collection.name, collection.documents, {ASKED: split})
-        settings = self.trained.config.datamodule.copy()
-        settings.update({"sampling": None, "stages": ["test"]})
-        settings.update({"test": ASKED, "candidates": None, "depth": self.depth})
-        settings.update({"test_queries": None, "score_batch_size": self.batch_size})
-        data = build(settings, asked, seed=self.trained.config.seed)
-        data.tokenise(self.trained.encoder.tokenizer)
-        scores = rerank(self.trained.module, data.test_dataloader(), name=f"{run.name}, reranked", at=self.at)
+        settings = self.trained.config
+        batches = replace(build(settings.batches), score_size=self.batch_size)
+        candidates = CandidateSet(asked, ASKED, Run(lists), batches)
+        candidates.tokenise(self.trained.encoder.tokenizer, cache=settings.cache)
+        scores = rerank(self.trained.module, candidates.loader(), name=f"{run.name}, reranked", at=self.at)
         return Run({query: above(scores.by_query.get(query, {}), run, query) for query in run}, name=scores.name)
 
 

@@ -101,8 +101,15 @@ def _precision(trainer: DictConfig) -> str:
 
 def _data(config: DictConfig) -> RankingDataModule:
     collection = build(config.data)
-    data: RankingDataModule = build(config.datamodule, collection, seed=config.seed)
-    return data
+    return RankingDataModule(
+        collection,
+        build(config.batches),
+        sampling=build(config.sampling),
+        candidates=build(config.candidates),
+        splits=plain(config.splits),
+        cache=config.cache,
+        seed=config.seed,
+    )
 
 
 def _losses(config: DictConfig) -> dict[str, RankingLoss]:
@@ -142,12 +149,12 @@ def _encoder(config: DictConfig, data: RankingDataModule, folder: Path) -> Encod
 def _module(config: DictConfig, losses: dict[str, RankingLoss], data: RankingDataModule, folder: Path) -> CrossModule:
     encoder = _encoder(config, data, folder)
     model = build(config.architecture, encoder)
-    model.check_lengths(data.max_length, data.query_length)
+    model.check_lengths(data.batches.max_length, data.batches.query_length)
     if config.init_from is not None:
         load_weights(model, Path(config.init_from))
     data.tokenise(encoder.tokenizer)
     module: CrossModule = build(config.module, model, losses, **config.optimizer)
-    module.check(data.samples, config.trainer.max_epochs or 1)
+    module.check(data.training.samples, config.trainer.max_epochs or 1)
     return module
 
 
@@ -172,7 +179,7 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
         log.info("%s: %d documents; queries: %s", data.collection.name, len(data.collection.documents), data.counts())
     with watch.stage("model"):
         module = _module(config, losses, data, folder)
-    pools = {stage: Pool.of(data.candidates[stage], data.qrels(stage)) for stage in ("val", "test")}
+    pools = {stage: Pool.of(scored.run, scored.qrels) for stage, scored in data.candidates.items()}
     metrics = RankingMetrics(pools, folder=folder, name=config.name)
     trainer = _trainer(config, folder, metrics, begin, module)
     # From here on nothing is refused: what an earlier job left in the folder may go.
@@ -202,8 +209,8 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
 
 def _show(trainer: pl.Trainer, folder: Path, data: RankingDataModule, systems: list[Evaluation]) -> None:
     """What W&B shows of the job beside its curves."""
-    run, qrels = read_run(folder / "runs" / "test.trec"), data.qrels("test")
-    split = data.collection.split(data.splits["test"])
+    run, qrels = read_run(folder / "runs" / "test.trec"), data.candidates["test"].qrels
+    split = data.candidates["test"].split
     kinds: dict[str, list[float]] = {"relevant": [], "other": []}
     for query in run:
         for document, score in run[query].items():
@@ -217,8 +224,8 @@ def _write(
     config: DictConfig, folder: Path, evaluations: dict[str, Evaluation], watch: Stopwatch, data: RankingDataModule
 ) -> None:
     """The results' files, `metrics.json` last: what comes after it can fail without loss."""
-    for stage in ("val", "test"):
-        write_qrels(data.qrels(stage), folder / "runs" / f"{stage}.qrels")
+    for stage, scored in data.candidates.items():
+        write_qrels(scored.qrels, folder / "runs" / f"{stage}.qrels")
     write_per_query(evaluations["test"], folder / "per_query.csv")
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
     write_json({stage: evaluations[stage].means for stage in ("val", "test")}, folder / "metrics.json")
@@ -233,7 +240,7 @@ def _print(
     data: RankingDataModule,
 ) -> None:
     """The table, with the rows that it stands between, and the notes below it."""
-    title = f"{data.collection.name}, {data.splits['test']}: {len(data.candidates['test'])} queries"
+    title = f"{data.collection.name}, {data.splits['test']}: {len(data.candidates['test'].run)} queries"
     console = Console()
     console.print(result_table(title, [*around[:-1], replace(test, name=f"{config.name} (this run)"), around[-1]]))
     for note in [*test.coverage.notes(), *notes]:

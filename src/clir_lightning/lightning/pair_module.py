@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers import get_scheduler
 
-from clir_lightning.data.batches.pairs import Batch
-from clir_lightning.data.batches.texts import SeparateBatch
+from clir_lightning.data.batches.pairs import PairBatch
+from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.errors import at_least
 from clir_lightning.lightning.parameters import parameter_groups
 from clir_lightning.lightning.sharding import Sharded, equally_often, gather, release, shard
@@ -24,7 +24,7 @@ from clir_lightning.types import Sample
 
 
 class CrossModule(pl.LightningModule):
-    """Wraps a model that maps a `Batch` to scores `[B, D]`.
+    """Wraps a model that maps a `PairBatch` to scores `[B, D]`.
 
     Args:
         model: the architecture.
@@ -71,7 +71,7 @@ class CrossModule(pl.LightningModule):
         if isinstance(strategy, Sharded):
             shard(self.model, strategy.device_mesh["data_parallel"])
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: PairBatch) -> Tensor:
         """Scores `[B, D]`."""
         if self.parts == 1 or not torch.is_grad_enabled():
             scores: Tensor = self.model(batch)
@@ -91,7 +91,7 @@ class CrossModule(pl.LightningModule):
             for epoch in range(epochs if isinstance(loss, Distillation) else 1):
                 loss.check(draw(epoch), name)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """One step: the weighted sum of the losses, each logged under its name; the batch's weights scale what is
         minimised.
         """
@@ -113,7 +113,7 @@ class CrossModule(pl.LightningModule):
         self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
 
     @staticmethod
-    def _minimised(values: Mapping[str, Tensor], batch: Batch | SeparateBatch) -> Tensor:
+    def _minimised(values: Mapping[str, Tensor], batch: PairBatch | TextBatch) -> Tensor:
         """The sum of losses, `[B]` or a scalar, with each query's weight.
 
         The average over processes, which strategies take of the gradients, is that of all queries in one process. A
@@ -124,11 +124,11 @@ class CrossModule(pl.LightningModule):
         shares = weights[: own_queries(batch)] / size
         return torch.stack([(value * shares).sum() for value in values.values()]).sum()
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def validation_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """Scores `[B, 1]`, which `RankingMetrics` collects."""
         return self._score(self, batch)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def test_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """Scores `[B, 1]`, which `RankingMetrics` collects."""
         return self._score(self, batch)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
-from clir_lightning.data.batches.texts import SeparateBatch
+from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.data.tokens.texts import Side, Texts
 from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.lightning.sharding import equally_often
@@ -72,7 +72,7 @@ class DualModule(CrossModule):
         trimmed = [next(part.parts(len(part))) for part in parts]
         return join([encoded(part) for part in trimmed])[: len(texts)][order.argsort()]
 
-    def contrasts(self, batch: SeparateBatch) -> list[Contrast]:
+    def contrasts(self, batch: TextBatch) -> list[Contrast]:
         """The batch's queries against the documents of all processes, once for each size of vectors."""
         count, width = own_queries(batch), batch.grades.shape[1]
         texts = count * width
@@ -107,7 +107,7 @@ class DualModule(CrossModule):
         return made
 
     @staticmethod
-    def _value(loss: RankingLoss, contrast: Contrast, batch: SeparateBatch) -> Tensor:
+    def _value(loss: RankingLoss, contrast: Contrast, batch: TextBatch) -> Tensor:
         """A loss of each of this process's queries, `[B]`, or of the whole step, a scalar."""
         if isinstance(loss, ContrastiveLoss):
             value: Tensor = loss(contrast)
@@ -117,7 +117,7 @@ class DualModule(CrossModule):
             value = loss(scores, labels[: len(scores)])
         return loss.weight * value
 
-    def training_step(self, batch: SeparateBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+    def training_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """One step: the sum of the losses, each a mean over the sizes of vectors and logged under its name."""
         contrasts = self.contrasts(batch)
         self.step_scores = contrasts[0].own_similarities.detach()
@@ -129,7 +129,7 @@ class DualModule(CrossModule):
         self.log("train/temperature", 1 / self.model.scale().detach(), batch_size=len(contrasts[0].queries))
         return self._minimised(values, batch)
 
-    def _rank(self, batch: SeparateBatch) -> Tensor:
+    def _rank(self, batch: TextBatch) -> Tensor:
         """Keep the vectors of documents; score queries `[B, D]` against those kept. Documents alone give `[0, 0]`."""
         if len(batch.documents):
             vectors = self.encode(batch.documents, "document").cpu()
@@ -150,11 +150,11 @@ class DualModule(CrossModule):
             scores.append(self.model.similarity(query[None], documents)[0])
         return torch.stack(scores)
 
-    def validation_step(self, batch: SeparateBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+    def validation_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """Scores `[B, D]` of queries, `[0, 0]` of documents; `RankingMetrics` collects them."""
         return self._rank(batch)
 
-    def test_step(self, batch: SeparateBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
+    def test_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """Scores `[B, D]` of queries, `[0, 0]` of documents; `RankingMetrics` collects them."""
         return self._rank(batch)
 

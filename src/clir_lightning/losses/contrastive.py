@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clir_lightning.data.batches.pairs import Batch
-from clir_lightning.data.batches.texts import SeparateBatch
+from clir_lightning.data.batches.pairs import PairBatch
+from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.geometry import alignment, uniformity
 from clir_lightning.losses.loss import RankingLoss
@@ -64,9 +64,9 @@ class ContrastiveLoss(RankingLoss):
 
     needs: tuple[str, ...] = ("similarities",)
 
-    def labels(self, batch: Batch | SeparateBatch) -> Tensor:
+    def labels(self, batch: PairBatch | TextBatch) -> Tensor:
         """The grades `[B, D]`; `ConfigError` for pairs, which have no vectors of their own."""
-        if not isinstance(batch, SeparateBatch):
+        if not isinstance(batch, TextBatch):
             raise ConfigError(f"loss {type(self).__name__} needs vectors; use architecture=dual or architecture=late")
         return batch.grades
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.data.files.trec import read_run
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.losses.loss import RankingLoss
@@ -72,7 +72,7 @@ class Distillation(RankingLoss):
                 "clir evaluate checkpoint=TEACHER split=train",
             ) from None
 
-    def labels(self, batch: Batch) -> Tensor:
+    def labels(self, batch: PairBatch) -> Tensor:
         """The teacher's scores `[B, D]`."""
         return torch.tensor([self._scores(sample) for sample in batch.samples], device=batch.grades.device)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Sample
 
@@ -31,7 +31,7 @@ class RankingLoss(nn.Module):
             raise ConfigError(f"a loss has weight {weight}; allowed: above 0; leave the loss out instead")
         self.weight = weight
 
-    def labels(self, batch: Batch) -> Tensor:
+    def labels(self, batch: PairBatch) -> Tensor:
         """What the scores are compared with, `[B, D]`: the grades."""
         return batch.grades
 

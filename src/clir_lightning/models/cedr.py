@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.data.tokens.pairs import PairTemplate
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.chunks import Chunks, cut_into_chunks
@@ -66,8 +66,8 @@ class CEDR(nn.Module):
         """Refuse queries longer than the matrices, and chunks without room for a document."""
         if query_length is None or query_length > self.query_length:
             raise ConfigError(
-                f"datamodule.query_length is {query_length}; this architecture reads {self.query_length} query "
-                f"tokens at most: set datamodule.query_length={self.query_length}"
+                f"batches.query_length is {query_length}; this architecture reads {self.query_length} query "
+                f"tokens at most: set batches.query_length={self.query_length}"
             )
         self.encoder.check_length(self.chunk_length, "architecture.chunk_length")
         least = query_length + PairTemplate.of(self.encoder.tokenizer).specials + 1
@@ -77,7 +77,7 @@ class CEDR(nn.Module):
                 f"tokens and a document needs {least} or more"
             )
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: PairBatch) -> Tensor:
         """Scores `[B, D]` of B queries with D documents each."""
         chunks = cut_into_chunks(
             batch, length=self.chunk_length, query_length=self.query_length, pad_id=self.encoder.pad_id

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def _places(spans: Tensor, width: int) -> tuple[Tensor, Tensor]:
     return steps, steps < (spans[:, 1] - spans[:, 0])[:, None]
 
 
-def cut_into_chunks(batch: Batch, *, length: int, query_length: int, pad_id: int) -> Chunks:
+def cut_into_chunks(batch: PairBatch, *, length: int, query_length: int, pad_id: int) -> Chunks:
     """Cut each pair into rows of at most `length` tokens: special tokens and query in all, document parts in turn.
 
     A document of L tokens that needs n chunks is cut at ⌊k·L/n⌋, so that its parts differ by one token at most; n

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import one_of
 from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.pooling import mean
@@ -15,7 +15,7 @@ from clir_lightning.models.pooling import mean
 POOLINGS = {"cls": 1, "mean": 1, "parts": 4}  # how many vectors of the encoder's width the head reads
 
 
-def parts(states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+def parts(states: Tensor, batch: PairBatch) -> tuple[Tensor, Tensor]:
     """The mean states of each row's query and of its document, `[N, H]` both."""
     assert batch.query_spans is not None
     assert batch.document_spans is not None
@@ -55,7 +55,7 @@ class CrossEncoder(nn.Module):
         """Refuse pairs longer than the encoder has positions for."""
         self.encoder.check_length(max_length)
 
-    def _pool(self, states: Tensor, batch: Batch) -> Tensor:
+    def _pool(self, states: Tensor, batch: PairBatch) -> Tensor:
         if self.pooling == "cls":
             return states[:, 0]
         if self.pooling == "mean":
@@ -63,7 +63,7 @@ class CrossEncoder(nn.Module):
         query, document = parts(states, batch)
         return torch.cat([query, document, (query - document).abs(), query * document], dim=1)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: PairBatch) -> Tensor:
         """Scores `[B, D]` of B queries with D documents each."""
         states = self.encoder(batch)
         with full_precision(states):

@@ -56,7 +56,7 @@ class LateInteraction(nn.Module):
     def check_lengths(self, max_length: int, query_length: int | None) -> None:
         """Refuse texts longer than the encoder has positions for."""
         self.encoder.check_length(max_length)
-        self.encoder.check_length(query_length or 0, "datamodule.query_length")
+        self.encoder.check_length(query_length or 0, "batches.query_length")
 
     def encode(self, texts: Texts, side: Side) -> Tensor:
         """Unit vectors of the tokens, `[N, T, P]`, zero where there is padding."""

@@ -25,16 +25,16 @@ def floors(data: RankingDataModule, pool: Pool, folder: Path) -> tuple[list[Eval
     whatever reason, is a note: the job that it closes has its results by then.
     """
     train = data.splits["train"]
-    test = data.splits["test"]
+    test = data.candidates["test"]
     rows: list[Evaluation] = []
     notes: list[str] = []
     for name, own_names in BASELINES.items():
         try:
             found = bm25_row(
-                data.collection, data.candidates["test"], train=train, split=test, own_names=own_names, cache=data.cache
+                data.collection, test.run, train=train, split=test.name, own_names=own_names, cache=data.cache
             )
             write_run(found.run, folder / "runs" / f"test.{name}.trec")
-            rows.append(evaluate(found.run, data.qrels("test")))
+            rows.append(evaluate(found.run, test.qrels))
             notes += found.notes()
         except Exception as error:
             cause = " ".join(str(error).split()) or type(error).__name__

@@ -67,7 +67,7 @@ class Trained:
                 f"{self.checkpoint} is of {type(model).__name__}; a vector a text is needed, from a checkpoint of "
                 "architecture=dual (others can rerank: rerank=…)"
             )
-        data = self.config.datamodule
+        data = self.config.batches
         at = self.computing() if at is None else at
         return TextEncoder(
             model.to(at.device),

@@ -9,12 +9,12 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.functional import pad
 
-from clir_lightning.data.batches.pairs import Batch
-from clir_lightning.data.batches.texts import SeparateBatch
+from clir_lightning.data.batches.pairs import PairBatch
+from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.scoring.processes import world
 
 
-def own_queries(batch: Batch | SeparateBatch) -> int:
+def own_queries(batch: PairBatch | TextBatch) -> int:
     """How many queries a process brings to a training step: none where its only one stands in with weight 0.
 
     A process that has no query in a step makes the others' passes with one of theirs (`TrainingBatches`); that one is

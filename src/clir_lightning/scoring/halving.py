@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class HalvingScorer:
     def __init__(self) -> None:
         self.token_limit: int | None = None
 
-    def __call__(self, model: Callable[[Batch], Tensor], batch: Batch) -> Tensor:
+    def __call__(self, model: Callable[[PairBatch], Tensor], batch: PairBatch) -> Tensor:
         """Scores `[B, D]`. A single query with its documents that does not fit raises what torch raised."""
         while True:
             size = batch.input_ids.numel() if self.token_limit is None else self.token_limit

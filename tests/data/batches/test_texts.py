@@ -6,7 +6,7 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.batches.pairs import Step
-from clir_lightning.data.batches.texts import Encode, Rank, SeparateDataset, SeparateScoring
+from clir_lightning.data.batches.texts import Encode, Rank, TextDataset, TextScoring
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.tokens.table import tokenise
 from clir_lightning.data.tokens.texts import TextAssembler, TextTemplate
@@ -15,9 +15,9 @@ from clir_lightning.types import Run, Sample
 from data.tokenizers_for_tests import bert_like, xlmr_like
 
 
-def dataset(collection: Collection, tokenizer: PreTrainedTokenizerBase) -> SeparateDataset:
+def dataset(collection: Collection, tokenizer: PreTrainedTokenizerBase) -> TextDataset:
     queries = {i: query for split in collection.splits.values() for i, query in split.queries.items()}
-    return SeparateDataset(
+    return TextDataset(
         TextAssembler(tokenise(queries, tokenizer, name="q"), TextTemplate.of(tokenizer, "query: "), 32),
         TextAssembler(tokenise(collection.documents, tokenizer, name="d"), TextTemplate.of(tokenizer), 32),
         collection.split("train").qrels,
@@ -74,7 +74,7 @@ def test_each_document_is_encoded_once_and_before_it_is_ranked(collection: Colle
     candidates = Run({"q1": {"a": 1.0, "b": 0.0}, "q2": {"b": 1.0, "c": 0.0}, "q3": {"c": 1.0}})
     seen: list[int] = []
     ranked = []
-    for step in SeparateScoring(candidates, queries=made.queries, documents=made.documents, size=2):
+    for step in TextScoring(candidates, queries=made.queries, documents=made.documents, size=2):
         batch = made[step]
         if isinstance(step, Encode):
             assert not batch.samples
@@ -94,7 +94,7 @@ def test_every_process_has_a_query_to_score(collection: Collection) -> None:
     run = Run({"q1": {"a": 1.0, "b": 0.0}})
     for rank in range(3):
         place = {"rank": rank, "world_size": 3}
-        scoring = SeparateScoring(run, queries=made.queries, documents=made.documents, **place)
+        scoring = TextScoring(run, queries=made.queries, documents=made.documents, **place)
         ranked = [sample.query_id for step in scoring if isinstance(step, Rank) for sample in step.samples]
         assert ranked == ["q1"]
-    assert len(SeparateScoring(Run({}), queries=made.queries, documents=made.documents)) == 0
+    assert len(TextScoring(Run({}), queries=made.queries, documents=made.documents)) == 0

@@ -30,8 +30,8 @@ RUN = (
     "trainer.accelerator=cpu",
     "trainer.max_epochs=1",
     "+trainer.limit_train_batches=10",
-    "datamodule.dev_queries=3",
-    "datamodule.test_queries=5",
+    "candidates.val_queries=3",
+    "candidates.test_queries=5",
     "dropout=0",
     "optimizer.learning_rate=1e-4",
     "loss=bce",  # pairs leave the score's bias without a gradient: Adam then follows the sign of the rounding error
@@ -70,7 +70,7 @@ def test_two_processes_end_with_the_weights_and_scores_of_one(trainer: str, alon
 def test_shared_out_weights_of_a_dual_model_go_on_in_one_process(tmp_path: Path) -> None:
     """Three queries a step, and one for the validation: the second process has one of three, and none to score."""
     run = [*(setting for setting in RUN if "limit" not in setting and "dev_q" not in setting), "architecture=dual"]
-    few = ("+trainer.limit_train_batches=3", "datamodule.batch_size=3", "datamodule.dev_queries=1")
+    few = ("+trainer.limit_train_batches=3", "batches.size=3", "candidates.val_queries=1")
     clir(
         "train",
         *run,

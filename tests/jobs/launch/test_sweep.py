@@ -15,8 +15,8 @@ SWEEP = (
     "architecture.pooling=cls,oops",
     "trainer.max_epochs=1",
     "+trainer.limit_train_batches=1",
-    "datamodule.dev_queries=2",
-    "datamodule.test_queries=4",
+    "candidates.val_queries=2",
+    "candidates.test_queries=4",
     "hydra.sweep.dir=sweep",
 )
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+from clir_lightning.data.batches.kinds import TextBatches
 from clir_lightning.data.collection import Collection
+from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
-from clir_lightning.data.text_datamodule import SeparateDataModule
 from clir_lightning.data.tokens.table import as_rows
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.callbacks.centring import Centring, training_texts
@@ -26,7 +27,7 @@ def encoder(collection: Collection, tmp_path: Path) -> Encoder:
     return Encoder(TinyEncoder(vocabulary=120, width=16, heads=2).prepare(collection, "train", tmp_path / "e", seed=3))
 
 
-def start(callback: Centring, model: DualEncoder, data: SeparateDataModule) -> None:
+def start(callback: Centring, model: DualEncoder, data: RankingDataModule) -> None:
     trainer: Any = SimpleNamespace(datamodule=data)
     module: Any = SimpleNamespace(model=model)
     callback.check(module)
@@ -35,12 +36,12 @@ def start(callback: Centring, model: DualEncoder, data: SeparateDataModule) -> N
 
 def test_each_sides_mean_is_that_of_its_own_training_texts(collection: Collection, encoder: Encoder) -> None:
     """Queries q1 and q2, and of each a judged document, as the seed draws it. Means set before do not enter."""
-    data = SeparateDataModule(collection, Listwise(3), query_length=20)
+    data = RankingDataModule(collection, TextBatches(query_length=20), sampling=Listwise(3))
     data.tokenise(encoder.tokenizer)
     model = DualEncoder(encoder).eval()
-    chosen = training_texts(collection.split("train"), 1000, data.seed)
+    chosen = training_texts(collection.split("train"), 1000, data.training.seed)
     assert sorted(chosen["query"]) == ["q1", "q2"]
-    sides = {"query": data.dataset("train").queries, "document": data.dataset("train").documents}
+    sides = {"query": data.training.dataset.queries, "document": data.training.dataset.documents}
     with torch.no_grad():
         expected = {
             side: model.encode(texts.texts(as_rows(texts.table.index, chosen[side])), side).mean(dim=0)  # type: ignore[arg-type, index]

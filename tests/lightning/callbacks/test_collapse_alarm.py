@@ -97,8 +97,8 @@ def test_scores_of_nought_are_a_collapse_and_single_documents_tell_nothing(caplo
 
 @pytest.mark.parametrize("architecture", ["cross", "dual"])
 def test_a_training_that_collapses_says_so_and_stops(architecture: str, tmp_path: Path) -> None:
-    short = ("trainer.max_epochs=5", "+trainer.limit_train_batches=60", "datamodule.dev_queries=3")
-    settings = (f"architecture={architecture}", "optimizer.learning_rate=0.3", "datamodule.test_queries=3")
+    short = ("trainer.max_epochs=5", "+trainer.limit_train_batches=60", "candidates.val_queries=3")
+    settings = (f"architecture={architecture}", "optimizer.learning_rate=0.3", "candidates.test_queries=3")
     alarm = ("callbacks.collapse.steps=20", "callbacks.collapse.stop=true", "hydra.run.dir=out")
     clir("train", *short, *settings, *alarm, cwd=tmp_path)
     text = (tmp_path / "out" / "train.log").read_text()

@@ -35,7 +35,7 @@ def log(rank: int, world: int, folder: Path) -> dict[str, float]:
     )
     run = Run({query: dict.fromkeys(listed, 0.0) for query, listed in LISTS.items()})
     qrels = {query: {f"d{query[1:]}": 6} for query in LISTS}
-    data = SimpleNamespace(candidates={"val": run}, qrels=lambda stage: qrels, dataset=lambda stage: made)
+    data = SimpleNamespace(candidates={"val": SimpleNamespace(run=run, qrels=qrels, dataset=made)})
     trainer: Any = SimpleNamespace(datamodule=data, is_global_zero=rank == 0)
     GeometryLog(queries=4).on_validation_epoch_end(trainer, module)
     return logged

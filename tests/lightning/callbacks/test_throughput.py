@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.types import Sample
 
@@ -23,11 +23,11 @@ class Module:
         self.logged[name] = value
 
 
-def batch(queries: int, tokens: int) -> Batch:
+def batch(queries: int, tokens: int) -> PairBatch:
     """Two rows of five cells a query."""
     ids = torch.zeros(2 * queries, 5, dtype=torch.long)
     samples = (Sample("q", ("a", "b"), (1, 0)),) * queries
-    return Batch(ids, ids, None, torch.zeros(queries, 2), samples, (), tokens)
+    return PairBatch(ids, ids, None, torch.zeros(queries, 2), samples, (), tokens)
 
 
 def test_figures_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_a_job_leaves_its_settings_curves_tables_and_files(demo_run: Path) -> No
     run = next(record.run for record in found if record.WhichOneof("record_type") == "run")
     config = {update.key: json.loads(update.value_json) for update in run.config.update}
     assert config["seed"] == 1
-    assert config["datamodule"]["test"] == "test1"
+    assert config["splits"]["test"] == "test1"
     assert run.run_id == (demo_run / ID).read_text()
     history = [
         {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
@@ -69,7 +69,7 @@ def test_a_job_leaves_its_settings_curves_tables_and_files(demo_run: Path) -> No
 
 
 def test_each_job_of_a_sweep_has_a_run_of_its_own_in_one_group(tmp_path: Path) -> None:
-    small = (*SHORT, "datamodule.test_queries=2", "logger=[wandb]", "hydra.sweep.dir=sweep")
+    small = (*SHORT, "candidates.test_queries=2", "logger=[wandb]", "hydra.sweep.dir=sweep")
     clir("train", "-m", "seed=1,2", *small, cwd=tmp_path)
     runs = []
     for number in "01":

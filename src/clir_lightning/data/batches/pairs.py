@@ -1,9 +1,9 @@
-"""Batches of token ids, assembled from samples by index arithmetic on the token store."""
+"""Batches of query-document pairs, assembled from samples by index arithmetic on the token store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -13,10 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from clir_lightning.data.batches.features import Feature, extra
+from clir_lightning.data.collection import Split
 from clir_lightning.data.tokens.pairs import PairAssembler
 from clir_lightning.data.tokens.table import as_rows
 from clir_lightning.errors import ConfigError
-from clir_lightning.types import Run, Sample
+from clir_lightning.types import Qrels, Sample
+
+Ints = NDArray[np.int64]
+Lists = Iterable[tuple[str, Collection[str]]]  # queries with their documents
+BY_TOKEN = ("input_ids", "attention_mask", "token_type_ids")  # a batch's tensors [B·D, T]
+BY_ROW = ("query_spans", "document_spans")  # and [B·D, 2]
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Batch:
+class PairBatch:
     """B queries with D documents each, as B·D padded rows of T tokens, a query's rows next to each other."""
 
     input_ids: Tensor  # [B·D, T]
@@ -44,30 +51,35 @@ class Batch:
     tokens: int = 0  # without padding
     query_spans: Tensor | None = None  # [B·D, 2], first token and the one after the last of each row's query
     document_spans: Tensor | None = None  # [B·D, 2]
+    extra: Mapping[str, Tensor] = field(default_factory=dict)  # [B·D, …] by feature, for architectures that read them
 
     @property
     def cells(self) -> int:
         """Tokens with padding."""
         return self.input_ids.numel()
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> Batch:
+    def to(self, device: torch.device, non_blocking: bool = False) -> PairBatch:
         """The same batch on another device."""
 
-        tensors: dict[str, Any] = {
-            name: value.to(device, non_blocking=non_blocking)
-            for name, value in vars(self).items()
-            if isinstance(value, Tensor)
-        }
-        return replace(self, **tensors)
+        def moved(values: Mapping[str, Any]) -> dict[str, Any]:
+            tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+            return {name: value.to(device, non_blocking=non_blocking) for name, value in tensors.items()}
 
-    def pairs(self, places: Tensor) -> Batch:
+        return replace(self, **moved(vars(self)), extra=moved(self.extra))
+
+    def _rows(self, places: Tensor | slice, width: int | None = None) -> dict[str, Any]:
+        """Every tensor that has a row per pair, at these places; tokens up to `width`."""
+        tokens = {name: getattr(self, name) for name in BY_TOKEN}
+        others = {name: getattr(self, name) for name in BY_ROW}
+        rows = {name: None if value is None else value[places, :width] for name, value in tokens.items()}
+        rows |= {name: None if value is None else value[places] for name, value in others.items()}
+        return {**rows, "extra": {name: value[places] for name, value in self.extra.items()}}
+
+    def pairs(self, places: Tensor) -> PairBatch:
         """The rows at these places as queries with one document each; without their samples."""
-        by_row = ("input_ids", "attention_mask", "token_type_ids", "query_spans", "document_spans")
-        values: dict[str, Any] = {name: getattr(self, name) for name in by_row}
-        rows: dict[str, Any] = {name: None if value is None else value[places] for name, value in values.items()}
-        return replace(self, **rows, grades=self.grades.reshape(-1, 1)[places], samples=(), weights=())
+        return replace(self, **self._rows(places), grades=self.grades.reshape(-1, 1)[places], samples=(), weights=())
 
-    def parts(self, token_limit: int) -> Iterator[Batch]:
+    def parts(self, token_limit: int) -> Iterator[PairBatch]:
         """The batch cut between queries into parts of at most `token_limit` tokens with padding, if possible.
 
         Each part is padded to its own longest row only.
@@ -75,57 +87,61 @@ class Batch:
         count, documents = self.grades.shape
         queries = max(1, token_limit // (documents * self.input_ids.shape[1]))
         for start in range(0, count, queries):
-            stop = min(start + queries, count)
-            rows = slice(start * documents, stop * documents)
+            some = slice(start, min(start + queries, count))
+            rows = slice(some.start * documents, some.stop * documents)
             width = int(self.attention_mask[rows].sum(dim=1).max())
-            yield Batch(
-                self.input_ids[rows, :width],
-                self.attention_mask[rows, :width],
-                None if self.token_type_ids is None else self.token_type_ids[rows, :width],
-                self.grades[start:stop],
-                self.samples[start:stop],
-                self.weights[start:stop],
-                query_spans=None if self.query_spans is None else self.query_spans[rows],
-                document_spans=None if self.document_spans is None else self.document_spans[rows],
+            yield replace(
+                self,
+                **self._rows(rows, width),
+                grades=self.grades[some],
+                samples=self.samples[some],
+                weights=self.weights[some],
+                tokens=0,
             )
 
 
 @dataclass(frozen=True)
-class PairDataset(Dataset[Batch]):
-    """A step's samples in, a `Batch` out."""
+class PairDataset(Dataset[PairBatch]):
+    """A step's samples in, a `PairBatch` out.
+
+    `features` read the records of `split`, whose queries the assembler has the tokens of.
+    """
 
     assembler: PairAssembler
+    features: Mapping[str, Feature] = field(default_factory=dict)
+    split: Split = field(default_factory=lambda: Split({}, Qrels({})))
 
-    def rows(self, samples: Sequence[Sample]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def rows(self, samples: Sequence[Sample]) -> tuple[Ints, Ints]:
         """Query row and document row of each pair, `[B·D]` each."""
         sizes = {len(sample.document_ids) for sample in samples}
         if len(sizes) > 1:
             raise ConfigError(f"samples of {sorted(sizes)} documents in one batch; a sampling must give one size")
-        queries = as_rows(self.assembler.queries.index, [sample.query_id for sample in samples])
-        documents = list(chain.from_iterable(sample.document_ids for sample in samples))
-        return np.repeat(queries, sizes.pop()), as_rows(self.assembler.documents.index, documents)
+        return self.rows_of((sample.query_id, sample.document_ids) for sample in samples)
 
-    def rows_of(self, run: Run) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The same of each pair of a run."""
-        queries = as_rows(self.assembler.queries.index, list(run))
-        documents = as_rows(self.assembler.documents.index, list(chain.from_iterable(run.values())))
-        return np.repeat(queries, [len(run[query]) for query in run]), documents
+    def rows_of(self, lists: Lists) -> tuple[Ints, Ints]:
+        """The same of lists of any lengths."""
+        queries, documents = zip(*lists, strict=True)
+        rows = as_rows(self.assembler.queries.index, queries)
+        found = as_rows(self.assembler.documents.index, list(chain.from_iterable(documents)))
+        return np.repeat(rows, list(map(len, documents))), found
 
-    def pair_lengths(self, query: str, documents: Sequence[str]) -> NDArray[np.int64]:
+    def pair_lengths(self, query: str, documents: Sequence[str]) -> Ints:
         """Tokens of a query's pair with each document, `[D]`."""
-        rows = as_rows(self.assembler.queries.index, [query])
-        found = as_rows(self.assembler.documents.index, documents)
-        return self.assembler.lengths(np.repeat(rows, len(documents)), found)
+        return self.assembler.lengths(*self.rows_of([(query, documents)]))
 
-    def cells(self, samples: Sequence[Sample]) -> NDArray[np.int64]:
+    def cut_share(self, lists: Lists) -> float:
+        """Share of the pairs whose document loses tokens."""
+        return float(self.assembler.is_cut(*self.rows_of(lists)).mean())
+
+    def cells(self, samples: Sequence[Sample]) -> Ints:
         """The cells that each sample takes, padded to its longest pair, `[B, 1]`."""
         lengths = self.assembler.lengths(*self.rows(samples)).reshape(len(samples), -1)
-        cells: NDArray[np.int64] = lengths.shape[1] * lengths.max(axis=1, keepdims=True)
+        cells: Ints = lengths.shape[1] * lengths.max(axis=1, keepdims=True)
         return cells
 
-    def __getitem__(self, step: Step) -> Batch:
+    def __getitem__(self, step: Step) -> PairBatch:
         pairs = self.assembler.join(*self.rows(step.samples))
-        return Batch(
+        return PairBatch(
             torch.from_numpy(pairs.input_ids),
             torch.from_numpy(pairs.mask),
             None if pairs.segments is None else torch.from_numpy(pairs.segments),
@@ -135,4 +151,12 @@ class PairDataset(Dataset[Batch]):
             int(pairs.lengths.sum()),
             torch.from_numpy(pairs.query_spans),
             torch.from_numpy(pairs.document_spans),
+            self._extra(step.samples) if self.features else {},
         )
+
+    def _extra(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        """What the features say of each pair, in the rows' order."""
+        pairs = [(sample.query_id, document) for sample in samples for document in sample.document_ids]
+        queries = [self.split.queries[query] for query, _ in pairs]
+        documents = [self.split.documents[document] for _, document in pairs]
+        return extra(self.features, queries, documents)

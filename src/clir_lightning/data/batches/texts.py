@@ -38,7 +38,7 @@ class Rank:
 
 
 @dataclass(frozen=True)
-class SeparateBatch:
+class TextBatch:
     """B queries and N documents; in training N = B·D, a query's documents next to each other.
 
     In scoring, batches of documents alone (`samples` empty) come before those of queries alone, whose `rows` name
@@ -59,7 +59,7 @@ class SeparateBatch:
         """Tokens with padding."""
         return self.queries.input_ids.numel() + self.documents.input_ids.numel()
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> SeparateBatch:
+    def to(self, device: torch.device, non_blocking: bool = False) -> TextBatch:
         """The same batch on another device."""
         return replace(
             self,
@@ -72,8 +72,8 @@ class SeparateBatch:
 
 
 @dataclass(frozen=True)
-class SeparateDataset(Dataset[SeparateBatch]):
-    """A step in, a `SeparateBatch` out, of the queries of one split and its judgements."""
+class TextDataset(Dataset[TextBatch]):
+    """A step in, a `TextBatch` out, of the queries of one split and its judgements."""
 
     queries: TextAssembler
     documents: TextAssembler
@@ -107,7 +107,7 @@ class SeparateDataset(Dataset[SeparateBatch]):
         table[np.arange(table.shape[1]) < np.array(sizes)[:, None]] = rows
         return torch.from_numpy(table)
 
-    def __getitem__(self, step: Step | Encode | Rank) -> SeparateBatch:
+    def __getitem__(self, step: Step | Encode | Rank) -> TextBatch:
         if isinstance(step, Encode):
             return self._batch(NOTHING, step.rows, step.rows)
         queries, rows = self._rows(step.samples)
@@ -117,8 +117,8 @@ class SeparateDataset(Dataset[SeparateBatch]):
         weights = tuple(step.weight * sample.weight for sample in step.samples)
         return replace(batch, relevant=self._relevant(step), weights=weights)
 
-    def _batch(self, queries: Ints, encoded: Ints, rows: Ints, samples: Sequence[Sample] = ()) -> SeparateBatch:
-        return SeparateBatch(
+    def _batch(self, queries: Ints, encoded: Ints, rows: Ints, samples: Sequence[Sample] = ()) -> TextBatch:
+        return TextBatch(
             self.queries.texts(queries),
             self.documents.texts(encoded),
             torch.from_numpy(rows),
@@ -129,7 +129,7 @@ class SeparateDataset(Dataset[SeparateBatch]):
         )
 
 
-class SeparateScoring(Sampler[Encode | Rank]):
+class TextScoring(Sampler[Encode | Rank]):
     """Scores a run's candidates: each distinct document encoded once, the longest first, then each query once.
 
     Queries with equally many candidates share a batch. Processes take turns at queries, and each encodes the documents

@@ -123,6 +123,10 @@ class TextAssembler:
         """Whether each text loses tokens to `max_length`, `[N]`."""
         return self.table.lengths(rows) + self.template.specials > self.max_length
 
+    def cut_share(self) -> float:
+        """Share of all texts of the store that lose tokens."""
+        return float(self.is_cut(np.arange(len(self.table.offsets) - 1)).mean())
+
     def texts(self, rows: Ints) -> Texts:
         """The texts in these rows, all at once by index arithmetic on the token store."""
         template, lengths = self.template, self.lengths(rows)

@@ -47,9 +47,9 @@ class Centring(pl.Callback):
         """Set the means of the weights as they are now."""
         data = trainer.datamodule  # type: ignore[attr-defined]  # clir's own
         model: Any = pl_module.model
-        dataset = data.dataset("train")
+        dataset = data.training.dataset
         sides: dict[Side, TextAssembler] = {"query": dataset.queries, "document": dataset.documents}
-        chosen = training_texts(data.collection.split(data.splits["train"]), self.texts, data.seed)
+        chosen = training_texts(data.training.split, self.texts, data.training.seed)
         for side, texts in sides.items():
             mean = model.mean(side)
             mean.zero_()

@@ -19,7 +19,7 @@ CAUSES = (
     "a learning rate that is too high ({rate:g} now: optimizer.learning_rate)",
     "a warm-up that is too short (optimizer.warmup)",
     "a temperature or a margin that does not suit the scores",
-    "texts that are cut to the same beginning (datamodule.max_length)",
+    "texts that are cut to the same beginning (batches.max_length)",
     "weights or inputs that are not finite in low precision (trainer.precision)",
 )
 

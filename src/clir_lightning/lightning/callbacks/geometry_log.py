@@ -36,7 +36,8 @@ class GeometryLog(pl.Callback):
         """Look at the vectors that the modules of all processes keep."""
         data = trainer.datamodule  # type: ignore[attr-defined]  # clir's own
         module: Any = pl_module
-        candidates, table = data.candidates["val"], data.dataset("val").documents.table.index
+        scored = data.candidates["val"]
+        candidates, table = scored.run, scored.dataset.documents.table.index
 
         # The first queries of all processes, in order of their ids; each process brings those of its own that can be.
         own = sorted(module.encoded_queries)[: self.queries]
@@ -53,7 +54,7 @@ class GeometryLog(pl.Callback):
         lists = {query: list(candidates[query]) for query in chosen}
         ids = sorted({document for listed in lists.values() for document in listed})
         places = ({query: place for place, query in enumerate(chosen)}, {name: place for place, name in enumerate(ids)})
-        pairs = told_apart(lists, data.qrels("val"), *places)
+        pairs = told_apart(lists, scored.qrels, *places)
         if not trainer.is_global_zero or not len(pairs[0]):
             return
         documents = torch.stack([encoded[row] for row in as_rows(table, ids).tolist()])

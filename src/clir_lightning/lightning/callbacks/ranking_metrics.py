@@ -10,7 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
-from clir_lightning.data.batches.pairs import Batch
+from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.data.files.trec import write_run
 from clir_lightning.evaluation.evaluate import MEASURES, Evaluation
 from clir_lightning.evaluation.ranking import Pool
@@ -69,7 +69,7 @@ class RankingMetrics(pl.Callback):
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: PairBatch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:

@@ -1,0 +1,113 @@
+"""What every kind of batches is told, and what each must be able to make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset, Sampler
+from transformers import PreTrainedTokenizerBase
+
+from clir_lightning.data.batches.loader import StepLoader
+from clir_lightning.data.batches.pairs import Lists
+from clir_lightning.data.batches.samplers import TrainingBatches
+from clir_lightning.data.collection import Split
+from clir_lightning.errors import ConfigError, at_least
+from clir_lightning.types import Document, Run, Sample
+
+
+def _limited(size: int | None, tokens: int | None, names: str) -> None:
+    """`ConfigError` where neither limit is a number from 1."""
+    given = [limit for limit in (size, tokens) if limit is not None]
+    if not given or min(given) < 1:
+        raise ConfigError(f"{names} must be a number from 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """How batches are made: the thin base of `PairBatches` and `TextBatches`.
+
+    Args:
+        max_length, query_length, document_length: tokens; see the two kinds.
+        size: queries in a training batch, over all processes; `None` for no such limit.
+        tokens: tokens in a training batch, padding included, over all processes; such batches are sorted by length
+            within shuffled mega-batches, and the samples of all epochs drawn beforehand to count their steps. `None`
+            for batches of `size` in the order drawn.
+        score_size: entries of a scoring batch; `None` for no such limit.
+        score_tokens: tokens in a scoring batch, padding included; `None` for no such limit.
+        workers: processes that assemble batches beside the training one.
+    """
+
+    max_length: int = 256
+    query_length: int | None = None
+    document_length: int | None = None
+    size: int | None = 32
+    tokens: int | None = None
+    score_size: int | None = 128
+    score_tokens: int | None = None
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        _limited(self.size, self.tokens, "batches.size or batches.tokens")
+        _limited(self.score_size, self.score_tokens, "batches.score_size or batches.score_tokens")
+        for name in ("query_length", "document_length"):
+            if (length := getattr(self, name)) is not None:
+                at_least(length, 1, f"batches.{name}")
+
+    def documents(
+        self, records: Mapping[str, Document], tokenizer: PreTrainedTokenizerBase, cache: str | None = None
+    ) -> Any:
+        """The tokens of a collection's documents, which the datasets of all its splits share."""
+        raise NotImplementedError
+
+    def dataset(
+        self, split: Split, documents: Any, tokenizer: PreTrainedTokenizerBase, *, name: str, cache: str | None = None
+    ) -> Any:
+        """The dataset of a split's queries, called `name` in the log, with what `documents` gave."""
+        raise NotImplementedError
+
+    def scoring(self, run: Run, dataset: Any, *, rank: int = 0, world_size: int = 1) -> Sampler[Any]:
+        """The steps that score a run's candidates once."""
+        raise NotImplementedError
+
+    def cuts(self, dataset: Any, lists: Lists, name: str) -> str:
+        """How much of a dataset's texts the lengths cut away, for the log."""
+        raise NotImplementedError
+
+    def training(
+        self,
+        draw: Callable[[int], list[Sample]],
+        dataset: Any,
+        *,
+        epochs: int = 1,
+        seed: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> TrainingBatches:
+        """The steps of the epochs whose samples `draw(epoch)` gives."""
+        return TrainingBatches(
+            draw,
+            size=self.size,
+            tokens=self.tokens,
+            cells=dataset.cells,
+            epochs=epochs,
+            seed=seed,
+            rank=rank,
+            world_size=world_size,
+        )
+
+    def loader(self, dataset: Dataset[Any], steps: Sampler[Any], seed: int = 1) -> StepLoader:
+        """A batch of each step: the dataset makes whole batches, so that no collation is left to do.
+
+        The loader's own generator leaves the global one, and with it dropout, to training alone.
+        """
+        return StepLoader(
+            dataset,
+            sampler=steps,
+            batch_size=None,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            generator=torch.Generator().manual_seed(seed),
+        )

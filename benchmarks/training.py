@@ -22,8 +22,14 @@ PROGRAM = (sys.executable, "-c", "from clir_lightning.cli import main; main()", 
 OURS = {
     "cross": (["architecture=cross", "batches.query_length=24"], "cross_encoder"),
     **{
-        head: ([f"architecture={head}", *CEDR], "cross_encoder")
-        for head in ("vanilla", "cedr_knrm", "cedr_pacrr", "cedr_drmm", "cedr_maxsim")
+        name: ([f"architecture={option}", *CEDR], "cross_encoder")
+        for name, option in {
+            "vanilla": "cedr/vanilla",
+            "cedr_knrm": "cedr",
+            "cedr_pacrr": "cedr/pacrr",
+            "cedr_drmm": "cedr/drmm",
+            "cedr_maxsim": "cedr/maxsim",
+        }.items()
     },
     "dual": (["experiment=dual"], "dual_encoder"),
     "dual_eager": (["experiment=dual", "encoder.attention=eager"], "dual_encoder"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from clir_lightning.cli import VERBS, root_name
-from clir_lightning.configuration import config_folder
+from clir_lightning.cli import VERBS
+from clir_lightning.configuration import config_folder, root_name
 
 CONF = config_folder()
 FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
@@ -67,9 +70,13 @@ def test_each_verb_composes_and_its_targets_bind(verb: str) -> None:
     assert mistakes(composed(verb, [])) == []
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if len(file.parts) == 2], ids=str)
+OPTIONS = [file for file in FILES if len(file.parts) > 1 and file.parts[0] != "hydra"]
+
+
+@pytest.mark.parametrize("file", OPTIONS, ids=str)
 def test_each_option_composes_and_its_targets_bind(file: Path) -> None:
-    group, option = file.parts[0], file.stem
+    group = file.parts[0]
+    option = str(file.relative_to(group).with_suffix(""))
     multi = group in ("logger", "callbacks", "loss")
     verbs = [verb for verb in VERBS if f"- {group}:" in (CONF / f"{root_name(verb)}.yaml").read_text(encoding="utf-8")]
     if group in ("experiment", "sweep"):  # a whole job's settings belong to the verb of their command
@@ -80,11 +87,50 @@ def test_each_option_composes_and_its_targets_bind(file: Path) -> None:
         assert mistakes(composed(verb, [f"{group}=[{option}]" if multi else f"{group}={option}"])) == []
 
 
+def lines_of(file: Path) -> list[str]:
+    return (CONF / file).read_text(encoding="utf-8").splitlines()
+
+
+def code_of(line: str) -> str:
+    """A line without its comment."""
+    return re.sub(r"(^|\s+)#.*", "", line)
+
+
+def settings_of(file: Path) -> list[str]:
+    """The lines of a root file between its defaults list and Hydra's own settings, which no user changes."""
+    text = "\n".join(lines_of(file))
+    return text.partition("\n\n")[2].partition("\nhydra:")[0].splitlines()
+
+
+def keys_in_braces(line: str) -> int:
+    """The keys between the braces of a line, those of inner braces too."""
+    return len(re.findall(r"[{,]\s*[\w.]+: ", code_of(line)))
+
+
 @pytest.mark.parametrize("file", FILES, ids=str)
-def test_each_file_is_short_and_names_its_command(file: Path) -> None:
-    lines = (CONF / file).read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= (45 if len(file.parts) == 1 else 30)  # a root file lists all of its settings
-    assert any(line.startswith("# clir ") for line in lines[:2])
+def test_each_file_is_short_and_in_blocks_and_starts_with_its_command(file: Path) -> None:
+    lines = lines_of(file)
+    # A root file lists all settings of its verb.
+    assert len(settings_of(file) if len(file.parts) == 1 else lines) <= (35 if file.stem == "train" else 30)
+    head = [line for line in lines[:2] if not line.startswith("# @package ")]
+    assert head[0].startswith("# clir ")
+    assert [line for line in lines if keys_in_braces(line) > 3] == []
+
+
+def test_a_line_of_four_keys_is_found() -> None:
+    assert keys_in_braces("hydra: {job: {name: x}, run: {dir: .}}  # {a: 1, b: 2}") == 4
+    assert keys_in_braces("a: ${b:c}, {a: 1, b.c: 2, d: 3}") == 3
+
+
+def test_no_two_files_differ_by_less_than_a_fifth() -> None:
+    """Of their words, comments aside: such two are one file with a value."""
+    words = {file: " ".join(map(code_of, lines_of(file))).split() for file in FILES}
+    alike = [
+        (one, other)
+        for one, other in itertools.combinations(FILES, 2)
+        if difflib.SequenceMatcher(None, words[one], words[other], autojunk=False).ratio() > 0.8
+    ]
+    assert alike == []
 
 
 @pytest.mark.parametrize("sampling", [file.stem for file in FILES if file.parts[0] == "sampling"])
@@ -117,6 +163,17 @@ def test_each_sweeper_composes(sweeper: str) -> None:
     assert mistakes(OmegaConf.create({"sweeper": node})) == []
 
 
+def test_a_head_is_an_option_of_cedr_and_names_the_system() -> None:
+    heads = {"cedr": ("cedr_knrm", "KNRM"), "cedr/drmm": ("cedr_drmm", "DRMM"), "cedr/vanilla": ("vanilla", "Vanilla")}
+    for option, (name, head) in heads.items():
+        config = composed("train", ["experiment=cedr", f"architecture={option}"])
+        assert config.name == name
+        assert config.architecture.head._target_ == f"clir_lightning.models.{head}"
+        assert config.architecture.head._partial_
+    assert composed("train", ["experiment=strong_cross"]).architecture.head.temperature == 0.05
+    assert composed("train", ["experiment=strong_cross", "architecture=cross"]).architecture.pooling == "cls"
+
+
 def test_mistakes_are_found() -> None:
     config = OmegaConf.create({"data": {"_target_": "clir_lightning.data.build_demo", "tset": 3}})
     assert mistakes(config) == ["data: tset is unknown"]
@@ -140,4 +197,5 @@ def test_the_strong_recipe_shows_as_many_pairs_a_step_as_the_original() -> None:
     pairs = [config.batches.size * (1 + config.sampling.negatives) for config in (strong, original)]
     assert pairs[0] == pairs[1] == 64
     assert strong.encoder.name == "xlm-roberta-base"
-    assert composed("train", ["experiment=original_cross_mbert"]).encoder.name == "bert-base-multilingual-cased"
+    assert composed("train", ["experiment=original_cross"]).encoder.name == "bert-base-multilingual-cased"
+    assert composed("train", ["experiment=original_cross", "encoder=xlmr"]).encoder.name == "xlm-roberta-base"

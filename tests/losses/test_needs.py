@@ -32,7 +32,7 @@ from clir_lightning.models.late import LateInteraction
 from clir_lightning.models.tiny import TinyEncoder
 
 CONF = config_folder()
-PAIRS = {"cross", "vanilla", "cedr_drmm", "cedr_knrm", "cedr_maxsim", "cedr_pacrr"}
+PAIRS = {"cross", "cedr"}
 ARCHITECTURES = {*PAIRS, "late", "dual", "dual_dot"}
 # Any loss over a query's own scores trains anything; these four need more.
 ONLY = {

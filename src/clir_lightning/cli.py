@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 
-from clir_lightning.configuration import config_folder
+from clir_lightning.configuration import config_folder, root_name
 
 VERBS = {
     "train": ("train a model, score the test candidates, print the table", "clir train data=demo encoder=tiny"),
@@ -61,66 +62,7 @@ VERBS = {
 
 # Their `data` is what a checkpoint or an output folder names, with settings changed.
 OF_TRAINED_DATA = ("evaluate", "search", "geometry", "compare")
-
-
-def root_name(verb: str) -> str:
-    """The name of a verb's root file in `conf/` and of its job."""
-    return verb.replace(" ", "_")
-
-
-def _examples(file: Path) -> list[str]:
-    """The commands in the head of a configuration file."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return [line.removeprefix("# ") for line in lines if line.startswith("# clir ")]
-
-
-def _groups(verb: str) -> list[str]:
-    """A line per configuration group that the verb's defaults list names, with its options and an example."""
-    root = (config_folder() / f"{root_name(verb)}.yaml").read_text(encoding="utf-8")
-    lines = []
-    for folder in sorted(path for path in config_folder().iterdir() if path.is_dir() and f"- {path.name}:" in root):
-        files = sorted(folder.glob("*.yaml"))
-        if files:
-            options = ", ".join(file.stem for file in files)
-            lines.append(f"  {folder.name + '=…':<14} {options:<20} {_examples(files[0])[0]}")
-    return lines
-
-
-def usage() -> str:
-    """What `clir --help` prints."""
-    verbs = [f"  {verb:<12} {what}\n  {'':<12}   {example}" for verb, (what, example) in VERBS.items()]
-    return "\n".join(
-        [
-            "clir: experiments in cross-lingual information retrieval",
-            "",
-            "usage: clir VERB [setting=value …]",
-            "",
-            *verbs,
-            "",
-            "clir VERB --help lists a verb's groups and settings; clir VERB --cfg job prints its configuration.",
-        ]
-    )
-
-
-def verb_usage(verb: str) -> str:
-    """What `clir VERB --help` prints."""
-    root = (config_folder() / f"{root_name(verb)}.yaml").read_text(encoding="utf-8")
-    settings = root.partition("\n\n")[2].partition("\nhydra:")[0]
-    groups = _groups(verb)
-    return "\n".join(
-        [
-            f"clir {verb}: {VERBS[verb][0]}",
-            "",
-            *(f"  {example}" for example in _examples(config_folder() / f"{root_name(verb)}.yaml")),
-            "",
-            *(["groups (option, choices, example):", *groups, ""] if groups else []),
-            "settings, each changed by name=value (a.b=value inside):",
-            *(f"  {line}" for line in settings.splitlines()),
-            "",
-            "-m runs every combination of comma-separated values; --cfg job prints the composed configuration;",
-            "--info defaults-tree shows where it comes from; --config-dir DIR adds your own files; --hydra-help.",
-        ]
-    )
+COMMENTS = 32  # the column in which the configuration's comments stand
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -129,14 +71,44 @@ def main(arguments: list[str] | None = None) -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
         return
+
+    # A verb is one word or two; what follows is Hydra's.
     words = next((count for count in (2, 1) if " ".join(arguments[:count]) in VERBS), 0)
-    verb, rest = " ".join(arguments[:words]), arguments[words:]
+    verb = " ".join(arguments[:words])
+    rest = arguments[words:]
     if not words:
         sys.exit(f"clir: there is no verb {' '.join(arguments[:2])!r}; allowed: {', '.join(VERBS)}")
     if "-h" in rest or "--help" in rest:
         print(verb_usage(verb))
         return
     run_verb(verb, rest)
+
+
+def run_verb(verb: str, typed: list[str]) -> None:
+    """Run a verb's job as a Hydra application; names that aren't there are answered with the nearest there are."""
+    import hydra
+    from omegaconf import DictConfig
+
+    from clir_lightning.jobs.launch.job import run
+    from clir_lightning.jobs.launch.nearest import nearest
+
+    begun = False
+
+    def task(config: DictConfig) -> object:
+        nonlocal begun
+        begun = True
+        return run(verb, config)
+
+    overrides = [of_any_data(verb, verbatim(override)) for override in typed]
+    sys.argv = [f"clir {verb}", *overrides]
+    try:
+        hydra.main(config_path=str(config_folder()), config_name=root_name(verb), version_base="1.3")(task)()
+    except SystemExit as end:
+        # Hydra has said what is wrong by now; it ends like this when it cannot compose the configuration.
+        if end.code == 1 and not begun:
+            for line in nearest(root_name(verb), overrides, config_folder()):
+                print(f"clir {verb}: {line}", file=sys.stderr)
+        raise
 
 
 def verbatim(override: str) -> str:
@@ -162,28 +134,85 @@ def of_any_data(verb: str, override: str) -> str:
     return f"++{override}" if verb in OF_TRAINED_DATA and override.startswith("data.") else override
 
 
-def run_verb(verb: str, overrides: list[str]) -> None:
-    """Run a verb's job as a Hydra application; an error of the user's ends it with one line and status 1."""
-    import hydra
-    from omegaconf import DictConfig, MissingMandatoryValue
+def usage() -> str:
+    """What `clir --help` prints: every verb with an example."""
+    lines = ["clir: experiments in cross-lingual information retrieval", "", "usage: clir VERB [setting=value …]", ""]
+    for verb, (what, example) in VERBS.items():
+        lines += _wrapped(what, f"  {verb:<12} ", " " * 15)
+        lines += _command(example, " " * 17)
+    closing = "clir VERB --help lists a verb's groups and settings; clir VERB --cfg job prints its configuration."
+    return "\n".join([*lines, "", *_wrapped(closing)])
 
-    from clir_lightning.build import without_value
-    from clir_lightning.errors import ClirError
-    from clir_lightning.jobs.launch.quiet import quiet
-    from clir_lightning.jobs.launch.sweep import guarded, in_sweep
 
-    job = importlib.import_module(f"clir_lightning.jobs.{root_name(verb)}").main
+def verb_usage(verb: str) -> str:
+    """What `clir VERB --help` prints: its examples, the groups with their options, and its file's settings."""
+    file = config_folder() / f"{root_name(verb)}.yaml"
+    root = file.read_text(encoding="utf-8")
+    lines = [*_wrapped(f"clir {verb}: {VERBS[verb][0]}"), ""]
+    for example in _examples(file):
+        lines += _command(example, "  ")
 
-    def task(config: DictConfig) -> object:
-        quiet()
-        if in_sweep():
-            return guarded(job, config)
-        try:
-            return job(config)
-        except ClirError as error:
-            sys.exit(f"clir {verb}: {error}")
-        except MissingMandatoryValue as error:
-            sys.exit(f"clir {verb}: {without_value(error)}")
+    # Each group of the file's defaults list.
+    groups = [path for path in sorted(config_folder().iterdir()) if path.is_dir() and f"- {path.name}:" in root]
+    if groups:
+        lines += ["", "groups (name=option):"]
+    for group in groups:
+        options = sorted(str(path.relative_to(group).with_suffix("")) for path in group.rglob("*.yaml"))
+        lines += _wrapped(", ".join(options), f"  {group.name:<12} ", " " * 15)
+        lines += _command(_examples(group / f"{options[0]}.yaml")[0], " " * 17)
 
-    sys.argv = [f"clir {verb}", *(of_any_data(verb, verbatim(override)) for override in overrides)]
-    hydra.main(config_path=str(config_folder()), config_name=root_name(verb), version_base="1.3")(task)()
+    # What stands between the defaults list and Hydra's own settings.
+    lines += ["", "settings, each changed by name=value (a.b=value inside):"]
+    for line in root.partition("\n\n")[2].partition("\nhydra:")[0].splitlines():
+        lines += _setting(f"  {line}")
+    closing = (
+        "-m runs every combination of comma-separated values; --cfg job prints the composed configuration; "
+        "--info defaults-tree shows where it comes from; --config-dir DIR adds your own files; --hydra-help."
+    )
+    return "\n".join([*lines, "", *_wrapped(closing)])
+
+
+def _examples(file: Path) -> list[str]:
+    """The commands in the head of a configuration file."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix("# ") for line in lines if line.startswith("# clir ")]
+
+
+def _width() -> int:
+    """The terminal's, where prose is still read with ease."""
+    return min(max(shutil.get_terminal_size().columns, 60), 100)
+
+
+def _wrapped(text: str, first: str = "", later: str = "", room: int = 0) -> list[str]:
+    """Lines of a text that leave `room` columns free, `first` before the first of them and `later` before others."""
+    return textwrap.wrap(
+        text,
+        _width() - room,
+        initial_indent=first,
+        subsequent_indent=later,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _command(text: str, indent: str) -> list[str]:
+    """A command in lines that a shell reads as one."""
+    lines = _wrapped(text, indent, f"{indent}  ", room=2)
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
+
+
+def _setting(line: str) -> list[str]:
+    """A line of a configuration file; what is too long for the terminal goes on below, a comment in its column."""
+    code, mark, comment = line.partition("# ")
+    indent = " " * (len(line) - len(line.lstrip()))
+    if len(line) <= _width():
+        return [line]
+    if not code.strip():
+        return _wrapped(comment, f"{code}# ", f"{code}# ")
+
+    # The setting, and its comment beside it where there is room, or else below.
+    column = COMMENTS + 2
+    beside = f"{code.rstrip():<{column}}"
+    above = [] if len(beside) == column else _wrapped(code.strip(), indent, f"{indent}    ")
+    first = " " * column if above else beside
+    return [*above, *(_wrapped(comment, f"{first}# ", f"{' ' * column}# ") if mark else [])]

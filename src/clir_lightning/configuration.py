@@ -29,6 +29,15 @@ def config_folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
 
+def root_name(verb: str) -> str:
+    """The name of a verb's root file in `conf/`, and of its module in `jobs/`.
+
+    >>> root_name("data inspect")
+    'data_inspect'
+    """
+    return verb.replace(" ", "_")
+
+
 @cache
 def _named() -> frozenset[str]:
     """The targets in the packaged configuration."""

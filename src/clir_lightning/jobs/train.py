@@ -164,8 +164,8 @@ def main(config: DictConfig) -> float:
     begin = start(config.resume, portable(config), folder)
     if begin.finished is not None:
         return float(begin.finished["val"][MONITOR])
-    here = "null" if begin.checkpoint is None else f"'{begin.checkpoint}'"
-    with processes("train", config.trainer, folder, [f"resume={here}"]):
+    here = None if begin.checkpoint is None else str(begin.checkpoint)
+    with processes("train", config, resume=here):
         return _train(config, folder, begin)
 
 

@@ -18,11 +18,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict, read_write
 
 from clir_lightning.configuration import config_folder
 from clir_lightning.data.files.trec import read_run
-from clir_lightning.jobs.launch.processes import _command, _follow, _watch
+from clir_lightning.jobs.launch.further import handed_over, received
+from clir_lightning.jobs.launch.processes import _follow, _watch
 from program import clir
 
 RUN = (
@@ -96,13 +97,18 @@ hydra:
   sweep: {dir: sweep}
   sweeper: {params: {seed: "1,2"}}
 """
+FEW = """# @package _global_
+trainer: {limit_train_batches: 1}
+"""
 
 
 def test_a_sweep_of_a_file_with_two_processes_starts_each_job_once(tmp_path: Path) -> None:
     (tmp_path / "own" / "sweep").mkdir(parents=True)
     (tmp_path / "own" / "sweep" / "seeds.yaml").write_text(SWEEP)
+    (tmp_path / "own" / "more" / "experiment").mkdir(parents=True)
+    (tmp_path / "own" / "more" / "experiment" / "few.yaml").write_text(FEW)
     run = [setting for setting in RUN if "limit" not in setting]
-    fast = ("--config-dir", "own", "sweep=seeds", "+trainer.limit_train_batches=1")
+    fast = ("--config-dir", "own", "sweep=seeds", f"hydra.searchpath=[file://{tmp_path}/own/more]", "experiment=few")
     clir("train", *fast, *run, "trainer.devices=2", cwd=tmp_path, fork=False)
     folders = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
     assert [path.name for path in folders] == ["0", "1", "comparison"]
@@ -114,21 +120,42 @@ def test_a_sweep_of_a_file_with_two_processes_starts_each_job_once(tmp_path: Pat
 def test_a_further_process_of_a_sweeps_job_is_a_single_run(
     sweep: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its command, composed as Hydra would, has the job's own settings and runs once, whatever the file says."""
-    sources = [{"path": "file:///mine", "provider": "command-line"}, {"path": "file:///conf", "provider": "main"}]
-    job = {
-        "overrides": {"task": [f"sweep={sweep}", "seed=7"], "hydra": ["hydra.searchpath=[]", "hydra.sweep.dir=x"]},
-        "runtime": {"config_sources": sources},
-    }
-    monkeypatch.setattr(HydraConfig, "get", lambda: OmegaConf.create(job))
-    program, _, _, verb, *command = _command("train", tmp_path, ["resume=null"])
-    assert (program, verb) == (sys.executable, "train")
-    assert command[:2] == ["--config-dir", "/mine"]
+    """It is handed the job as Hydra composed it, in the same folder, and runs once, whatever the file says."""
+    runtime = (f"hydra.runtime.output_dir='{tmp_path}'", "hydra.runtime.choices={}", "hydra.job.num=3")
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        composed = compose("train", overrides=command[2:], return_hydra_config=True)
-    assert composed.hydra.mode == RunMode.RUN
-    assert composed.hydra.run.dir == str(tmp_path)
-    assert composed.seed == 7
+        overrides = [f"sweep={sweep}", "seed=7", "+made='${hydra:job.num}'", "+on='${now:%f}'"]
+        whole = compose("train", overrides=[*overrides, *runtime], return_hydra_config=True)
+    HydraConfig.instance().set_config(whole)
+    assert HydraConfig.get().mode == RunMode.MULTIRUN
+    job = whole.copy()
+    with read_write(job), open_dict(job):
+        del job["hydra"]
+    when = job.on
+    content = handed_over(job, {"resume": "out/last.ckpt"})
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    config = received(content)
+    assert HydraConfig.get().mode == RunMode.RUN
+    assert HydraConfig.get().runtime.output_dir == str(tmp_path)
+    assert (config.seed, config.resume, config.made, config.on) == (7, "out/last.ckpt", 3, when)
+    assert job.resume is None
+    assert OmegaConf.to_container(config, resolve=True) == {
+        **OmegaConf.to_container(job, resolve=True),  # type: ignore[dict-item]
+        "resume": "out/last.ckpt",
+    }
+
+
+def test_a_further_process_says_why_it_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        overrides = ["loss=[]", f"hydra.runtime.output_dir='{tmp_path}'", "hydra.job.config_name=train"]
+        whole = compose("train", overrides=overrides, return_hydra_config=True)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    HydraConfig.instance().set_config(whole)
+    with read_write(whole), open_dict(whole):
+        content = handed_over(OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"]), {})
+    command = [sys.executable, "-m", "clir_lightning.jobs.launch.further", "train"]
+    done = subprocess.run(command, input=content, capture_output=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].startswith("clir train: there is no loss to train with")
 
 
 class Clock(threading.Event):

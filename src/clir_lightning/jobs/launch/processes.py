@@ -1,7 +1,10 @@
-"""One process a device: the job's own command again for each further one, in the same output folder.
+"""One process per device: the first starts the others and hands its composed configuration to them (`further.py`).
 
-Lightning would start `sys.argv` again, and with it a whole sweep. Under torchrun or srun, which start all processes
-themselves, nothing is started here.
+Lightning would start `sys.argv` again, and with it a whole sweep. torch's elastic launcher would start all processes,
+the first too, and stay behind as an agent that is none of them: but the first is where Hydra's sweep runs on, where the
+log is held and what a terminal's Ctrl-C and a cluster's signal reach, upon which training writes its checkpoint. The
+agent would end its workers instead, and start them again from the beginning, where `resume` knows better. Under
+torchrun, which is that launcher, or srun, all processes are there already, and nothing is started here.
 """
 
 from __future__ import annotations
@@ -13,24 +16,83 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed
 from hydra.core.hydra_config import HydraConfig
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from omegaconf import DictConfig
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs.launch.devices import cards, count
+from clir_lightning.jobs.launch.further import handed_over
 from clir_lightning.scoring.processes import rank, started_outside
 
 GRACE = 60  # seconds that the other processes have to end after the first
 ENDING = 10  # seconds that the first has to end by itself after another has failed
 STARTED_BY = "CLIR_STARTED_BY"  # in the environment of a process that another started: that one's id
+
+
+@contextmanager
+def processes(verb: str, config: DictConfig, **changed: Any) -> Iterator[None]:
+    """Within, this process is the first of those that work together; they are connected.
+
+    Args:
+        verb: the job.
+        config: its configuration, whose `trainer` says how many processes and where.
+        changed: settings that have another value in the other processes.
+    """
+    available = torch.cuda.device_count()
+    wanted = count(config.trainer, available)
+    outside = started_outside()
+    if not outside and wanted < 2:
+        yield
+        return
+
+    # Start the others, or follow the one that started this; torchrun and srun look after theirs themselves.
+    children: list[subprocess.Popen[bytes]] = []
+    done = threading.Event()
+    before = dict(os.environ)
+    if not outside:
+        children += _start(verb, wanted)
+        threading.Thread(target=_watch, args=(children, done), daemon=True).start()
+    elif STARTED_BY in os.environ:
+        threading.Thread(target=_follow, args=(int(os.environ[STARTED_BY]), done), daemon=True).start()
+
+    # Work together. An error here ends the others: they would wait for this process for ever.
+    try:
+        _hand_over(handed_over(config, changed), children)
+        _connect(cards(config.trainer, available))
+        yield
+        torch.distributed.barrier()
+    except BaseException:
+        for child in children:
+            child.kill()
+        raise
+    finally:
+        done.set()
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        _end(children)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _start(verb: str, wanted: int) -> list[subprocess.Popen[bytes]]:
+    """The further ones of `wanted` processes, which wait for their configuration; this one is the first from now on."""
+    place = {"NODE_RANK": "0", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(wanted)}
+    os.environ.update({**place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())})
+    command = [sys.executable, "-m", "clir_lightning.jobs.launch.further", verb]
+    children = []
+    for number in range(1, wanted):
+        own = {"LOCAL_RANK": str(number), "RANK": str(number), STARTED_BY: str(os.getpid())}
+        environment = {**os.environ, **own}
+        children.append(subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL))
+    return children
 
 
 def _free_port() -> int:
@@ -39,16 +101,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _command(verb: str, folder: Path, extra: list[str]) -> list[str]:
-    """The command of a further process: this job's own, which a file or `-m` may have made one of a sweep's."""
-    hydra = HydraConfig.get()
-    given = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
-    places = [argument for path in given for argument in ("--config-dir", path.removeprefix("file://"))]
-    searched = [override for override in hydra.overrides.hydra if override.startswith("hydra.searchpath=")]
-    program = "from clir_lightning.cli import main; main()"
-    quiet = ["hydra.output_subdir=null", "hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]
-    single = ["hydra.mode=RUN", f"hydra.run.dir='{folder}'"]
-    return [sys.executable, "-c", program, verb, *places, *hydra.overrides.task, *searched, *extra, *single, *quiet]
+def _hand_over(content: bytes, children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Give each further process its configuration."""
+    for child in children:
+        assert child.stdin is not None
+        with suppress(BrokenPipeError), child.stdin as stream:  # one that has ended already is `_watch`'s to report
+            stream.write(content)
 
 
 def _watch(children: list[subprocess.Popen[bytes]], done: threading.Event) -> None:
@@ -68,69 +126,34 @@ def _follow(parent: int, done: threading.Event) -> None:
             os._exit(1)
 
 
-@contextmanager
-def processes(verb: str, trainer: Mapping[str, Any], folder: Path, extra: list[str]) -> Iterator[None]:
-    """Within, this process is the first of those that work together; they are connected.
-
-    Args:
-        verb: the job.
-        trainer: its settings, which say how many processes and where.
-        folder: the output folder that all share.
-        extra: overrides for the other processes.
-    """
-    available = torch.cuda.device_count()
-    wanted, outside = count(trainer, available), started_outside()
-    if not outside and wanted < 2:
-        yield
-        return
-    children: list[subprocess.Popen[bytes]] = []
-    done = threading.Event()
-    before = dict(os.environ)
-    if not outside:
-        place = {"NODE_RANK": "0", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(wanted)}
-        os.environ.update({**place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())})
-        for number in range(1, wanted):
-            own = {"LOCAL_RANK": str(number), "RANK": str(number), STARTED_BY: str(os.getpid())}
-            environment = {**os.environ, **own}
-            command = _command(verb, folder, extra)
-            children.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
-        threading.Thread(target=_watch, args=(children, done), daemon=True).start()
-    elif STARTED_BY in os.environ:
-        threading.Thread(target=_follow, args=(int(os.environ[STARTED_BY]), done), daemon=True).start()
-    try:
-        _connect(cards(trainer, available))
-        yield
-        torch.distributed.barrier()
-    except BaseException:
-        for child in children:
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Wait until the further processes have ended, and no longer than `GRACE` for all."""
+    deadline = time.monotonic() + GRACE
+    for child in children:
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
             child.kill()
-        raise
-    finally:
-        done.set()
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
-        deadline = time.monotonic() + GRACE
-        for child in children:
-            try:
-                child.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.kill()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _connect(gpus: list[int] | None) -> None:
     """Join the others, on this process's own of the GPUs or without; what srun or torchrun call otherwise gets the
     names that Lightning reads.
     """
-    if not any(override.startswith("hydra.run.dir=") for override in HydraConfig.get().overrides.hydra) and rank():
+    # Further processes have the first one's folder; those that were started outside must be told of one.
+    told = any(override.startswith("hydra.run.dir=") for override in HydraConfig.get().overrides.hydra)
+    if rank() and STARTED_BY not in os.environ and not told:
         raise ConfigError("processes that are started together need one folder; give hydra.run.dir=FOLDER")
+
+    # Everyone reads torchrun's names.
     if "SLURM_STEP_NUM_TASKS" in os.environ and "RANK" not in os.environ:
         slurm = SLURMEnvironment(auto_requeue=False)
         os.environ.update(MASTER_ADDR=slurm.main_address, MASTER_PORT=str(slurm.main_port))
         names = {"RANK": "PROCID", "LOCAL_RANK": "LOCALID", "NODE_RANK": "NODEID", "WORLD_SIZE": "STEP_NUM_TASKS"}
         os.environ.update({name: os.environ[f"SLURM_{source}"] for name, source in names.items()})
     os.environ.setdefault("NODE_RANK", os.environ.get("GROUP_RANK", "0"))
+
+    # Join the others, which may be busy with the data for a while.
     if gpus is not None:
         torch.cuda.set_device(gpus[int(os.environ["LOCAL_RANK"])])
     backend = "gloo" if gpus is None else "nccl"

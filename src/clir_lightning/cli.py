@@ -86,12 +86,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run_verb(verb: str, typed: list[str]) -> None:
     """Run a verb's job as a Hydra application; names that aren't there are answered with the nearest there are."""
+    # Here and not above: help has no need of them.
     import hydra
     from omegaconf import DictConfig
 
     from clir_lightning.jobs.launch.job import run
     from clir_lightning.jobs.launch.nearest import nearest
 
+    # Hydra calls it for the command, or for each job of a sweep.
     begun = False
 
     def task(config: DictConfig) -> object:
@@ -99,12 +101,12 @@ def run_verb(verb: str, typed: list[str]) -> None:
         begun = True
         return run(verb, config)
 
+    # Hydra reads `sys.argv`, and ends the program with status 1 when it cannot compose the configuration.
     overrides = [of_any_data(verb, verbatim(override)) for override in typed]
     sys.argv = [f"clir {verb}", *overrides]
     try:
         hydra.main(config_path=str(config_folder()), config_name=root_name(verb), version_base="1.3")(task)()
     except SystemExit as end:
-        # Hydra has said what is wrong by now; it ends like this when it cannot compose the configuration.
         if end.code == 1 and not begun:
             for line in nearest(root_name(verb), overrides, config_folder()):
                 print(f"clir {verb}: {line}", file=sys.stderr)

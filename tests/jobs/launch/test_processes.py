@@ -23,7 +23,7 @@ from omegaconf import OmegaConf, open_dict, read_write
 from clir_lightning.configuration import config_folder
 from clir_lightning.data.files.trec import read_run
 from clir_lightning.jobs.launch.further import handed_over, received
-from clir_lightning.jobs.launch.processes import _follow, _watch
+from clir_lightning.jobs.launch.processes import _follow, _hand_over, _watch
 from program import clir
 
 RUN = (
@@ -156,6 +156,12 @@ def test_a_further_process_says_why_it_failed(tmp_path: Path, monkeypatch: pytes
     done = subprocess.run(command, input=content, capture_output=True, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.decode().splitlines()[-1].startswith("clir train: there is no loss to train with")
+
+
+def test_a_further_process_that_has_ended_already_does_not_end_the_first() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+    child.wait()
+    _hand_over(b"configuration" * 100_000, [child])
 
 
 class Clock(threading.Event):

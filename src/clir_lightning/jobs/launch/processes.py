@@ -65,7 +65,8 @@ def processes(verb: str, config: DictConfig, **changed: Any) -> Iterator[None]:
 
     # Work together. An error here ends the others: they would wait for this process for ever.
     try:
-        _hand_over(handed_over(config, changed), children)
+        if children:
+            _hand_over(handed_over(config, changed), children)
         _connect(cards(config.trainer, available))
         yield
         torch.distributed.barrier()

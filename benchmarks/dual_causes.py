@@ -48,7 +48,7 @@ VARIANTS = {
     "hard": ("mined negatives", ["sampling=hard", "sampling.run={negatives}"]),
     "distilled": (
         "+ a cross-encoder's scores",
-        ["loss=[infonce,kl]", "loss.kl.teacher={teacher}", "loss.kl.scale=1"],
+        ["loss=[infonce,kl]", "teacher={teacher}", "loss.kl.scale=1"],
     ),
     "centred": ("language means subtracted", ["callbacks=[collapse,centring]"]),
 }

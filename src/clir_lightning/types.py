@@ -86,10 +86,12 @@ class Run(Mapping[str, Scores]):
 class Sample:
     """One training example: a query with documents and their grades, the best-graded first.
 
-    `weight` is its share in the loss; a sampling gives them a mean of 1 over an epoch.
+    `weight` is its share in the loss; a sampling gives them a mean of 1 over an epoch. `teacher` holds a better
+    system's scores of the documents, or nothing.
     """
 
     query_id: str
     document_ids: tuple[str, ...]
     grades: tuple[int, ...]
     weight: float = 1.0
+    teacher: tuple[float, ...] = ()

@@ -21,8 +21,8 @@ from clir_lightning.data.sampling.usage import Usage
 from clir_lightning.data.sources.checks import Problems
 from clir_lightning.data.sources.source import Source, load
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.losses.contrastive import InfoNCE
+from clir_lightning.losses.needs import check_samples
 from clir_lightning.losses.pairwise import RankNet
 from clir_lightning.losses.pointwise import BinaryCrossEntropy
 from clir_lightning.types import Document, Qrels, Query, Run
@@ -110,13 +110,13 @@ def test_positives_alone_are_for_in_batch_negatives(sampling: Sampling) -> None:
     assert len(data.training.samples(0)) == 100
     data.tokenise(bert_like())
     assert {tuple(batch.grades.shape) for batch in data.train_dataloader()} == {(32, 1), (4, 1)}
-    InfoNCE().check(data.training.samples(0), "infonce")
-    with pytest.raises(ConfigError, match="loss infonce needs 2 or more documents a query, got 1"):
-        InfoNCE(in_batch=False).check(data.training.samples(0), "infonce")
+    check_samples({"infonce": InfoNCE()}, data.training.samples(0))
+    with pytest.raises(ConfigError, match="loss infonce needs 2 or more documents per query, got 1"):
+        check_samples({"infonce": InfoNCE(in_batch=False)}, data.training.samples(0))
     with pytest.raises(ConfigError, match="loss bce needs documents of different grades"):
-        BinaryCrossEntropy().check(data.training.samples(0), "bce")
-    with pytest.raises(ConfigError, match="loss ranknet needs 2 or more documents a query, got 1"):
-        CrossModule(RankNet(), {"ranknet": RankNet()}).check(data.training.samples, 1)
+        check_samples({"bce": BinaryCrossEntropy()}, data.training.samples(0))
+    with pytest.raises(ConfigError, match="loss ranknet needs 2 or more documents per query, got 1"):
+        check_samples({"ranknet": RankNet()}, data.training.samples(0))
 
 
 def test_queries_that_are_left_out_are_counted_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:

@@ -50,8 +50,12 @@ def _listed(query: int) -> tuple[str, ...]:
 
 
 def samples(epoch: int = 0) -> list[Sample]:
-    """A document of grade 6, one of 3 and one of 0 for each query; the queries' weights differ."""
-    return [Sample(f"q{i}", _listed(i), (6, 3, 0), weight=0.4 + 0.2 * i) for i in range(QUERIES)]
+    """A document of grade 6, one of 3 and one of 0 for each query; weights and a teacher's scores differ."""
+
+    def taught(query: int) -> tuple[float, ...]:
+        return tuple(float((7 * place + 3 * query) % 5) for place in range(3))
+
+    return [Sample(f"q{i}", _listed(i), (6, 3, 0), weight=0.4 + 0.2 * i, teacher=taught(i)) for i in range(QUERIES)]
 
 
 def prepared(folder: Path) -> str:

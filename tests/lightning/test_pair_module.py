@@ -15,11 +15,10 @@ from clir_lightning.data.batches.pairs import PairBatch, Step
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
-from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.pair_module import CrossModule
-from clir_lightning.losses.distillation import KLDivergence
 from clir_lightning.losses.listwise import softmax_cross_entropy
-from clir_lightning.losses.pairwise import MarginHinge, RankNet
+from clir_lightning.losses.pairwise import MarginHinge
 from clir_lightning.models.cedr import CEDR
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
@@ -97,21 +96,6 @@ def test_losses_add_by_their_weights_and_queries_by_theirs() -> None:
     values = [3 + 0.5 * 2, 1 + 0.5 * 0]
     assert step(module, ()) == pytest.approx(sum(values) / 2)
     assert step(module, (0.5, 1.5)) == pytest.approx((0.5 * values[0] + 1.5 * values[1]) / 2)
-
-
-def test_samples_are_checked_before_training() -> None:
-    module = CrossModule(Fixed([[0.0]]), {"ranknet": RankNet()})
-    with pytest.raises(ConfigError, match="loss ranknet needs 2 or more documents"):
-        module.check(lambda epoch: [Sample("q", ("a",), (6,))], 3)
-
-
-def test_a_teacher_is_checked_for_every_epoch(tmp_path: Path) -> None:
-    (tmp_path / "t.trec").write_text("q Q0 a 1 9.0 t\nq Q0 b 2 8.0 t\n")
-    module = CrossModule(Fixed([[0.0]]), {"kl": KLDivergence(str(tmp_path / "t.trec"))})
-    epochs = [[Sample("q", ("a", "b"), (6, 0))], [Sample("q", ("a", "c"), (6, 0))]]
-    module.check(epochs.__getitem__, 1)
-    with pytest.raises(DataError, match="no score of document 'c'"):
-        module.check(epochs.__getitem__, 2)
 
 
 @pytest.mark.parametrize("architecture", ["cross", "cedr"])

@@ -165,7 +165,7 @@ def test_a_process_without_a_query_of_its_own_adds_nothing() -> None:
     module = DualModule(model, {"margin_hinge": MarginHinge()})
     contrast = module.contrasts(stand_in)[0]
     assert [len(part) for part in (contrast.queries, contrast.documents, contrast.similarities)] == [0, 0, 0]
-    value = module._minimised({"margin_hinge": module._value(MarginHinge(), contrast, stand_in)}, stand_in)
+    value = module._minimised({"margin_hinge": MarginHinge().of_vectors(contrast, stand_in)}, stand_in)
     torch.autograd.backward(value)
     assert value.item() == 0
     assert model.vectors.grad is not None

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, triplet_margin_loss
 
-from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import ConfigError
+from clir_lightning.losses.contrast import Contrast
 from clir_lightning.losses.contrastive import (
     AlignmentUniformity,
-    Contrast,
     CoSENT,
     CosineHinge,
     InfoNCE,
@@ -24,6 +23,8 @@ from clir_lightning.losses.contrastive import (
     info_nce,
     triplet,
 )
+from clir_lightning.losses.loss import VectorLoss
+from clir_lightning.losses.needs import check_samples
 from clir_lightning.types import Sample
 
 QUERIES, DOCUMENTS, SIZE = 4, 3, 5
@@ -219,13 +220,27 @@ def test_the_temperature_scales_infonce_and_cosent_alone() -> None:
         assert not torch.allclose(loss(one), loss(other))
 
 
-def test_pairs_are_refused_and_so_are_samples_without_negatives_where_there_are_no_others() -> None:
-    batch: Any = PairBatch(torch.zeros(1, 1), torch.zeros(1, 1), None, torch.zeros(1, 1), ())
+class Graded:
+    """Labels for losses that read any."""
+
+    grades = torch.tensor([[6.0, 3.0, 0.0]]).expand(QUERIES, DOCUMENTS)
+    teacher = None
+
+
+def test_the_weight_is_a_factor_and_pairs_are_rejected() -> None:
+    for loss, half in ((InfoNCE(), InfoNCE(weight=0.5)), (CoSENT(), CoSENT(weight=0.5))):
+        assert torch.allclose(half.of_vectors(contrast(), Graded()), 0.5 * loss(contrast()))
     with pytest.raises(ConfigError, match="loss InfoNCE needs vectors; use architecture=dual or architecture=late"):
-        InfoNCE().labels(batch)
-    alone = [Sample("q", ("a",), (6,))]
-    for enough in (InfoNCE(), InfoNCE(in_batch=False, symmetric=True), AlignmentUniformity()):
-        enough.check(alone, "it")  # other queries' texts are the negatives
+        InfoNCE().of_scores(torch.zeros(QUERIES, DOCUMENTS), Graded())
+
+
+def test_samples_without_negatives_are_rejected_where_there_are_no_others() -> None:
+    alone, alike = [Sample("q", ("a",), (6,))], [Sample("q", ("a", "b"), (6, 6))]
+    enough: list[VectorLoss] = [InfoNCE(), InfoNCE(in_batch=False, symmetric=True), AlignmentUniformity()]
+    for loss in enough:  # other queries' texts are the negatives
+        check_samples({"it": loss}, alone)
     for loss in (InfoNCE(in_batch=False), CosineHinge(), Triplet(), CoSENT()):
-        with pytest.raises(ConfigError, match="loss it needs 2 or more documents a query, got 1"):
-            loss.check(alone, "it")
+        with pytest.raises(ConfigError, match="loss it needs 2 or more documents per query, got 1"):
+            check_samples({"it": loss}, alone)
+        with pytest.raises(ConfigError, match="loss it needs documents of different grades in a sample"):
+            check_samples({"it": loss}, alike)

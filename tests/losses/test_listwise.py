@@ -21,6 +21,7 @@ from clir_lightning.losses.listwise import (
     listnet,
     softmax_cross_entropy,
 )
+from clir_lightning.losses.needs import check_samples
 from clir_lightning.types import Sample
 
 RANDOM = torch.Generator().manual_seed(3)
@@ -147,7 +148,9 @@ def test_every_module_gives_a_value_a_query_and_a_gradient() -> None:
 
 
 def test_single_documents_are_refused_with_the_cure() -> None:
-    with pytest.raises(ConfigError, match=r"loss lce needs 2 or more documents a query, got 1; use sampling=listwise"):
-        LCE().check([Sample("q", ("a",), (6,))], "lce")
+    with pytest.raises(
+        ConfigError, match=r"loss lce needs 2 or more documents per query, got 1; use sampling=listwise"
+    ):
+        check_samples({"lce": LCE()}, [Sample("q", ("a",), (6,))])
     with pytest.raises(ConfigError, match=r"loss.listnet.temperature is 0"):
         ListNet(temperature=0)

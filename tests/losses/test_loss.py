@@ -12,7 +12,8 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.losses.loss import RankingLoss, differences, mean_where, ordered_pairs
+from clir_lightning.losses.loss import ScoreLoss, differences, mean_where, ordered_pairs
+from clir_lightning.losses.needs import check_samples
 from clir_lightning.types import Sample
 from program import ROOT
 
@@ -35,27 +36,28 @@ def settings_of(loss: Any) -> dict[str, float]:
 def test_a_loss_made_in_python_is_the_one_of_the_configuration(path: Path) -> None:
     node = node_of(path)
     made: Any = get_class(node.pop("_target_"))
-    required = {name: "teacher.trec" for name, value in node.items() if value == "???"}
-    settings = {name: value for name, value in node.items() if name not in required}
-    assert settings_of(made(**required)) == settings_of(made(**node | required)) == settings
+    assert settings_of(made()) == settings_of(made(**node)) == node
 
 
 @pytest.mark.parametrize("path", LOSSES, ids=lambda path: path.stem)
 def test_each_setting_is_kept(path: Path) -> None:
     node = node_of(path)
     made: Any = get_class(node.pop("_target_"))
-    other = {name: not value if isinstance(value, bool) else 0.125 for name, value in node.items() if value != "???"}
-    required = {name: "teacher.trec" for name, value in node.items() if value == "???"}
-    assert settings_of(made(**other, **required)) == other
+    other = {name: not value if isinstance(value, bool) else 0.125 for name, value in node.items()}
+    assert settings_of(made(**other)) == other
 
 
 def test_too_few_documents_and_like_grades_are_refused_by_the_losss_name() -> None:
     lists = r"use sampling=listwise, or more sampling\.negatives"
-    with pytest.raises(ConfigError, match=rf"^loss mine needs 2 or more documents a query, got 1; {lists}$"):
-        RankingLoss().check([Sample("p", ("a", "b"), (6, 0)), Sample("q", ("a",), (6,))], "mine")
-    with pytest.raises(ConfigError, match=r"^loss mine needs documents of different grades in a sample; use sampling"):
-        RankingLoss().check([Sample("q", ("a", "b"), (3, 3))], "mine")
-    RankingLoss().check([Sample("p", ("a", "b"), (3, 3)), Sample("q", ("a", "b"), (6, 3))], "mine")  # one teaches
+    with pytest.raises(ConfigError, match=rf"^loss mine needs 2 or more documents per query, got 1; {lists}$"):
+        check_samples({"mine": ScoreLoss()}, [Sample("p", ("a", "b"), (6, 0)), Sample("q", ("a",), (6,))])
+    with pytest.raises(
+        ConfigError,
+        match=r"^loss mine needs documents of different grades in a sample, got one grade in each; use samp",
+    ):
+        check_samples({"mine": ScoreLoss()}, [Sample("q", ("a", "b"), (3, 3))])
+    one_teaches = [Sample("p", ("a", "b"), (3, 3)), Sample("q", ("a", "b"), (6, 3))]
+    check_samples({"mine": ScoreLoss()}, one_teaches)
 
 
 def test_a_mean_under_a_mask_by_hand() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,16 +22,17 @@ from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
 from clir_lightning.data.sources.demo import build_demo
-from clir_lightning.errors import ConfigError
+from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.jobs import train
 from clir_lightning.lightning.text_module import DualModule
 from clir_lightning.losses.contrastive import CosineHinge, InfoNCE
 from clir_lightning.losses.loss import RankingLoss
-from clir_lightning.losses.needs import check_losses
+from clir_lightning.losses.needs import check_samples, check_settings
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.late import LateInteraction
 from clir_lightning.models.tiny import TinyEncoder
+from clir_lightning.types import Sample
 
 CONF = config_folder()
 PAIRS = {"cross", "cedr"}
@@ -43,16 +46,19 @@ ONLY = {
     "alignment_uniformity": {"dual"},
 }
 FIXED = {"cosine_hinge", "triplet", "alignment_uniformity"}  # read no temperature
+TAUGHT = {"kl", "margin_mse"}  # read a teacher's scores
 
 
 def loss_of(name: str) -> RankingLoss:
     file = OmegaConf.load(CONF / "loss" / f"{name}.yaml")
     assert isinstance(file, DictConfig)
     node = file[name]
-    if OmegaConf.is_missing(node, "teacher"):
-        node.teacher = "not read"
     made: RankingLoss = build(node)
     return made
+
+
+def teacher_for(loss: str) -> str | None:
+    return "teacher.trec" if loss in TAUGHT else None
 
 
 def outputs_of(name: str) -> frozenset[str]:
@@ -80,10 +86,10 @@ def test_the_table_has_every_architecture_there_is() -> None:
 def test_a_loss_is_let_through_where_the_architecture_gives_what_it_needs(loss: str, architecture: str) -> None:
     losses, outputs = {"first": loss_of("ranknet"), loss: loss_of(loss)}, outputs_of(architecture)
     if architecture in ONLY.get(loss, ARCHITECTURES):
-        check_losses(losses, outputs, learn_temperature=False)
+        check_settings(losses, outputs, teacher=teacher_for(loss))
     else:
         with pytest.raises(ConfigError, match=rf"^loss {loss} needs .*; use architecture=dual.*, or leave {loss} out"):
-            check_losses(losses, outputs, learn_temperature=False)
+            check_settings(losses, outputs)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +102,7 @@ def test_a_loss_is_let_through_where_the_architecture_gives_what_it_needs(loss: 
 )
 def test_what_is_missing_is_named_with_the_cure(loss: str, architecture: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        check_losses({loss: loss_of(loss)}, outputs_of(architecture), learn_temperature=False)
+        check_settings({loss: loss_of(loss)}, outputs_of(architecture))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -105,13 +111,63 @@ def test_a_learnt_temperature_needs_a_loss_that_reads_it(loss: str) -> None:
     if loss in FIXED:
         told = f"architecture.learn_temperature is true, but loss {loss} does not read the temperature; set it to false"
         with pytest.raises(ConfigError, match=told):
-            check_losses(losses, outputs_of("dual"), learn_temperature=True)
+            check_settings(losses, outputs_of("dual"), learn_temperature=True)
     else:
-        check_losses(losses, outputs_of("dual"), learn_temperature=True)
+        check_settings(losses, outputs_of("dual"), learn_temperature=True, teacher=teacher_for(loss))
 
 
 def test_one_loss_that_reads_the_temperature_is_enough() -> None:
-    check_losses({"a": CosineHinge(), "b": InfoNCE()}, outputs_of("dual"), learn_temperature=True)
+    check_settings({"a": CosineHinge(), "b": InfoNCE()}, outputs_of("dual"), learn_temperature=True)
+
+
+@pytest.mark.parametrize("loss", sorted(TAUGHT))
+def test_a_loss_that_needs_a_teacher_is_rejected_without_one(loss: str) -> None:
+    losses = {"first": loss_of("ranknet"), loss: loss_of(loss)}
+    told = (
+        rf"^loss {loss} needs a teacher's scores, got teacher=null; give teacher=FILE, .* clir evaluate model=TEACHER"
+    )
+    for outputs in (outputs_of("cross"), None):  # None: an architecture from elsewhere that does not tell
+        with pytest.raises(ConfigError, match=told):
+            check_settings(losses, outputs)
+        check_settings(losses, outputs, teacher="t.trec")
+
+
+def test_a_teacher_that_no_loss_reads_is_rejected() -> None:
+    told = r"^teacher is 't.trec', but loss ranknet, bce does not read a teacher's scores; leave it out, or add .* kl"
+    with pytest.raises(ConfigError, match=told):
+        check_settings({"ranknet": loss_of("ranknet"), "bce": loss_of("bce")}, None, teacher="t.trec")
+
+
+def test_an_unknown_need_is_answered_with_the_nearest_one() -> None:
+    loss = loss_of("ranknet")
+    loss.needs = ("scores", "list")
+    with pytest.raises(ConfigError, match=r"a need of loss mine is 'list'; allowed: scores, .*did you mean 'lists'"):
+        check_samples({"mine": loss}, [])
+
+
+def test_a_teachers_scores_are_checked_for_every_epoch_and_other_losses_for_the_first() -> None:
+    epochs: list[int] = []
+
+    def samples(epoch: int) -> list[Sample]:
+        epochs.append(epoch)
+        if epoch == 2:
+            raise DataError("no score of document 'c'")
+        return [Sample("q", ("a", "b"), (6, 0), teacher=(1.0, 0.0))]
+
+    data: Any = SimpleNamespace(samples=samples)
+    config = OmegaConf.create({"teacher": "t.trec", "trainer": {"max_epochs": 2}})
+    train._check_samples(config, {"kl": loss_of("kl")}, data)
+    assert epochs == [0, 1]
+    config.trainer.max_epochs = 3
+    with pytest.raises(DataError, match="no score of document 'c'"):
+        train._check_samples(config, {"kl": loss_of("kl")}, data)
+    epochs.clear()
+    config.teacher = None
+    train._check_samples(config, {"ranknet": loss_of("ranknet")}, data)
+    assert epochs == [0]
+    data.samples = lambda _: [Sample("q", ("a",), (6,))]
+    with pytest.raises(ConfigError, match="loss ranknet needs 2 or more documents per query, got 1"):
+        train._check_samples(config, {"ranknet": loss_of("ranknet")}, data)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +177,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, TextBatch]:
     encoder = Encoder(folder)
     data = RankingDataModule(demo, TextBatches(query_length=20), sampling=Listwise(3))
     data.tokenise(encoder.tokenizer)
-    return encoder, data.training.dataset[Step(data.training.samples(0)[:4])]
+    samples = [replace(sample, teacher=(2.0, 0.5, 1.0)) for sample in data.training.samples(0)[:4]]
+    return encoder, data.training.dataset[Step(samples)]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +187,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, TextBatch]:
         (loss, architecture)
         for loss in LOSSES
         for architecture in sorted(ARCHITECTURES - PAIRS)
-        if architecture in ONLY.get(loss, ARCHITECTURES) and loss not in ("kl", "margin_mse")  # these read a file
+        if architecture in ONLY.get(loss, ARCHITECTURES)
     ],
 )
 def test_what_is_let_through_trains_the_encoder_and_the_temperature_if_it_reads_it(
@@ -161,6 +218,8 @@ def test_what_is_let_through_trains_the_encoder_and_the_temperature_if_it_reads_
         (["architecture=late", "loss=[infonce,alignment_uniformity]"], "loss alignment_uniformity needs one vector"),
         (["architecture=cross", "loss=[infonce]"], "loss infonce needs the similarities of all texts of a step"),
         (["architecture=dual", "loss=[triplet]", "architecture.learn_temperature=true"], "learn_temperature is true"),
+        (["loss=[kl]"], "loss kl needs a teacher's scores, got teacher=null; give teacher=FILE"),
+        (["teacher=t.trec"], "teacher is 't.trec', but loss softmax_hinge does not read a teacher's scores"),
         (["trainer.precision=bf16-true"], "trainer.precision is 'bf16-true'; allowed: 32-true"),
     ],
 )

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import logsigmoid, margin_ranking_loss
 
 from clir_lightning.errors import ConfigError
+from clir_lightning.losses.needs import check_samples
 from clir_lightning.losses.pairwise import (
     MarginHinge,
     OneMinusSigmoid,
@@ -101,10 +102,11 @@ def test_modules_pass_their_settings_on() -> None:
 
 
 def test_samples_that_teach_nothing_are_refused() -> None:
-    RankNet().check([Sample("q", ("a", "b"), (6, 0))], "ranknet")
-    with pytest.raises(ConfigError, match=r"loss ranknet needs 2 or more documents a query, got 1; use sampling="):
-        RankNet().check([Sample("q", ("a",), (6,))], "ranknet")
-    with pytest.raises(ConfigError, match="documents of different grades in a sample; use sampling=original"):
-        RankNet().check([Sample("q", ("a", "b"), (3, 3))], "ranknet")
+    losses = {"ranknet": RankNet()}
+    check_samples(losses, [Sample("q", ("a", "b"), (6, 0))])
+    with pytest.raises(ConfigError, match=r"loss ranknet needs 2 or more documents per query, got 1; use sampling="):
+        check_samples(losses, [Sample("q", ("a",), (6,))])
+    with pytest.raises(ConfigError, match=r"documents of different grades in a sample, .*; use sampling=original"):
+        check_samples(losses, [Sample("q", ("a", "b"), (3, 3))])
     with pytest.raises(ConfigError, match="a loss has weight 0; allowed: above 0"):
         RankNet(weight=0)

@@ -9,6 +9,7 @@ import torch
 from sklearn.metrics import log_loss
 
 from clir_lightning.errors import ConfigError
+from clir_lightning.losses.needs import check_samples
 from clir_lightning.losses.pointwise import BinaryCrossEntropy, binary_cross_entropy
 from clir_lightning.types import Sample
 
@@ -36,6 +37,10 @@ def test_grades_below_0_count_as_0() -> None:
 
 
 def test_single_documents_do() -> None:
-    BinaryCrossEntropy().check([Sample("q", ("a",), (6,)), Sample("r", ("a",), (0,))], "bce")
+    losses = {"bce": BinaryCrossEntropy()}
+    check_samples(losses, [Sample("q", ("a",), (6,)), Sample("r", ("a",), (0,))])
+    told = r"^loss bce needs documents of different grades, got grade 6 alone; set sampling\.negatives to 1 or more$"
+    with pytest.raises(ConfigError, match=told):
+        check_samples(losses, [Sample("q", ("a",), (6,)), Sample("r", ("a",), (6,))])
     with pytest.raises(ConfigError, match=r"loss.bce.top is 0; allowed: a grade above 0"):
         BinaryCrossEntropy(top=0)

@@ -16,14 +16,13 @@ from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.lightning.callbacks.collapse_alarm import CollapseAlarm
 from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.losses import contrastive, distillation, listwise, pairwise, pointwise
-from clir_lightning.losses.contrastive import ContrastiveLoss
 from clir_lightning.losses.distillation import Distillation
-from clir_lightning.losses.loss import RankingLoss
+from clir_lightning.losses.loss import RankingLoss, ScoreLoss, VectorLoss
 from clir_lightning.scoring.gathering import gather_rows, own_queries
 from clir_lightning.types import Sample
-from lightning.shares_for_tests import ARCHITECTURES, keep_logs, module, prepared, samples, steps, together
+from lightning.shares_for_tests import ARCHITECTURES, keep_logs, module, prepared, steps, together
 
-BASES = (RankingLoss, ContrastiveLoss, Distillation)
+BASES = (RankingLoss, ScoreLoss, VectorLoss, Distillation)
 VARIANTS: dict[str, Callable[[], RankingLoss]] = {
     "InfoNCE symmetric": lambda: contrastive.InfoNCE(symmetric=True, weight=0.5),
     "InfoNCE of own documents": lambda: contrastive.InfoNCE(in_batch=False),
@@ -31,16 +30,16 @@ VARIANTS: dict[str, Callable[[], RankingLoss]] = {
 }
 
 
-def losses_for(architecture: str, teacher: Path) -> dict[str, RankingLoss]:
+def losses_for(architecture: str) -> dict[str, RankingLoss]:
     """Every loss of the project that the architecture can be trained with, by name."""
     found: dict[str, RankingLoss] = {}
     for room in (contrastive, distillation, listwise, pairwise, pointwise):
         for name, kind in vars(room).items():
             if isinstance(kind, type) and issubclass(kind, RankingLoss) and kind not in BASES:
-                found[name] = kind(str(teacher)) if issubclass(kind, Distillation) else kind()
+                found[name] = kind()
     found |= {name: make() for name, make in VARIANTS.items()}
     if architecture == "cross":
-        return {name: loss for name, loss in found.items() if not isinstance(loss, ContrastiveLoss)}
+        return {name: loss for name, loss in found.items() if not isinstance(loss, VectorLoss)}
     if architecture == "late":
         del found["AlignmentUniformity"]  # wants one vector a text
     return found
@@ -55,7 +54,7 @@ def measure(rank: int, world: int, folder: Path) -> Measured:
     for architecture in ARCHITECTURES:
         batches = steps(architecture, str(folder / "encoder"), rank, world)
         made = module(architecture, str(folder / "encoder"), {})
-        for name, loss in losses_for(architecture, folder / "teacher.trec").items():
+        for name, loss in losses_for(architecture).items():
             made.losses = nn.ModuleDict({"one": loss, "other": pairwise.RankNet()})  # type: ignore[assignment]
             made.zero_grad()
             logged = keep_logs(made)
@@ -76,12 +75,6 @@ def measure(rank: int, world: int, folder: Path) -> Measured:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shares")
     prepared(folder)
-    lines = [
-        f"{sample.query_id} Q0 {document} 1 {(7 * place + 3 * number) % 5} t"
-        for number, sample in enumerate(samples())
-        for place, document in enumerate(sample.document_ids)
-    ]
-    (folder / "teacher.trec").write_text("\n".join(lines) + "\n")
     return folder
 
 

@@ -25,6 +25,7 @@ from .sampling.mining import Filters as Filters
 from .sampling.mining import mine as mine
 from .sampling.mixture import Mixture as Mixture
 from .sampling.sampling import Sampling as Sampling
+from .sampling.teacher import Taught as Taught
 from .sampling.triples import Triples as Triples
 from .sources.clirmatrix import read_clirmatrix as read_clirmatrix
 from .sources.demo import build_demo as build_demo

@@ -20,6 +20,7 @@ from rich.console import Console
 from clir_lightning.build import build, build_all, outline, plain, portable
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.files.trec import read_run, write_qrels
+from clir_lightning.data.sampling.teacher import Taught
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import MEASURES, Evaluation
 from clir_lightning.evaluation.per_query import write_per_query
@@ -38,7 +39,7 @@ from clir_lightning.lightning.loggers.wandb_run import JobInfo, close_runs, hard
 from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.losses.loss import RankingLoss
-from clir_lightning.losses.needs import check_losses
+from clir_lightning.losses.needs import check_samples, check_settings
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.outputs.baselines import BASELINES, floors
 from clir_lightning.outputs.folder import claim, output_folder
@@ -104,7 +105,7 @@ def _data(config: DictConfig) -> RankingDataModule:
     return RankingDataModule(
         collection,
         build(config.batches),
-        sampling=build(config.sampling),
+        sampling=Taught(build(config.sampling), config.teacher),
         candidates=build(config.candidates),
         splits=plain(config.splits),
         cache=config.cache,
@@ -113,14 +114,15 @@ def _data(config: DictConfig) -> RankingDataModule:
 
 
 def _losses(config: DictConfig) -> dict[str, RankingLoss]:
-    """The losses, once the architecture is known to give what they need."""
+    """The losses, once architecture and teacher are known to give what they need."""
     losses: dict[str, RankingLoss] = build_all(config.loss)
     if not losses:
         raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
     architecture, settings = outline(config.architecture)
-    if hasattr(architecture, "outputs"):  # an architecture from elsewhere need not tell
-        learn = settings.get("learn_temperature", False)
-        check_losses(losses, architecture.outputs(**settings), learn_temperature=learn)
+    # An architecture from elsewhere need not tell what it gives.
+    outputs = architecture.outputs(**settings) if hasattr(architecture, "outputs") else None
+    learn = settings.get("learn_temperature", False)
+    check_settings(losses, outputs, learn_temperature=learn, teacher=config.teacher)
     return losses
 
 
@@ -154,8 +156,16 @@ def _module(config: DictConfig, losses: dict[str, RankingLoss], data: RankingDat
         load_weights(model, Path(config.init_from))
     data.tokenise(encoder.tokenizer)
     module: CrossModule = build(config.module, model, losses, **config.optimizer)
-    module.check(data.training.samples, config.trainer.max_epochs or 1)
+    _check_samples(config, losses, data)
     return module
+
+
+def _check_samples(config: DictConfig, losses: dict[str, RankingLoss], data: RankingDataModule) -> None:
+    """Whether the samples teach the losses: those of the first epoch, and of all where a teacher may lack a score."""
+    check_samples(losses, data.training.samples(0))
+    if config.teacher is not None:
+        for epoch in range(1, config.trainer.max_epochs or 1):
+            data.training.samples(epoch)  # raises for a pair without a score
 
 
 def main(config: DictConfig) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,11 +16,9 @@ from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.errors import at_least
 from clir_lightning.lightning.parameters import parameter_groups
 from clir_lightning.lightning.sharding import Sharded, equally_often, gather, release, shard
-from clir_lightning.losses.distillation import Distillation
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.scoring.gathering import own_queries, summed
 from clir_lightning.scoring.halving import HalvingScorer
-from clir_lightning.types import Sample
 
 
 class CrossModule(pl.LightningModule):
@@ -82,15 +80,6 @@ class CrossModule(pl.LightningModule):
         trimmed = [next(part.parts(part.input_ids.numel())) for part in parts]
         return torch.cat([self.model(part) for part in trimmed])[:rows][order.argsort()].view(batch.grades.shape)
 
-    def check(self, draw: Callable[[int], Sequence[Sample]], epochs: int) -> None:
-        """Refuse training samples that a loss cannot learn from; `draw(epoch)` gives those of an epoch.
-
-        A teacher must have a score for every pair, so its losses see all epochs; the others see the first.
-        """
-        for name, loss in self.losses.items():
-            for epoch in range(epochs if isinstance(loss, Distillation) else 1):
-                loss.check(draw(epoch), name)
-
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """One step: the weighted sum of the losses, each logged under its name; the batch's weights scale what is
         minimised.
@@ -98,7 +87,7 @@ class CrossModule(pl.LightningModule):
         count = own_queries(batch)
         scores = self(batch)[:count]
         self.step_scores = scores.detach()
-        values = {name: loss.weight * loss(scores, loss.labels(batch)[:count]) for name, loss in self.losses.items()}
+        values = {name: loss.of_scores(scores, batch) for name, loss in self.losses.items()}
         self._log_losses(values, count)
         return self._minimised(values, batch)
 

@@ -15,7 +15,7 @@ from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.data.tokens.texts import Side, Texts
 from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.lightning.sharding import equally_often
-from clir_lightning.losses.contrastive import Contrast, ContrastiveLoss
+from clir_lightning.losses.contrast import Contrast
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.scoring.gathering import gather_rows, own_queries
 
@@ -106,23 +106,12 @@ class DualModule(CrossModule):
             )
         return made
 
-    @staticmethod
-    def _value(loss: RankingLoss, contrast: Contrast, batch: TextBatch) -> Tensor:
-        """A loss of each of this process's queries, `[B]`, or of the whole step, a scalar."""
-        if isinstance(loss, ContrastiveLoss):
-            value: Tensor = loss(contrast)
-        else:
-            scores = contrast.own_similarities * contrast.scale
-            labels = loss.labels(batch)  # type: ignore[arg-type]  # samples and grades are all that a loss reads
-            value = loss(scores, labels[: len(scores)])
-        return loss.weight * value
-
     def training_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
         """One step: the sum of the losses, each a mean over the sizes of vectors and logged under its name."""
         contrasts = self.contrasts(batch)
         self.step_scores = contrasts[0].own_similarities.detach()
         values = {
-            name: torch.stack([self._value(loss, contrast, batch) for contrast in contrasts]).mean(dim=0)
+            name: torch.stack([loss.of_vectors(contrast, batch) for contrast in contrasts]).mean(dim=0)
             for name, loss in self.losses.items()
         }
         self._log_losses(values, len(self.step_scores))

@@ -1,8 +1,7 @@
 """Losses: pure functions of scores and labels, thin modules over them."""
 
+from .contrast import Contrast as Contrast
 from .contrastive import AlignmentUniformity as AlignmentUniformity
-from .contrastive import Contrast as Contrast
-from .contrastive import ContrastiveLoss as ContrastiveLoss
 from .contrastive import CoSENT as CoSENT
 from .contrastive import CosineHinge as CosineHinge
 from .contrastive import InfoNCE as InfoNCE
@@ -14,7 +13,10 @@ from .listwise import LambdaLoss as LambdaLoss
 from .listwise import ListNet as ListNet
 from .listwise import SoftmaxCrossEntropy as SoftmaxCrossEntropy
 from .loss import RankingLoss as RankingLoss
-from .needs import check_losses as check_losses
+from .loss import ScoreLoss as ScoreLoss
+from .loss import VectorLoss as VectorLoss
+from .needs import check_samples as check_samples
+from .needs import check_settings as check_settings
 from .pairwise import MarginHinge as MarginHinge
 from .pairwise import OneMinusSigmoid as OneMinusSigmoid
 from .pairwise import RankNet as RankNet

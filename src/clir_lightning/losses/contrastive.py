@@ -2,86 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from clir_lightning.data.batches.pairs import PairBatch
-from clir_lightning.data.batches.texts import TextBatch
-from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.geometry import alignment, uniformity
-from clir_lightning.losses.loss import RankingLoss
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """This process's B queries against the documents of a step: those of its Q queries, D each, over all processes.
-
-    Query i's documents are columns i·D to i·D + D − 1 of the N = Q·D, its positive first. Of one process
-    B = Q; where one of several has no query in the step, B = 0.
-    """
-
-    similarity: Callable[[Tensor, Tensor], Tensor]  # of encoded queries and documents, as a matrix, no temperature
-    similarities: Tensor  # [B, N] of this process's queries with all documents
-    paired: Tensor  # [Q, D] of all queries with their own documents
-    own: Tensor  # [B, D] the columns of this process's queries' own documents
-    mine: slice  # which of the Q queries are this process's
-    rows: Tensor  # [N] which document each column is
-    relevant: Tensor  # [Q, R] the documents judged relevant to a query, -1 where there are fewer
-    grades: Tensor  # [Q, D]
-    scale: Tensor  # 1 / temperature
-    queries: Tensor  # [Q, P] or [Q, T, P]
-    documents: Tensor  # [N, P] or [N, T, P]
-
-    @property
-    def positives(self) -> Tensor:
-        """The columns of this process's queries' positives, `[B]`."""
-        return self.own[:, 0]
-
-    @property
-    def own_similarities(self) -> Tensor:
-        """Similarities of this process's queries with their own documents, `[B, D]`, the positive's first."""
-        return self.paired[self.mine]
-
-    @property
-    def allowed(self) -> Tensor:
-        """The documents that this process's queries are told from their positives, and these, `[B, N]`.
-
-        A query's own of a lower grade, and others' that are not judged relevant to it.
-        """
-        grades = self.grades[self.mine]
-        allowed = unrelated(self.rows, self.relevant[self.mine]).scatter(1, self.own, grades < grades[:, :1])
-        return allowed.scatter(1, self.own[:, :1], True)
-
-
-class ContrastiveLoss(RankingLoss):
-    """A loss that sees the whole step; other ranking losses see a query's own scores and labels `[B, D]` alone.
-
-    A loss of each query is of this process's; a scalar is of all queries of the step, the same in every process.
-    """
-
-    needs: tuple[str, ...] = ("similarities",)
-
-    def labels(self, batch: PairBatch | TextBatch) -> Tensor:
-        """The grades `[B, D]`; `ConfigError` for pairs, which have no vectors of their own."""
-        if not isinstance(batch, TextBatch):
-            raise ConfigError(f"loss {type(self).__name__} needs vectors; use architecture=dual or architecture=late")
-        return batch.grades
-
-    def forward(self, contrast: Contrast) -> Tensor:
-        """The loss of each query, `[B]`, or a scalar."""
-        raise NotImplementedError
-
-
-def unrelated(rows: Tensor, relevant: Tensor) -> Tensor:
-    """Which documents `[N]` are not among a query's relevant ones `[Q, R]`: `[Q, N]`.
-
-    >>> unrelated(torch.tensor([3, 5, 7]), torch.tensor([[5, -1], [7, 3]])).int().tolist()
-    [[1, 0, 1], [0, 1, 0]]
-    """
-    return ~(rows[None, :, None] == relevant[:, None, :]).any(dim=-1)
+from clir_lightning.losses.contrast import Contrast, unrelated
+from clir_lightning.losses.loss import VectorLoss
 
 
 def info_nce(logits: Tensor, positives: Tensor, allowed: Tensor) -> Tensor:
@@ -128,13 +54,14 @@ def cosent(similarities: Tensor, grades: Tensor, scale: float | Tensor = 20.0) -
     >>> cosent(torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]]))  # ln 2
     tensor(0.6931)
     """
-    flat, order = scale * similarities.flatten(), grades.flatten()
+    flat = scale * similarities.flatten()
+    order = grades.flatten()
     worse = flat[None, :] - flat[:, None]  # [i, j] s_j − s_i
     kept = worse[order[:, None] > order[None, :]]
     return torch.cat([torch.zeros(1, device=flat.device, dtype=flat.dtype), kept]).logsumexp(dim=0)
 
 
-class InfoNCE(ContrastiveLoss):
+class InfoNCE(VectorLoss):
     """Module over `info_nce`.
 
     Args:
@@ -144,8 +71,10 @@ class InfoNCE(ContrastiveLoss):
 
     def __init__(self, in_batch: bool = True, symmetric: bool = False, weight: float = 1.0) -> None:
         super().__init__(weight)
-        self.in_batch, self.symmetric = in_batch, symmetric
-        self.documents = 1 if in_batch or symmetric else 2  # other queries' texts may suffice
+        self.in_batch = in_batch
+        self.symmetric = symmetric
+        if not (in_batch or symmetric):  # otherwise other queries' texts suffice
+            self.needs = (*self.needs, "lists", "pairs")
 
     def forward(self, contrast: Contrast) -> Tensor:
         """The loss of each query, `[B]`."""
@@ -164,10 +93,10 @@ class InfoNCE(ContrastiveLoss):
         return (there + info_nce(logits, queries, strangers)) / 2
 
 
-class CosineHinge(ContrastiveLoss):
+class CosineHinge(VectorLoss):
     """Module over `cosine_hinge`."""
 
-    needs = ("similarities", "cosines")
+    needs = ("similarities", "cosines", "lists", "pairs")
     reads_temperature = False
 
     def __init__(self, margin: float = 0.5, weight: float = 1.0) -> None:
@@ -179,10 +108,10 @@ class CosineHinge(ContrastiveLoss):
         return cosine_hinge(contrast.own_similarities, self.margin)
 
 
-class Triplet(ContrastiveLoss):
+class Triplet(VectorLoss):
     """Module over `triplet`."""
 
-    needs = ("similarities", "cosines")
+    needs = ("similarities", "cosines", "lists", "pairs")
     reads_temperature = False
 
     def __init__(self, margin: float = 0.3, weight: float = 1.0) -> None:
@@ -194,24 +123,26 @@ class Triplet(ContrastiveLoss):
         return triplet(contrast.own_similarities, self.margin)
 
 
-class CoSENT(ContrastiveLoss):
+class CoSENT(VectorLoss):
     """Module over `cosent`, with the model's temperature."""
+
+    needs = ("similarities", "lists", "pairs")
 
     def forward(self, contrast: Contrast) -> Tensor:
         """A scalar."""
         return cosent(contrast.paired, contrast.grades, contrast.scale)
 
 
-class AlignmentUniformity(ContrastiveLoss):
-    """alignment · ‖q − d⁺‖² + uniformity · (that of the queries + that of the documents) / 2, for one vector a text."""
+class AlignmentUniformity(VectorLoss):
+    """alignment · ‖q − d⁺‖² + uniformity · (that of the queries + that of the documents) / 2; one vector per text."""
 
-    needs = ("similarities", "vectors", "cosines")
+    needs = ("similarities", "vectors", "cosines")  # other queries' documents suffice
     reads_temperature = False
-    documents = 1  # other queries' documents suffice
 
     def __init__(self, alignment: float = 1.0, uniformity: float = 0.5, weight: float = 1.0) -> None:
         super().__init__(weight)
-        self.alignment, self.uniformity = alignment, uniformity
+        self.alignment = alignment
+        self.uniformity = uniformity
 
     def forward(self, contrast: Contrast) -> Tensor:
         """A scalar."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax, softplus
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.losses.loss import RankingLoss, differences, ordered_pairs
+from clir_lightning.losses.loss import ScoreLoss, differences, ordered_pairs
 
 
 def softmax_cross_entropy(scores: Tensor, grades: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def lce(scores: Tensor, grades: Tensor) -> Tensor:
     return values.sum(dim=1) / best.sum(dim=1)
 
 
-class SoftmaxCrossEntropy(RankingLoss):
+class SoftmaxCrossEntropy(ScoreLoss):
     """Module over `softmax_cross_entropy`."""
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class SoftmaxCrossEntropy(RankingLoss):
         return softmax_cross_entropy(scores, labels)
 
 
-class ListNet(RankingLoss):
+class ListNet(ScoreLoss):
     """Module over `listnet`."""
 
     def __init__(self, temperature: float = 1.0, weight: float = 1.0) -> None:
@@ -103,19 +103,20 @@ class ListNet(RankingLoss):
         return listnet(scores, labels, self.temperature)
 
 
-class LambdaLoss(RankingLoss):
+class LambdaLoss(ScoreLoss):
     """Module over `lambda_loss`."""
 
     def __init__(self, mu: float = 0.0, sigma: float = 1.0, weight: float = 1.0) -> None:
         super().__init__(weight)
-        self.mu, self.sigma = mu, sigma
+        self.mu = mu
+        self.sigma = sigma
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         """`[B]` from scores and grades `[B, D]`."""
         return lambda_loss(scores, labels, self.mu, self.sigma)
 
 
-class LCE(RankingLoss):
+class LCE(ScoreLoss):
     """Module over `lce`."""
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:

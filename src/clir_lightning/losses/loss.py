@@ -1,28 +1,38 @@
-"""What every ranking loss module is: a weight, the labels that it compares scores with, the samples that it refuses."""
+"""What every ranking loss is: a weight, what it needs, and how it is taken of scores or of vectors.
+
+There are two kinds. A `ScoreLoss` compares a query's scores with labels of its documents; every architecture gives
+scores. A `VectorLoss` sees the vectors of a whole step, which only architectures that encode texts apart have.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import ConfigError
-from clir_lightning.types import Sample
+from clir_lightning.losses.contrast import Contrast
 
-LISTS = "use sampling=listwise, or more sampling.negatives"
+
+class Labelled(Protocol):
+    """What a batch of B queries with D documents each tells the losses."""
+
+    @property
+    def grades(self) -> Tensor: ...  # noqa: D102  [B, D]
+
+    @property
+    def teacher(self) -> Tensor | None: ...  # noqa: D102  [B, D], a better system's scores
 
 
 class RankingLoss(nn.Module):
-    """Base of the loss modules: `loss(scores, loss.labels(batch))` gives one value a query, `[B]`.
+    """Base of both kinds; `needs` and `reads_temperature` are checked before training (`losses.needs`).
 
     Args:
         weight: factor on this loss where several are added.
     """
 
-    documents = 2  # the fewest documents a sample that the loss can be computed from
-    needs: tuple[str, ...] = ("scores",)  # of an architecture, see `losses.needs`
+    needs: tuple[str, ...] = ()  # of architecture, samples and settings: keys of `needs.NEEDS`
     reads_temperature = True  # whether a learnt temperature gets a gradient from it
 
     def __init__(self, weight: float = 1.0) -> None:
@@ -31,17 +41,58 @@ class RankingLoss(nn.Module):
             raise ConfigError(f"a loss has weight {weight}; allowed: above 0; leave the loss out instead")
         self.weight = weight
 
-    def labels(self, batch: PairBatch) -> Tensor:
+    def of_scores(self, scores: Tensor, batch: Labelled) -> Tensor:
+        """The weighted loss of each query, `[B]`, from the scores `[B, D]` of the batch's first B queries."""
+        raise NotImplementedError
+
+    def of_vectors(self, contrast: Contrast, batch: Labelled) -> Tensor:
+        """The weighted loss of each query, `[B]`, or of the whole step, a scalar, from encoded texts."""
+        raise NotImplementedError
+
+
+class ScoreLoss(RankingLoss):
+    """A loss of a query's own scores and labels alone: `loss(scores, labels)`, `[B, D]` each, gives `[B]`."""
+
+    needs: tuple[str, ...] = ("scores", "lists", "pairs")
+
+    def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """The loss of each query, `[B]`, from scores and labels `[B, D]`."""
+        raise NotImplementedError
+
+    def labels(self, batch: Labelled) -> Tensor:
         """What the scores are compared with, `[B, D]`: the grades."""
         return batch.grades
 
-    def check(self, samples: Sequence[Sample], name: str) -> None:
-        """Refuse samples that teach this loss nothing; `name` is the loss's in the configuration."""
-        fewest = min((len(sample.document_ids) for sample in samples), default=self.documents)
-        if fewest < self.documents:
-            raise ConfigError(f"loss {name} needs {self.documents} or more documents a query, got {fewest}; {LISTS}")
-        if self.documents > 1 and not any(len(set(sample.grades)) > 1 for sample in samples):
-            raise ConfigError(f"loss {name} needs documents of different grades in a sample; use sampling=original")
+    def of_scores(self, scores: Tensor, batch: Labelled) -> Tensor:
+        """The weighted loss of each query, `[B]`."""
+        value: Tensor = self(scores, self.labels(batch)[: len(scores)])
+        return self.weight * value
+
+    def of_vectors(self, contrast: Contrast, batch: Labelled) -> Tensor:
+        """The same of similarities over the temperature, which are the scores."""
+        return self.of_scores(contrast.own_similarities * contrast.scale, batch)
+
+
+class VectorLoss(RankingLoss):
+    """A loss of the vectors of a step: `loss(contrast)` gives `[B]`, or a scalar.
+
+    `[B]` is of this process's queries; a scalar is of all queries of the step, the same in every process.
+    """
+
+    needs: tuple[str, ...] = ("similarities",)
+
+    def forward(self, contrast: Contrast) -> Tensor:
+        """The loss of each query, `[B]`, or a scalar."""
+        raise NotImplementedError
+
+    def of_scores(self, scores: Tensor, batch: Labelled) -> Tensor:
+        """`ConfigError`: pairs have no vectors of their own."""
+        raise ConfigError(f"loss {type(self).__name__} needs vectors; use architecture=dual or architecture=late")
+
+    def of_vectors(self, contrast: Contrast, batch: Labelled) -> Tensor:
+        """The weighted loss of each query, `[B]`, or of the whole step, a scalar."""
+        value: Tensor = self(contrast)
+        return self.weight * value
 
 
 def ordered_pairs(grades: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from clir_lightning.losses.loss import RankingLoss, differences, mean_where, ordered_pairs
+from clir_lightning.losses.loss import ScoreLoss, differences, mean_where, ordered_pairs
 
 
 def softmax_hinge(scores: Tensor, grades: Tensor, margin: float = 0.0) -> Tensor:
@@ -56,7 +56,7 @@ def margin_hinge(scores: Tensor, grades: Tensor, margin: float = 1.0) -> Tensor:
     return mean_where(torch.relu(margin - differences(scores)), ordered_pairs(grades))
 
 
-class SoftmaxHinge(RankingLoss):
+class SoftmaxHinge(ScoreLoss):
     """Module over `softmax_hinge`."""
 
     def __init__(self, margin: float = 0.0, weight: float = 1.0) -> None:
@@ -68,7 +68,7 @@ class SoftmaxHinge(RankingLoss):
         return softmax_hinge(scores, labels, self.margin)
 
 
-class OneMinusSigmoid(RankingLoss):
+class OneMinusSigmoid(ScoreLoss):
     """Module over `one_minus_sigmoid`."""
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class OneMinusSigmoid(RankingLoss):
         return one_minus_sigmoid(scores, labels)
 
 
-class RankNet(RankingLoss):
+class RankNet(ScoreLoss):
     """Module over `ranknet`."""
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class RankNet(RankingLoss):
         return ranknet(scores, labels)
 
 
-class MarginHinge(RankingLoss):
+class MarginHinge(ScoreLoss):
     """Module over `margin_hinge`."""
 
     def __init__(self, margin: float = 1.0, weight: float = 1.0) -> None:

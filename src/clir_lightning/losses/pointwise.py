@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.losses.loss import RankingLoss
-from clir_lightning.types import Sample
+from clir_lightning.losses.loss import ScoreLoss
 
 
 def binary_cross_entropy(scores: Tensor, grades: Tensor, top: float = 1.0) -> Tensor:
@@ -25,22 +22,16 @@ def binary_cross_entropy(scores: Tensor, grades: Tensor, top: float = 1.0) -> Te
     return binary_cross_entropy_with_logits(scores, targets, reduction="none").mean(dim=1)
 
 
-class BinaryCrossEntropy(RankingLoss):
+class BinaryCrossEntropy(ScoreLoss):
     """Module over `binary_cross_entropy`; needs no pairs."""
 
-    documents = 1
+    needs = ("scores", "grades")
 
     def __init__(self, top: float = 1.0, weight: float = 1.0) -> None:
         super().__init__(weight)
         if top <= 0:
             raise ConfigError(f"loss.bce.top is {top}; allowed: a grade above 0")
         self.top = top
-
-    def check(self, samples: Sequence[Sample], name: str) -> None:
-        """Refuse samples that all have one grade: positives alone."""
-        super().check(samples, name)
-        if len({grade for sample in samples for grade in sample.grades}) < 2:
-            raise ConfigError(f"loss {name} needs documents of different grades; set sampling.negatives to 1 or more")
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         """`[B]` from scores and grades `[B, D]`."""

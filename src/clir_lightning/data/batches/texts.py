@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from clir_lightning.data.batches.pairs import Step
+from clir_lightning.data.batches.pairs import Step, teacher_scores
 from clir_lightning.data.batches.samplers import cut_by_budget
 from clir_lightning.data.tokens.table import as_rows
 from clir_lightning.data.tokens.texts import TextAssembler, Texts
@@ -53,6 +53,7 @@ class TextBatch:
     samples: tuple[Sample, ...]  # B of them
     weights: tuple[float, ...] = ()  # B of them, each query's share in the loss times B; nothing: 1 each
     tokens: int = 0  # without padding
+    teacher: Tensor | None = None  # [B, D] a better system's scores
 
     @property
     def cells(self) -> int:
@@ -68,6 +69,7 @@ class TextBatch:
             rows=self.rows.to(device, non_blocking=non_blocking),
             grades=self.grades.to(device, non_blocking=non_blocking),
             relevant=self.relevant.to(device, non_blocking=non_blocking),
+            teacher=None if self.teacher is None else self.teacher.to(device, non_blocking=non_blocking),
         )
 
 
@@ -115,7 +117,7 @@ class TextDataset(Dataset[TextBatch]):
             return self._batch(queries, NOTHING, rows, step.samples)
         batch = self._batch(queries, rows, rows, step.samples)
         weights = tuple(step.weight * sample.weight for sample in step.samples)
-        return replace(batch, relevant=self._relevant(step), weights=weights)
+        return replace(batch, relevant=self._relevant(step), weights=weights, teacher=teacher_scores(step.samples))
 
     def _batch(self, queries: Ints, encoded: Ints, rows: Ints, samples: Sequence[Sample] = ()) -> TextBatch:
         return TextBatch(

@@ -103,7 +103,7 @@ class BestAgainstRandom(FromJudgements):
     >>> from clir_lightning.types import Qrels
     >>> split = Split({}, Qrels({"q": {"a": 6, "b": 3, "c": 0}, "nothing relevant": {"a": 0}}))
     >>> BestAgainstRandom()(split, seed=1, epoch=0)
-    [Sample(query_id='q', document_ids=('a', 'c'), grades=(6, 0), weight=1.0)]
+    [Sample(query_id='q', document_ids=('a', 'c'), grades=(6, 0), weight=1.0, teacher=())]
     """
 
     negatives: int = 1
@@ -190,7 +190,7 @@ class Listwise(FromJudgements):
     >>> from clir_lightning.types import Qrels
     >>> split = Split({}, Qrels({"q": {"a": 0, "b": 3, "c": 6}}))
     >>> Listwise(3)(split, seed=1, epoch=0)
-    [Sample(query_id='q', document_ids=('c', 'b', 'a'), grades=(6, 3, 0), weight=1.0)]
+    [Sample(query_id='q', document_ids=('c', 'b', 'a'), grades=(6, 3, 0), weight=1.0, teacher=())]
     """
 
     documents: int = 8

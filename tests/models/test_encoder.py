@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import copytree
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
+from clir_lightning.configuration import config_folder
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import ConfigError
-from clir_lightning.models.encoder import Encoder
+from clir_lightning.jobs import train
+from clir_lightning.models.encoder import Encoder, PretrainedEncoder
+from clir_lightning.models.loading import EncoderSettings
+from clir_lightning.models.tiny import TinyEncoder
 from models.conftest import Batches
 
 
@@ -23,7 +31,7 @@ def batch(batches: Batches) -> PairBatch:
 
 
 def test_layers_keeps_the_first_layers_with_their_weights(encoder_folder: Path) -> None:
-    kept, whole = Encoder(str(encoder_folder), layers=1), AutoModel.from_pretrained(encoder_folder)
+    kept, whole = Encoder(str(encoder_folder), EncoderSettings(layers=1)), AutoModel.from_pretrained(encoder_folder)
     assert len(kept.blocks) == 1
     values = [model.encoder.layer[0].attention.self.value.weight for model in (kept.model, whole)]
     assert torch.equal(*values)
@@ -32,7 +40,7 @@ def test_layers_keeps_the_first_layers_with_their_weights(encoder_folder: Path) 
 def test_the_highest_layers_start_anew_by_the_seed(encoder_folder: Path) -> None:
     def values(reinitialise: int | None) -> list[torch.Tensor]:
         torch.manual_seed(5)
-        model = Encoder(str(encoder_folder), reinitialise=reinitialise).model
+        model = Encoder(str(encoder_folder), EncoderSettings(reinitialise=reinitialise)).model
         weights = [block.intermediate.dense.weight for block in model.encoder.layer]
         return [model.embeddings.word_embeddings.weight, *weights]
 
@@ -46,7 +54,7 @@ def test_the_highest_layers_start_anew_by_the_seed(encoder_folder: Path) -> None
 def test_dropout_is_the_configurations_or_as_given(
     dropout: float | None, encoder_folder: Path, batch: PairBatch, tmp_path: Path
 ) -> None:
-    encoder = Encoder(str(encoder_folder), dropout=dropout)
+    encoder = Encoder(str(encoder_folder), EncoderSettings(dropout=dropout))
     with torch.no_grad():
         once, again = encoder(batch), encoder(batch)
         rest = encoder.eval()(batch)
@@ -75,14 +83,14 @@ def test_what_the_encoder_cannot_do_is_refused_before_its_weights_are_read(
     whole = Encoder(str(encoder_folder))
     whole.describe(tmp_path)  # a folder without weights
     with pytest.raises(ConfigError, match=told):
-        Encoder(str(tmp_path), **setting)  # type: ignore[arg-type]
+        Encoder(str(tmp_path), EncoderSettings(**setting))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("attention", [None, "eager", "sdpa"])
 def test_attention_is_computed_as_asked_with_the_same_states(
     attention: str | None, encoder_folder: Path, batch: PairBatch
 ) -> None:
-    encoder = Encoder(str(encoder_folder), attention=attention).eval()
+    encoder = Encoder(str(encoder_folder), EncoderSettings(attention=attention)).eval()
     assert encoder.model.config._attn_implementation == (attention or "sdpa")
     with torch.no_grad():
         assert torch.allclose(encoder(batch), Encoder(str(encoder_folder)).eval()(batch), atol=1e-5)
@@ -93,11 +101,11 @@ def test_an_attention_whose_package_is_missing_is_named(encoder_folder: Path) ->
     with pytest.raises(
         ConfigError, match=r", attention=flash_attention_2: .*(doesn't seem to be|seems to be not) installed"
     ):
-        Encoder(str(encoder_folder), attention="flash_attention_2")
+        Encoder(str(encoder_folder), EncoderSettings(attention="flash_attention_2"))
 
 
 def test_a_described_encoder_loads_without_its_weights(encoder_folder: Path, tmp_path: Path) -> None:
-    Encoder(str(encoder_folder), layers=1).describe(tmp_path)
+    Encoder(str(encoder_folder), EncoderSettings(layers=1)).describe(tmp_path)
     assert not (tmp_path / "model.safetensors").exists()
     assert AutoConfig.from_pretrained(tmp_path).num_hidden_layers == 1
     assert Encoder(str(tmp_path), weights=False).width == 16
@@ -124,6 +132,28 @@ def test_weights_that_a_folder_lacks_are_told_and_unused_ones_are_not(
     save_file(lost, tmp_path / "model.safetensors", {"format": "pt"})
     Encoder(str(tmp_path))
     assert "has no weights for 16 tensors, encoder.layer.1.attention.output.LayerNorm.bias among them" in caplog.text
+
+
+def test_settings_have_one_definition_that_the_configuration_lists() -> None:
+    """In its order too, as `clir train --help` shows them."""
+    node = OmegaConf.to_container(OmegaConf.load(config_folder() / "encoder" / "hf.yaml"))
+    assert isinstance(node, dict)
+    assert node.pop("_target_") == "clir_lightning.models.PretrainedEncoder"
+    assert node.pop("name") == "???"
+    assert node == asdict(EncoderSettings())
+    assert list(node) == list(asdict(EncoderSettings()))
+    for kind in (PretrainedEncoder, TinyEncoder):
+        assert vars(kind).get("__annotations__", {}).keys() & {"attention", "gradient_checkpointing", "frozen"} == set()
+
+
+def test_the_settings_of_the_configuration_reach_the_encoder(encoder_folder: Path, tmp_path: Path) -> None:
+    node = {"_target_": "clir_lightning.models.PretrainedEncoder", "name": str(encoder_folder)}
+    config = OmegaConf.create({"encoder": {**node, "layers": 1, "dropout": 0.25, "frozen": 0}, "seed": 1})
+    data: Any = SimpleNamespace(collection=None, splits={"train": "train"})
+    encoder = train._encoder(config, data, tmp_path)
+    assert encoder.depth == 1
+    assert encoder.model.config.hidden_dropout_prob == 0.25
+    assert {weight.requires_grad for weight in encoder.model.embeddings.parameters()} == {False}
 
 
 def test_a_missing_model_is_named_with_the_cure(tmp_path: Path) -> None:

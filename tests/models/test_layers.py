@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModel
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.layers import layers_of
+from clir_lightning.models.loading import EncoderSettings
 from models.families import DEPTH, EAGER_ONLY, FAMILIES, LONGEST, WITH_TABLE, write
 
 
@@ -73,7 +74,7 @@ def test_padding_does_not_change_a_rows_states(folder: Path) -> None:
 
 def test_the_first_layers_are_kept_with_their_weights_and_can_be_described(folder: Path, tmp_path: Path) -> None:
     """The states of two layers, computed again by what `describe` and a checkpoint keep of them."""
-    whole, kept = Encoder(str(folder)).eval(), Encoder(str(folder), layers=2).eval()
+    whole, kept = Encoder(str(folder)).eval(), Encoder(str(folder), EncoderSettings(layers=2)).eval()
     assert (len(whole.blocks), len(kept.blocks), kept.depth) == (DEPTH, 2, 2)
     for one, other in zip(kept.blocks.parameters(), whole.blocks[:2].parameters(), strict=True):
         assert torch.equal(one, other)
@@ -88,7 +89,7 @@ def test_the_first_layers_are_kept_with_their_weights_and_can_be_described(folde
 @pytest.mark.parametrize("frozen", [0, 1, DEPTH])
 def test_frozen_fixes_the_embeddings_and_the_lowest_layers_alone(frozen: int, folder: Path) -> None:
     """What is fixed has no gradient, what learns has one; a norm behind the last layer learns as long as that does."""
-    encoder = Encoder(str(folder), frozen=frozen)
+    encoder = Encoder(str(folder), EncoderSettings(frozen=frozen))
     learns = {name for name, weight in encoder.named_parameters() if weight.requires_grad}
     of_layers = {id(weight) for block in encoder.blocks[frozen:] for weight in block.parameters()}
     final = {"model.final_norm.weight", "model.encoder.LayerNorm.weight", "model.encoder.LayerNorm.bias"}
@@ -98,7 +99,7 @@ def test_frozen_fixes_the_embeddings_and_the_lowest_layers_alone(frozen: int, fo
 
 
 def test_fixed_layers_give_the_same_states_after_a_step(folder: Path) -> None:
-    encoder = Encoder(str(folder), frozen=1, dropout=0.0)
+    encoder = Encoder(str(folder), EncoderSettings(frozen=1, dropout=0.0))
     batch = rows(encoder, 12, 5)
     states: list[dict[int, Tensor]] = [{}, {}]
     optimizer = torch.optim.SGD([w for w in encoder.parameters() if w.requires_grad], lr=0.1)
@@ -111,7 +112,7 @@ def test_fixed_layers_give_the_same_states_after_a_step(folder: Path) -> None:
 
 
 def test_the_highest_layers_alone_start_anew(folder: Path) -> None:
-    stored, drawn = Encoder(str(folder)), Encoder(str(folder), reinitialise=1)
+    stored, drawn = Encoder(str(folder)), Encoder(str(folder), EncoderSettings(reinitialise=1))
     highest = {id(weight) for weight in drawn.blocks[-1].parameters() if weight.ndim > 1}
     vectors = {id(weight) for weight in drawn.blocks[-1].parameters() if weight.ndim == 1}
     for (name, one), other in zip(drawn.named_parameters(), stored.parameters(), strict=True):
@@ -125,9 +126,9 @@ def test_attention_is_computed_as_asked_or_rejected(attention: str, family: str,
         with pytest.raises(
             ConfigError, match=r"encoder.attention is sdpa; .* has no such attention; allowed: eager, or null"
         ):
-            Encoder(str(folder), attention=attention)
+            Encoder(str(folder), EncoderSettings(attention=attention))
         return
-    asked, own = Encoder(str(folder), attention=attention).eval(), Encoder(str(folder)).eval()
+    asked, own = Encoder(str(folder), EncoderSettings(attention=attention)).eval(), Encoder(str(folder)).eval()
     assert asked.model.config._attn_implementation == attention
     batch = rows(own, 12, 5)
     real = batch.attention_mask.bool()
@@ -136,7 +137,7 @@ def test_attention_is_computed_as_asked_or_rejected(attention: str, family: str,
 
 
 def test_dropout_is_set_whatever_the_family_calls_it(folder: Path) -> None:
-    none, half = Encoder(str(folder), dropout=0.0), Encoder(str(folder), dropout=0.5)
+    none, half = Encoder(str(folder), EncoderSettings(dropout=0.0)), Encoder(str(folder), EncoderSettings(dropout=0.5))
     batch = rows(none, 12, 5)
     with torch.no_grad():
         assert torch.equal(none(batch), none(batch))
@@ -146,7 +147,7 @@ def test_dropout_is_set_whatever_the_family_calls_it(folder: Path) -> None:
 @pytest.mark.parametrize("layers", [None, 1])
 def test_each_levels_states_are_shown_the_last_behind_a_final_norm(layers: int | None, folder: Path) -> None:
     """Against transformers' own list of hidden states."""
-    encoder = Encoder(str(folder), layers=layers).eval()
+    encoder = Encoder(str(folder), EncoderSettings(layers=layers)).eval()
     batch = rows(encoder, 12, 5)
     seen: dict[int, Tensor] = {}
     with torch.no_grad():
@@ -164,11 +165,11 @@ def test_each_levels_states_are_shown_the_last_behind_a_final_norm(layers: int |
 def test_gradient_checkpointing_gives_the_same_gradients_or_is_rejected(family: str, folder: Path) -> None:
     if family == "mpnet":
         with pytest.raises(ConfigError, match="models of the family mpnet have none; set it to false"):
-            Encoder(str(folder), gradient_checkpointing=True)
+            Encoder(str(folder), EncoderSettings(gradient_checkpointing=True))
         return
     gradients = []
     for saving in (False, True):
-        encoder = Encoder(str(folder), dropout=0.0, gradient_checkpointing=saving)
+        encoder = Encoder(str(folder), EncoderSettings(dropout=0.0, gradient_checkpointing=saving))
         encoder(rows(encoder, 12, 5)).square().sum().backward()
         gradients.append(torch.cat([w.grad.flatten() for w in encoder.parameters() if w.grad is not None]))
     assert torch.allclose(gradients[0], gradients[1], atol=1e-3, rtol=1e-4)

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModel
 
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.loading import EncoderSettings
 from models.conftest import Batches
 
 HALVES = [torch.float16, torch.bfloat16]
@@ -49,7 +50,8 @@ def test_a_folder_in_half_precision_builds_in_32_bits_without_its_weights(half_f
 
 def test_layers_that_start_anew_are_drawn_in_32_bits(half_folder: Path) -> None:
     """Numbers drawn in half precision would come back from it unchanged."""
-    weight = Encoder(str(half_folder), reinitialise=1).get_parameter("model.encoder.layer.1.intermediate.dense.weight")
+    encoder = Encoder(str(half_folder), EncoderSettings(reinitialise=1))
+    weight = encoder.get_parameter("model.encoder.layer.1.intermediate.dense.weight")
     assert weight.dtype == torch.float32
     assert not torch.equal(weight, weight.half().float())
 

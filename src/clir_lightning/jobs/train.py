@@ -131,15 +131,7 @@ def _encoder(config: DictConfig, data: RankingDataModule, folder: Path) -> Encod
     made = folder / "encoder.partial"  # where every process finds an encoder that the first has made; gone at the end
     try:
         name = once(lambda: source.prepare(data.collection, data.splits["train"], made, config.seed))
-        encoder = Encoder(
-            name,
-            layers=source.layers,
-            dropout=source.dropout,
-            attention=source.attention,
-            gradient_checkpointing=source.gradient_checkpointing,
-            frozen=source.frozen,
-            reinitialise=source.reinitialise,
-        )
+        encoder = Encoder(name, source)
         if torch.distributed.is_initialized():
             torch.distributed.barrier()
     finally:

@@ -11,4 +11,5 @@ from .heads.maxsim import MaxSim as MaxSim
 from .heads.pacrr import PACRR as PACRR
 from .heads.vanilla import Vanilla as Vanilla
 from .late import LateInteraction as LateInteraction
+from .loading import EncoderSettings as EncoderSettings
 from .tiny import TinyEncoder as TinyEncoder

@@ -14,24 +14,18 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.errors import ConfigError
 from clir_lightning.models.layers import layers_of, levels, longest_row
-from clir_lightning.models.loading import configuration, transformer
+from clir_lightning.models.loading import EncoderSettings, configuration, transformer
 
-ATTENTION = ("eager", "sdpa", "flash_attention_2", "flex_attention")
+AS_IT_IS = EncoderSettings()
 
 
 @dataclass(frozen=True)
-class PretrainedEncoder:
-    """A pretrained encoder; `name` is a hub name or a folder."""
+class PretrainedEncoder(EncoderSettings):
+    """A pretrained encoder and its settings; `name` is a hub name or a folder."""
 
     name: str
-    layers: int | None = None
-    dropout: float | None = None
-    attention: str | None = None
-    gradient_checkpointing: bool = False
-    frozen: int | None = None
-    reinitialise: int | None = None
 
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Nothing to make: the name itself."""
@@ -47,7 +41,7 @@ def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
     return torch.autocast(tensor.device.type, enabled=False)
 
 
-class Rows(Protocol):
+class TokenRows(Protocol):
     """Padded rows of token ids, `[N, T]` each: a batch, or what an architecture makes of one."""
 
     @property
@@ -65,40 +59,49 @@ class Encoder(nn.Module):
 
     Args:
         name: a Hugging Face name or folder.
-        layers: keep the first so many layers; `None` for all.
+        settings: what of it is used and how it is trained; nothing: all of it, as its own configuration says.
         weights: `False` builds the architecture alone, for a checkpoint to fill.
-        dropout: of its layers in training; `None` for what its own configuration says, mostly 0.1.
-        attention: how the layers compute it, one of `ATTENTION`; `None` for what transformers takes, mostly `sdpa`.
-        gradient_checkpointing: keep only the layers' inputs in training and compute the rest again: about a third
-            slower, memory of one layer instead of all.
-        frozen: fix the embeddings (0) and so many of the lowest layers; `None` trains all.
-        reinitialise: start so many of the highest layers from random weights (Zhang et al., 2021, of the top ones; with
-            all of them nothing but the embeddings is pretrained); `None` for none.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        layers: int | None = None,
-        weights: bool = True,
-        dropout: float | None = None,
-        attention: str | None = None,
-        gradient_checkpointing: bool = False,
-        frozen: int | None = None,
-        reinitialise: int | None = None,
-    ) -> None:
+    def __init__(self, name: str, settings: EncoderSettings = AS_IT_IS, *, weights: bool = True) -> None:
         super().__init__()
-        if attention is not None:
-            one_of(attention, ATTENTION, "encoder.attention")
+        self.tokenizer, self.model = self._load(name, settings, weights=weights)
+        self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel
+        self.model.train()
 
-        # Tokenizer, configuration and weights; what a library says of them becomes one line.
+        # Sizes, and what the rows of this family's models hold.
+        config: PretrainedConfig = self.model.config
+        self.width: int = config.hidden_size
+        self.depth: int = config.num_hidden_layers
+        self.longest = self._longest(name, config)
+        self.pad_id = self._padding(name)
+        kinds = getattr(config, "type_vocab_size", 0)
+        self.takes_types = kinds > 1 and "token_type_ids" in signature(self.model.forward).parameters
+
+        # How it is trained.
+        if settings.gradient_checkpointing:
+            if not self.model.supports_gradient_checkpointing:
+                problem = f"encoder.gradient_checkpointing is true; models of the family {config.model_type} have none"
+                raise ConfigError(f"{problem}; set it to false")
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+        if settings.reinitialise is not None:
+            self._reinitialise(self.depth - settings.reinitialise)
+        if settings.frozen is not None:
+            self.freeze(settings.frozen)
+
+    @staticmethod
+    def _load(name: str, settings: EncoderSettings, *, weights: bool) -> tuple[PreTrainedTokenizerBase, Any]:
+        """Tokenizer and model; what a library says of either becomes one line."""
+        attention = settings.attention
         try:
-            self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
-            config = configuration(name, layers, dropout, {"frozen": frozen, "reinitialise": reinitialise})
-            self.model = transformer(name, config, attention, weights=weights)
-        except ImportError as error:  # an attention's own package, or a tokenizer's
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
+            return tokenizer, transformer(name, configuration(name, settings), attention, weights=weights)
+
+        # An attention's own package is missing, or a tokenizer's.
+        except ImportError as error:
             raise ConfigError(f"encoder {name!r}, attention={attention}: {str(error).splitlines()[0]}") from error
+
+        # The model cannot compute the attention, or there is no such model.
         except (OSError, ValueError) as error:
             told = str(error).splitlines()[0]
             if attention is not None and "attention implementation" in told:
@@ -108,27 +111,6 @@ class Encoder(nn.Module):
                 f"encoder {name!r} cannot be loaded ({told}); "
                 "give a folder with config.json, tokenizer.json and model.safetensors, or a hub name while online"
             ) from error
-        self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel
-        self.model.train()
-
-        # Sizes, and what the rows of this family's models hold.
-        self.width: int = config.hidden_size
-        self.depth: int = config.num_hidden_layers
-        self.longest = self._longest(name, config)
-        self.pad_id = self._padding(name)
-        kinds = getattr(config, "type_vocab_size", 0)
-        self.takes_types = kinds > 1 and "token_type_ids" in signature(self.model.forward).parameters
-
-        # How it is trained.
-        if gradient_checkpointing:
-            if not self.model.supports_gradient_checkpointing:
-                problem = f"encoder.gradient_checkpointing is true; models of the family {config.model_type} have none"
-                raise ConfigError(f"{problem}; set it to false")
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
-        if reinitialise is not None:
-            self._reinitialise(self.depth - reinitialise)
-        if frozen is not None:
-            self.freeze(frozen)
 
     def _longest(self, name: str, config: PretrainedConfig) -> int:
         longest = longest_row(self.model, config)
@@ -169,14 +151,14 @@ class Encoder(nn.Module):
         """The level of each parameter, by `id`: 0 the embeddings, 1 the first layer, …."""
         return levels(self.model, self.blocks)
 
-    def forward(self, rows: Rows) -> Tensor:
+    def forward(self, rows: TokenRows) -> Tensor:
         """Hidden states of the last layer, `[N, T, H]`, as 32-bit numbers."""
         types = {"token_type_ids": rows.token_type_ids} if self.takes_types and rows.token_type_ids is not None else {}
         output = self.model(input_ids=rows.input_ids, attention_mask=rows.attention_mask, **types)
         states: Tensor = output.last_hidden_state
         return states.float()
 
-    def visit(self, rows: Rows, see: Callable[[int, Tensor], None]) -> Tensor:
+    def visit(self, rows: TokenRows, see: Callable[[int, Tensor], None]) -> Tensor:
         """`forward` that shows each level's states `[N, T, H]` as they come: 0 the embeddings, then every layer.
 
         Nothing is kept here, so that without gradients only what `see` keeps takes memory. Gradients keep the states
@@ -184,7 +166,8 @@ class Encoder(nn.Module):
         both times, without what `see` computes from it. The last level's states are those that `forward` gives, behind
         a final norm where the family has one.
         """
-        width = rows.input_ids.shape[1]  # Longformer's layers see rows filled up to whole windows
+        # Longformer's layers see rows filled up to whole windows, of which `width` tokens are the row's.
+        width = rows.input_ids.shape[1]
         waiting: list[tuple[int, Tensor]] = []
 
         def show(level: int, states: Tensor) -> None:
@@ -193,18 +176,22 @@ class Encoder(nn.Module):
             else:
                 see(level, states)
 
+        # A layer gives its states [N, T, H] alone or first of several.
         def before(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
             show(0, (arguments[0] if arguments else keywords["hidden_states"])[:, :width])
 
         def after(level: int) -> Callable[[nn.Module, Any, Any], None]:
             return lambda _, __, output: show(level, (output[0] if isinstance(output, tuple) else output)[:, :width])
 
+        # What goes into the first layer are the embeddings; what comes out of the last one goes through a norm first.
         with ExitStack() as hooks:
             blocks = self.blocks
             hooks.callback(blocks[0].register_forward_pre_hook(before, with_kwargs=True).remove)
             for level, block in enumerate(blocks[:-1], 1):
                 hooks.callback(block.register_forward_hook(after(level)).remove)
             states = self.forward(rows)
+
+        # With gradients all levels come now, the hooks gone.
         for level, seen in waiting:
             see(level, seen)
         see(self.depth, states)

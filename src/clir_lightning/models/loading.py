@@ -1,10 +1,11 @@
-"""A Hugging Face transformer as the settings want it: its configuration, its weights, and what cannot be one."""
+"""A Hugging Face transformer as the settings want it: the settings, its configuration, its weights."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
@@ -12,18 +13,47 @@ import torch
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PretrainedConfig
 from transformers.utils import logging as transformers_logging
 
-from clir_lightning.errors import ConfigError
+from clir_lightning.errors import ConfigError, one_of
 
 log = logging.getLogger(__name__)
 
-PER_LAYER = ("layer_types", "attention_window")  # lists with an entry a layer, of ModernBERT's kind and Longformer
+ATTENTION = ("eager", "sdpa", "flash_attention_2", "flex_attention")
+PER_LAYER = ("layer_types", "attention_window")  # lists with one entry per layer, of ModernBERT's kind and Longformer
 OTHERS = "take one of BERT's, XLM-R's, DeBERTa's or ModernBERT's kind"
 
 
-def configuration(
-    name: str, layers: int | None, dropout: float | None, counts: Mapping[str, int | None]
-) -> PretrainedConfig:
-    """The model's configuration as the settings want it; `counts` are settings that count layers.
+@dataclass(frozen=True, kw_only=True)
+class EncoderSettings:
+    """What of an encoder is used and how it is trained.
+
+    Args:
+        layers: keep the first so many layers; `None` for all.
+        dropout: of its layers in training; `None` for what its own configuration says, mostly 0.1.
+        attention: how the layers compute it, one of `ATTENTION`; `None` for what transformers takes, mostly `sdpa`.
+        gradient_checkpointing: keep only the layers' inputs in training and compute the rest again: about a third
+            slower, memory of one layer instead of all.
+        frozen: fix the embeddings (0) and so many of the lowest layers; `None` trains all.
+        reinitialise: start so many of the highest layers from random weights (Zhang et al., 2021, of the top ones; with
+            all of them nothing but the embeddings is pretrained); `None` for none.
+    """
+
+    layers: int | None = None
+    dropout: float | None = None
+    attention: str | None = None
+    gradient_checkpointing: bool = False
+    frozen: int | None = None
+    reinitialise: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.attention is not None:
+            one_of(self.attention, ATTENTION, "encoder.attention")
+        dropout = self.dropout
+        if dropout is not None and not (isinstance(dropout, float | int) and 0 <= dropout < 1):
+            raise ConfigError(f"encoder.dropout is {dropout}; allowed: 0 or more, below 1, or null")
+
+
+def configuration(name: str, settings: EncoderSettings) -> PretrainedConfig:
+    """The model's configuration as the settings want it.
 
     Raises `ConfigError` for families that are no encoder of this kind and for settings that the model cannot have.
     """
@@ -33,25 +63,27 @@ def configuration(
     # A folder stored in half precision would be trained in it: too coarse for small steps, or out of range.
     config.dtype = torch.float32
 
+    # The layers that are kept, and the counts that refer to them.
+    layers = settings.layers
     if layers is not None:
         if not 1 <= layers <= config.num_hidden_layers:
             raise ConfigError(f"encoder.layers is {layers}; {name} has 1 to {config.num_hidden_layers}")
         _keep_layers(config, layers)
-    for setting, count in counts.items():
+    for setting, count in {"frozen": settings.frozen, "reinitialise": settings.reinitialise}.items():
         if count is not None and not 0 <= count <= config.num_hidden_layers:
             raise ConfigError(f"encoder.{setting} is {count}; allowed: 0 to {config.num_hidden_layers}, or null")
 
-    if dropout is not None:
-        if not isinstance(dropout, float | int) or not 0 <= dropout < 1:
-            raise ConfigError(f"encoder.dropout is {dropout}; allowed: 0 or more, below 1, or null")
-        for key, value in config.to_dict().items():  # number and names of the shares differ from family to family
+    # Number and names of the dropout's shares differ from family to family.
+    if settings.dropout is not None:
+        for key, value in config.to_dict().items():
             if "dropout" in key and isinstance(value, float | int) and not isinstance(value, bool):
-                setattr(config, key, dropout)
+                setattr(config, key, settings.dropout)
     return config
 
 
 def check_family(name: str, config: PretrainedConfig) -> None:
     """Refuse families whose models are no stack of layers over one row of tokens."""
+    # Told by the inputs of the family's model and by the sizes that its configuration names.
     model: Any = MODEL_MAPPING.get(type(config), None)
     inputs = signature(model.forward).parameters if hasattr(model, "forward") else ()
     why = ""
@@ -63,6 +95,8 @@ def check_family(name: str, config: PretrainedConfig) -> None:
         why = "whose configuration names no num_hidden_layers and hidden_size"
     if why:
         raise ConfigError(f"encoder {name!r} is of the family {config.model_type}, {why}; {OTHERS}")
+
+    # X-MOD is a stack of layers, with adapters of one language each.
     if config.model_type == "xmod" and config.default_language is None:
         languages = ", ".join(config.languages[:3])
         cure = f"set default_language in its config.json to one of {languages}, …"
@@ -70,7 +104,7 @@ def check_family(name: str, config: PretrainedConfig) -> None:
 
 
 def _keep_layers(config: PretrainedConfig, layers: int) -> None:
-    """Shorten the configuration, its lists of one entry a layer included."""
+    """Shorten the configuration, its lists of one entry per layer included."""
     for key, value in config.to_dict().items():
         if key in PER_LAYER and isinstance(value, list):
             setattr(config, key, value[:layers])
@@ -82,6 +116,8 @@ def transformer(name: str, config: PretrainedConfig, attention: str | None, *, w
     auto: Any = AutoModel
     if not weights:
         return auto.from_config(config, attn_implementation=attention)
+
+    # Unused weights of heads and poolers are no news; what is used and missing is.
     with _without_report():
         model, found = auto.from_pretrained(
             name, config=config, attn_implementation=attention, dtype=torch.float32, output_loading_info=True

@@ -23,6 +23,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from clir_lightning.data.collection import Collection, Split
+from clir_lightning.models.loading import EncoderSettings
 
 SPECIALS = {
     "pad_token": "[PAD]",
@@ -39,12 +40,15 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     BPE marks the start of a word by a character of its own. WordPiece, which marks the middle of words, would train to
     another vocabulary in each process: its trainer numbers the marked pieces in the order of a hash table.
     """
+    # BERT's splitting, and pairs of pieces that are joined the more often they occur.
     core = Tokenizer(models.BPE(unk_token="[UNK]"))
     core.normalizer = normalizers.BertNormalizer(strip_accents=False)
     core.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Metaspace()])
     core.decoder = decoders.Metaspace()
     trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIALS.values()), show_progress=False)
     core.train_from_iterator(texts, trainer)
+
+    # A query and a document as BERT has them, which type 0 and 1 tell apart.
     core.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
@@ -62,16 +66,21 @@ def cooccurrence_vectors(contexts: list[list[int]], vocabulary: int, width: int)
 
     Positive pointwise mutual information of tokens within the same context, factored by a truncated SVD.
     """
+    # How often two tokens share a context, `[vocabulary, vocabulary]`, the diagonal how often each occurs.
     rows = np.repeat(np.arange(len(contexts)), [len(set(context)) for context in contexts])
     columns = np.concatenate([sorted(set(context)) for context in contexts])
     seen = sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(contexts), vocabulary))
     together = (seen.T @ seen).tocoo()
+
+    # log of p(x, y) / p(x) p(y), where it is above 0.
     counts = np.asarray(seen.sum(axis=0)).ravel()
     pmi = np.log(together.data * len(contexts) / (counts[together.row] * counts[together.col]))
     positive = pmi > 0
     ppmi = sp.csr_matrix(
         (pmi[positive], (together.row[positive], together.col[positive])), shape=(vocabulary, vocabulary)
     )
+
+    # Its leading singular vectors, by the root of their weight; columns that the rank does not reach stay 0.
     rank = min(width, vocabulary - 2)
     left, singular, _ = scipy.sparse.linalg.svds(ppmi, k=rank, v0=np.ones(vocabulary))
     vectors = np.zeros((vocabulary, width))
@@ -93,16 +102,16 @@ def _positive_pairs(split: Split, collection: Collection) -> list[str]:
     return pairs
 
 
-@dataclass(frozen=True)
-class TinyEncoder:
+@dataclass(frozen=True, kw_only=True)
+class TinyEncoder(EncoderSettings):
     """Makes a small BERT for a collection; `prepare` writes it as a Hugging Face folder.
 
     Args:
         vocabulary: most pieces of the tokenizer.
         layers, width, heads, dropout: of the BERT; the feed-forward layers are four times as wide.
         cooccurrence: start the token vectors from co-occurrence; otherwise at random.
-        attention, gradient_checkpointing, frozen, reinitialise: see `Encoder`.
         attention_start: factor on the identity at which query and key weights start; `None` for random weights.
+        settings: the others of `EncoderSettings`.
     """
 
     vocabulary: int = 4000
@@ -112,17 +121,16 @@ class TinyEncoder:
     dropout: float = 0.0
     cooccurrence: bool = True
     attention_start: float | None = 0.7
-    attention: str | None = None
-    gradient_checkpointing: bool = False
-    frozen: int | None = None
-    reinitialise: int | None = None
 
     def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
         """Train tokenizer and starting weights on the `train` split; returns `folder`, which then holds them."""
+        # The tokenizer sees the training queries and all documents.
         split = collection.split(train)
         texts = [query.text for query in split.queries.values()]
         texts += [document.text for document in collection.documents.values()]
         tokenizer = train_tokenizer(texts, self.vocabulary)
+
+        # Random weights by the seed alone, and what stands in their place.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._model(len(tokenizer))
@@ -133,6 +141,8 @@ class TinyEncoder:
                 model.embeddings.word_embeddings.weight.data[known] = vectors[known]
             if self.attention_start is not None:
                 self._look_for_like_vectors(model, self.attention_start)
+
+        # A folder as transformers writes one.
         tokenizer.save_pretrained(folder)
         model.save_pretrained(folder)
         return str(folder)

@@ -97,9 +97,9 @@ class CandidateSet:
         self.dataset = self.batches.dataset(self.split, documents, tokenizer, name=self.name, cache=cache)
         log.info(self.batches.cuts(self.dataset, self.run.items(), self.name))
 
-    def loader(self, *, rank: int = 0, world_size: int = 1) -> StepLoader:
-        """The batches that score the candidates, one process's share."""
+    def loader(self, **place: int) -> StepLoader:
+        """The batches that score the candidates; `place`: `rank` and `world_size`, for one process's share."""
         if self.dataset is None:
             raise RuntimeError("call tokenise(tokenizer) before asking for batches")
-        steps = self.batches.scoring(self.run, self.dataset, rank=rank, world_size=world_size)
+        steps = self.batches.scoring(self.run, self.dataset, **place)
         return self.batches.loader(self.dataset, steps)

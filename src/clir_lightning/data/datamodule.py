@@ -51,13 +51,15 @@ class RankingDataModule(pl.LightningDataModule):
         self.batches = batches
         self.splits = {**SPLITS, **splits}
         self.cache = cache
+
+        # What is scored comes first: a mistake in its files or names is told before any sample is drawn.
         lists = candidates or CandidateLists()
-        self.candidates = {
-            stage: CandidateSet(
-                collection, self.splits[stage], lists.run(collection, self.splits[stage], stage), batches
-            )
-            for stage in STAGES
-        }
+        self.candidates: dict[str, CandidateSet] = {}
+        for stage in STAGES:
+            run = lists.run(collection, self.splits[stage], stage)
+            self.candidates[stage] = CandidateSet(collection, self.splits[stage], run, batches)
+
+        # What is learnt from.
         self.training = TrainingSet(collection, self.splits["train"], sampling, batches, seed=seed)
 
     def counts(self) -> str:

@@ -58,11 +58,12 @@ class TrainingSet:
         lists = [(sample.query_id, sample.document_ids) for sample in self.samples(0)]
         log.info(self.batches.cuts(self.dataset, lists, self.name))
 
-    def loader(self, *, epochs: int = 1, rank: int = 0, world_size: int = 1) -> StepLoader:
-        """The batches of an epoch, one process's share; there will be `epochs`, which the steps are counted over."""
+    def loader(self, *, epochs: int = 1, **place: int) -> StepLoader:
+        """The batches of an epoch; there will be `epochs`, which the steps are counted over.
+
+        `place`: `rank` and `world_size`, for one process's share.
+        """
         if self.dataset is None:
             raise RuntimeError("call tokenise(tokenizer) before asking for batches")
-        steps = self.batches.training(
-            self.samples, self.dataset, epochs=epochs, seed=self.seed, rank=rank, world_size=world_size
-        )
+        steps = self.batches.training(self.samples, self.dataset, epochs=epochs, seed=self.seed, **place)
         return self.batches.loader(self.dataset, steps, self.seed)

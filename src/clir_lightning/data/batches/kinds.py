@@ -65,15 +65,10 @@ class PairBatches(Batches):
         assembler = PairAssembler(queries, documents, template, tokenizer.pad_token_id, *lengths)
         return PairDataset(assembler, self.features, split)
 
-    def scoring(self, run: Run, dataset: PairDataset, *, rank: int = 0, world_size: int = 1) -> ScoringBatches:
+    def scoring(self, run: Run, dataset: PairDataset, **place: int) -> ScoringBatches:
         """Each pair once, in batches of like length."""
         return ScoringBatches(
-            run,
-            lengths=dataset.pair_lengths,
-            size=self.score_size,
-            tokens=self.score_tokens,
-            rank=rank,
-            world_size=world_size,
+            run, lengths=dataset.pair_lengths, size=self.score_size, tokens=self.score_tokens, **place
         )
 
     def cuts(self, dataset: PairDataset, lists: Lists, name: str) -> str:
@@ -138,7 +133,7 @@ class TextBatches(Batches):
         lengths = side_lengths(self.max_length, self.query_length, self.document_length)
         return TextAssembler(tokenise(records, tokenizer, name=name, cache=cache), template, lengths[side])
 
-    def scoring(self, run: Run, dataset: TextDataset, *, rank: int = 0, world_size: int = 1) -> TextScoring:
+    def scoring(self, run: Run, dataset: TextDataset, **place: int) -> TextScoring:
         """Each document once, then each query once."""
         return TextScoring(
             run,
@@ -146,8 +141,7 @@ class TextBatches(Batches):
             documents=dataset.documents,
             size=self.score_size,
             tokens=self.score_tokens,
-            rank=rank,
-            world_size=world_size,
+            **place,
         )
 
     def cuts(self, dataset: TextDataset, lists: Lists, name: str) -> str:

@@ -25,7 +25,8 @@ def cut_by_budget(lengths: Lengths, *, width: int, tokens: int | None, size: int
     >>> cut_by_budget(np.array([9, 5, 4, 4, 1]), width=1, tokens=12, size=None)
     [slice(0, 1, None), slice(1, 3, None), slice(3, 5, None)]
     """
-    cuts, start = [], 0
+    cuts = []
+    start = 0
     while start < len(lengths):
         room = len(lengths) if tokens is None else max(1, tokens // (width * int(lengths[start])))
         stop = min(start + room, len(lengths), start + (size or len(lengths)))
@@ -43,13 +44,19 @@ def cut_by_cells(cells: Lengths, *, tokens: int, size: int | None) -> list[slice
     >>> cut_by_cells(np.array([[1, 9], [8, 1], [1, 1]]), tokens=18, size=None)  # the first two would take 2 · (8 + 9)
     [slice(0, 1, None), slice(1, 3, None)]
     """
-    cuts, start, widest = [], 0, [0] * cells.shape[1]
+    cuts = []
+    start = 0
+    widest = [0] * cells.shape[1]  # of the entries from `start`, in each table
+
+    # An entry that would make its batch too large, being wide or one too many, begins the next one.
     for place, entry in enumerate(cells.tolist()):
         wider = list(map(max, widest, entry))
         count = place - start + 1
-        if count > 1 and (count * sum(wider) > tokens or (size is not None and count > size)):
+        too_large = count * sum(wider) > tokens or (size is not None and count > size)
+        if count > 1 and too_large:
             cuts.append(slice(start, place))
-            start, wider = place, entry
+            start = place
+            wider = entry
         widest = wider
     return [*cuts, slice(start, len(cells))] if len(cells) else []
 
@@ -88,10 +95,17 @@ class TrainingBatches(Sampler[Step]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.draw, self.size, self.tokens, self.cells, self.seed = draw, size, tokens, cells, seed
-        self.rank, self.world_size = rank, world_size
+        self.draw = draw
+        self.size = size
+        self.tokens = tokens
+        self.cells = cells
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
         self.epoch = 0
         self.skip = 0  # steps of the next pass that a resumed training has behind it
+
+        # The last epoch first: the first one is drawn last and is still there when its batches are asked for.
         counted = range(1 if tokens is None else epochs)
         self.steps = max(len(self._cut(draw(epoch), epoch)) for epoch in reversed(counted))
 
@@ -103,6 +117,7 @@ class TrainingBatches(Sampler[Step]):
         return self.steps
 
     def _cut(self, samples: list[Sample], epoch: int) -> list[list[Sample]]:
+        """An epoch's samples in whole batches, over all processes."""
         if self.tokens is None or self.cells is None:
             size = self.size or len(samples)
             return [samples[start : start + size] for start in range(0, len(samples), size)]
@@ -138,10 +153,17 @@ class TrainingBatches(Sampler[Step]):
 
     def __iter__(self) -> Iterator[Step]:
         batches = self.batches(self.epoch)
-        mean = sum(map(len, batches)) / len(batches)
-        if self.tokens is None:
-            mean = float(len(batches[0]))  # so that a full batch of the fixed size has weight 1
-        skip, self.skip = self.skip, 0
+
+        # A loss is the mean over a process's share, and gradients are averaged over processes: a weight of
+        # share · processes / mean makes each query count 1 / mean. With batches of a fixed size the mean is that size,
+        # so that full batches weigh 1 and only the last, smaller one weighs less.
+        mean = float(len(batches[0])) if self.tokens is None else sum(map(len, batches)) / len(batches)
+
+        # A resumed training enters its first epoch where it was left, and later ones at their start.
+        skip = self.skip
+        self.skip = 0
+
+        # A process that has no query makes the others' passes with one of theirs, at weight 0.
         for batch in batches[skip:]:
             share = batch[self.rank :: self.world_size]
             weight = len(share) * self.world_size / mean
@@ -175,9 +197,13 @@ class ScoringBatches(Sampler[Step]):
     ) -> None:
         self.queries = [query for query in candidates if len(candidates[query])]
         self.documents = [list(candidates[query]) for query in self.queries]
+
+        # Pairs are numbered through all queries, query i's from bounds[i] to bounds[i + 1]; `flat` are their lengths.
         pairs = [lengths(query, part) for query, part in zip(self.queries, self.documents, strict=True)]
         self.bounds = np.cumsum([0, *map(len, self.documents)])
         flat = np.concatenate([np.zeros(0, np.int64), *pairs])
+
+        # The longest first; processes take turns at the batches.
         self.order = np.argsort(-flat, kind="stable")
         cuts = cut_by_budget(flat[self.order], width=1, tokens=tokens, size=size)
         self.cuts = cuts[rank::world_size] or cuts[:1]

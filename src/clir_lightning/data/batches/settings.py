@@ -68,8 +68,8 @@ class Batches:
         """The dataset of a split's queries, called `name` in the log, with what `documents` gave."""
         raise NotImplementedError
 
-    def scoring(self, run: Run, dataset: Any, *, rank: int = 0, world_size: int = 1) -> Sampler[Any]:
-        """The steps that score a run's candidates once."""
+    def scoring(self, run: Run, dataset: Any, **place: int) -> Sampler[Any]:
+        """The steps that score a run's candidates once; `place`: `rank` and `world_size` of several processes."""
         raise NotImplementedError
 
     def cuts(self, dataset: Any, lists: Lists, name: str) -> str:
@@ -83,19 +83,11 @@ class Batches:
         *,
         epochs: int = 1,
         seed: int = 1,
-        rank: int = 0,
-        world_size: int = 1,
+        **place: int,
     ) -> TrainingBatches:
         """The steps of the epochs whose samples `draw(epoch)` gives."""
         return TrainingBatches(
-            draw,
-            size=self.size,
-            tokens=self.tokens,
-            cells=dataset.cells,
-            epochs=epochs,
-            seed=seed,
-            rank=rank,
-            world_size=world_size,
+            draw, size=self.size, tokens=self.tokens, cells=dataset.cells, epochs=epochs, seed=seed, **place
         )
 
     def loader(self, dataset: Dataset[Any], steps: Sampler[Any], seed: int = 1) -> StepLoader:

@@ -115,6 +115,8 @@ class TextDataset(Dataset[TextBatch]):
         queries, rows = self._rows(step.samples)
         if isinstance(step, Rank):
             return self._batch(queries, NOTHING, rows, step.samples)
+
+        # In training, documents go through the encoder with their queries, and losses ask which of them are relevant.
         batch = self._batch(queries, rows, rows, step.samples)
         weights = tuple(step.weight * sample.weight for sample in step.samples)
         return replace(batch, relevant=self._relevant(step), weights=weights, teacher=teacher_scores(step.samples))

@@ -117,14 +117,20 @@ def mine(run: Run, qrels: Mapping[str, Grades], filters: Filters, teacher: Run |
     if filters.teacher_margin is not None and teacher is None:
         raise ConfigError("teacher_margin needs a teacher's scores: add teacher=RUN_FILE")
     removed: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
-    negatives, positives = {}, {}
+    negatives: dict[str, dict[str, float]] = {}
+    positives: dict[str, str] = {}
     for query, grades in qrels.items():
         best = max(grades.values(), default=0)
         if best <= 0 or query not in run:
             continue
+
+        # The positive: the run's favourite among the best-graded documents, those that it lacks being its last choice.
         scores = run[query]
         equal = [document for document, grade in grades.items() if grade == best]
         positive = max(equal, key=lambda document: (scores.get(document, float("-inf")), document))
+        positives[query] = positive
+
+        # Each document of the ranks is a negative, or counted under the first filter that takes it away.
         taught = teacher.by_query.get(query, {}) if teacher is not None else {}
         kept = {}
         for document in run.ranking(query)[filters.first - 1 : filters.last]:
@@ -133,7 +139,6 @@ def mine(run: Run, qrels: Mapping[str, Grades], filters: Filters, teacher: Run |
                 kept[document] = scores[document]
             else:
                 removed[reason] += 1
-        positives[query] = positive
         if kept:
             negatives[query] = kept
     return Mined(Run(negatives, name=f"{run.name}, negatives"), positives, removed)

@@ -34,10 +34,15 @@ class PairTemplate:
         encoded = tokenizer("a", "a")
         sides = encoded.sequence_ids(0)
         ids: Sequence[int] = encoded["input_ids"]
-        first, second = sides.index(0), sides.index(1)
+
+        # Where each of the five parts starts: before, first text, between, second text, after.
+        first = sides.index(0)
         end_first = len(sides) - sides[::-1].index(0)
+        second = sides.index(1)
         end_second = len(sides) - sides[::-1].index(1)
         cuts = [0, first, end_first, second, end_second, len(ids)]
+
+        # The segment of each part, read off its first token.
         segments = None
         if "token_type_ids" in encoded:
             types = encoded["token_type_ids"]
@@ -107,6 +112,7 @@ class PairAssembler:
     document_length: int | None = None
 
     def _parts(self, query_rows: Ints, document_rows: Ints) -> tuple[Ints, Ints]:
+        """Tokens that are kept of each pair's query and of its document, `[N]` both."""
         queries = self.queries.lengths(query_rows)
         if self.query_length is not None:
             queries = np.minimum(queries, self.query_length)
@@ -131,32 +137,52 @@ class PairAssembler:
     def join(self, query_rows: Ints, document_rows: Ints) -> Pairs:
         """The pairs of query `query_rows[i]` with document `document_rows[i]`."""
         template = self.template
-        queries, documents = self._parts(query_rows, document_rows)
-        lengths = queries + documents + template.specials
-        count, width = len(lengths), int(lengths.max(initial=0))
-        ids = np.full(count * width, self.pad_id, np.int64)
-        base = np.arange(count) * width
-        # Where each part starts within its row: before, query, between, document, after, and the row's end.
-        query_at = np.full(count, len(template.before))
+        queries, documents = self._parts(query_rows, document_rows)  # tokens kept, [N] both
+
+        # Where each part starts within its row, [N]: before (at 0), query, between, document, after; then the row ends.
+        query_at = np.full(len(queries), len(template.before))
         between_at = query_at + queries
         document_at = between_at + len(template.between)
         after_at = document_at + documents
+        lengths = after_at + len(template.after)
+
+        # All rows end to end, N · T cells: row i starts at cell i · T.
+        width = int(lengths.max(initial=0))
+        ids = np.full(len(lengths) * width, self.pad_id, np.int64)
+        base = np.arange(len(lengths)) * width
+
+        # Special tokens are the same in every row: one assignment for each.
         for place, tokens in ((0 * base, template.before), (between_at, template.between), (after_at, template.after)):
             for step, token in enumerate(tokens):
                 ids[base + place + step] = token
-        for table, rows, at, size in (
-            (self.queries, query_rows, query_at, queries),
-            (self.documents, document_rows, document_at, documents),
-        ):
-            ids[ragged(base + at, size)] = table.ids[ragged(np.asarray(table.offsets[rows]), size)]
-        segments = None
-        if template.segments is not None:
-            column = np.arange(width)
-            segments = np.full((count, width), template.segments[0], np.int64)
-            for place, segment in zip(
-                (query_at, between_at, document_at, after_at), template.segments[1:], strict=True
-            ):
-                segments[column >= place[:, None]] = segment
-            segments[column >= lengths[:, None]] = 0
-        query_spans, document_spans = np.stack([query_at, between_at], 1), np.stack([document_at, after_at], 1)
-        return Pairs(ids.reshape(count, width), lengths, segments, query_spans, document_spans)
+
+        # Texts are ragged: the cells of all rows' queries at once, then those of all documents.
+        ids[ragged(base + query_at, queries)] = self._tokens(self.queries, query_rows, queries)
+        ids[ragged(base + document_at, documents)] = self._tokens(self.documents, document_rows, documents)
+
+        return Pairs(
+            ids.reshape(len(lengths), width),
+            lengths,
+            self._segments([query_at, between_at, document_at, after_at], lengths, width),
+            query_spans=np.stack([query_at, between_at], axis=1),
+            document_spans=np.stack([document_at, after_at], axis=1),
+        )
+
+    @staticmethod
+    def _tokens(table: TokenTable, rows: Ints, sizes: Ints) -> NDArray[np.int32]:
+        """The first `sizes[i]` tokens of the text in `rows[i]`, all texts end to end."""
+        return table.ids[ragged(np.asarray(table.offsets[rows]), sizes)]
+
+    def _segments(self, starts: Sequence[Ints], lengths: Ints, width: int) -> Ints | None:
+        """Segment ids `[N, T]`, 0 at padding; `starts` are those of all parts but the first, each `[N]`."""
+        if self.template.segments is None:
+            return None
+        first, *later = self.template.segments
+        column = np.arange(width)
+        segments = np.full((len(lengths), width), first, np.int64)
+
+        # From left to right: each part overwrites all that is right of its start.
+        for place, segment in zip(starts, later, strict=True):
+            segments[column >= place[:, None]] = segment
+        segments[column >= lengths[:, None]] = 0
+        return segments

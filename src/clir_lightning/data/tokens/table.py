@@ -25,9 +25,8 @@ from clir_lightning.data.store.tables import RecordTable
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Document, Query
 
-CHUNK_CHARACTERS = (
-    1 << 20
-)  # of texts tokenised in one go; the tokenizer's own records of them take about 100 bytes each
+# Of texts tokenised in one go; the tokenizer's own records of a character take about 100 bytes.
+CHUNK_CHARACTERS = 1 << 20
 CHUNK_TEXTS = 4096
 
 
@@ -80,7 +79,8 @@ def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
         characters += len(text)
         if characters >= CHUNK_CHARACTERS or len(part) >= CHUNK_TEXTS:
             yield part
-            part, characters = [], 0
+            part = []
+            characters = 0
     if part:
         yield part
 
@@ -90,6 +90,7 @@ def write_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folde
 
     The tokenizer's own threads share each chunk; meanwhile this one reads the next and stores the one before.
     """
+    # A tokenizer is often stored with the padding and truncation of its training.
     core = _core(tokenizer)
     core.no_padding()
     core.no_truncation()
@@ -105,6 +106,7 @@ def write_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folde
         writer.extend(np.fromiter(chain.from_iterable(rows), np.int32, sum(lengths)), lengths)
         bar.update(len(rows))
 
+    # One chunk is being tokenised while the one before it is stored and the next one read.
     with ThreadPoolExecutor(1) as pool, tqdm(desc=f"tokenising {name}", unit=" texts", leave=False) as bar:
         before = None
         for part in chunks(texts):
@@ -136,6 +138,8 @@ def tokenise(
     The store's key is a fingerprint of the texts and of the tokenizer. Without a cache the tokens stay in memory.
     """
     texts, key, index = _texts(records)
+
+    # Without a cache the files live as long as it takes to read them.
     if cache is None:
         with TemporaryDirectory() as scratch:
             write_tokens(texts, tokenizer, Path(scratch), name=name)
@@ -145,6 +149,7 @@ def tokenise(
         write_tokens(texts, tokenizer, folder, name=name)
         return {"kind": "tokens", "texts": key, "tokenizer": tokenizer.name_or_path}
 
+    # With one, the first process to come builds the folder and the others wait for it; all map the files.
     place = Path(cache).expanduser() / "tokens" / fingerprint([key, tokenizer_fingerprint(tokenizer)])
     folder = build_once(place, build)
     read_manifest(folder)

@@ -72,7 +72,8 @@ class TextTemplate:
         encoded = tokenizer("a")
         sides: list[int | None] = encoded.sequence_ids(0)
         ids: Sequence[int] = encoded["input_ids"]
-        first, end = sides.index(0), len(sides) - sides[::-1].index(0)
+        first = sides.index(0)
+        end = len(sides) - sides[::-1].index(0)
         lead = tokenizer(prefix.strip(), add_special_tokens=False)["input_ids"] if prefix.strip() else []
         pad_id = int(tokenizer.pad_token_id)
         return cls((*ids[:first], *lead), tuple(ids[end:]), "token_type_ids" in encoded, pad_id)
@@ -129,16 +130,26 @@ class TextAssembler:
 
     def texts(self, rows: Ints) -> Texts:
         """The texts in these rows, all at once by index arithmetic on the token store."""
-        template, lengths = self.template, self.lengths(rows)
-        count, width = len(rows), int(lengths.max(initial=0))
+        template = self.template
+        lengths = self.lengths(rows)
+
+        # All rows end to end, N · T cells: row i starts at cell i · T, its text behind the tokens before it.
+        count = len(rows)
+        width = int(lengths.max(initial=0))
         ids = np.full(count * width, template.pad_id, np.int64)
-        base, kept = np.arange(count) * width, lengths - template.specials
+        base = np.arange(count) * width
         start = base + len(template.before)
+        kept = lengths - template.specials
+
+        # Special and prefix tokens are the same in every row: one assignment for each.
         for place, tokens in ((base, template.before), (start + kept, template.after)):
             for step, token in enumerate(tokens):
                 ids[place + step] = token
+
+        # Texts are ragged: the cells of all rows at once.
         if count:
             ids[ragged(start, kept)] = self.table.ids[ragged(np.asarray(self.table.offsets[rows]), kept)]
+
         mask = (np.arange(width) < lengths[:, None]).astype(np.int64)
         cells = ids.reshape(count, width)
         types = torch.zeros(count, width, dtype=torch.long) if template.segments else None

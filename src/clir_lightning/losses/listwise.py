@@ -53,16 +53,22 @@ def lambda_loss(scores: Tensor, grades: Tensor, mu: float = 0.0, sigma: float = 
     """
     gains = grades.to(scores.dtype).clamp(min=0)
     with torch.no_grad():
-        # Two stable sorts: by grade upwards, then by score downwards.
+        # Ranks `[B, D]` by two stable sorts: by grade upwards, then by score downwards.
         upwards = gains.argsort(dim=1, stable=True)
         order = upwards.gather(1, scores.gather(1, upwards).argsort(dim=1, descending=True, stable=True))
         ranks = order.argsort(dim=1).to(scores.dtype) + 1
+
+        # Gains over the ideal DCG of each list, `[B, D]`.
         places = torch.arange(1, scores.shape[1] + 1, device=scores.device, dtype=scores.dtype)
         ideal = (gains.sort(dim=1, descending=True).values * _discount(places)).sum(dim=1, keepdim=True)
         share = gains / ideal.clamp(min=1e-9)
+
+        # What NDCG changes by where i and j change places, `[B, D, D]`.
         apart = differences(ranks).abs().clamp(min=1)
         moved = differences(_discount(ranks)).abs() + mu * (_discount(apart) - _discount(apart + 1))
         weights = torch.where(ordered_pairs(grades), differences(share).abs() * moved, 0.0)
+
+    # Only the scores' differences have gradients.
     log_2: Tensor = softplus(-sigma * differences(scores)) / math.log(2)
     return (weights * log_2).flatten(1).sum(dim=1)
 

@@ -198,7 +198,7 @@ class Encoder(nn.Module):
         return states
 
     def check_length(self, length: int, name: str = "batches.max_length") -> None:
-        """Refuse rows longer than the encoder has positions for; `name` is the setting that decides."""
+        """Reject rows longer than the encoder has positions for; `name` is the setting that decides."""
         if length > self.longest:
             raise ConfigError(f"{name} is {length}; this encoder takes at most {self.longest} tokens")
 

@@ -82,7 +82,7 @@ def configuration(name: str, settings: EncoderSettings) -> PretrainedConfig:
 
 
 def check_family(name: str, config: PretrainedConfig) -> None:
-    """Refuse families whose models are no stack of layers over one row of tokens."""
+    """Reject families whose models are no stack of layers over one row of tokens."""
     # Told by the inputs of the family's model and by the sizes that its configuration names.
     model: Any = MODEL_MAPPING.get(type(config), None)
     inputs = signature(model.forward).parameters if hasattr(model, "forward") else ()

@@ -6,17 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 
+from clir_lightning.configuration import config_folder
 from clir_lightning.data.batches.kinds import PairBatches, TextBatches
 from clir_lightning.data.batches.settings import Batches
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
+from clir_lightning.data.files.trec import write_run
 from clir_lightning.data.sampling import teacher
 from clir_lightning.data.sampling.judged import BestAgainstRandom
 from clir_lightning.data.sampling.sampling import Sampling
 from clir_lightning.data.sampling.teacher import Taught
 from clir_lightning.data.sampling.usage import Usage
+from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.errors import DataError
+from clir_lightning.jobs import train
 from clir_lightning.types import Qrels, Run, Sample
 from data.tokenizers_for_tests import bert_like
 
@@ -117,3 +122,15 @@ def test_queries_that_give_no_sample_are_counted_as_without_a_teacher(collection
     plain, taught = BestAgainstRandom(2), Taught(BestAgainstRandom(2), path)
     used = [Usage.of(each, split, each(split, seed=1, epoch=0)) for each in (plain, taught)]
     assert str(used[0]) == str(used[1])
+
+
+def test_the_setting_puts_the_scores_on_the_samples_of_a_training(tmp_path: Path) -> None:
+    """A document's score is its grade and a quarter."""
+    qrels = build_demo().split("train").qrels
+    scores = {query: {document: grade + 0.25 for document, grade in qrels[query].items()} for query in qrels}
+    write_run(Run(scores), tmp_path / "t.trec")
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("train", [f"teacher={tmp_path}/t.trec", "sampling.negatives=2"])
+    samples = train._data(config).training.samples(0)
+    assert len(samples) > 100
+    assert all(sample.teacher == tuple(grade + 0.25 for grade in sample.grades) for sample in samples)

@@ -54,7 +54,7 @@ def test_floor_and_ceiling_are_over_all_that_any_system_ranks() -> None:
     assert any("different documents" in note for note in found.notes)
 
 
-def test_judgements_that_differ_are_refused_and_common_queries_can_be_asked_for() -> None:
+def test_judgements_that_differ_are_rejected_and_common_queries_can_be_asked_for() -> None:
     fewer = {query: QRELS[query] for query in ("q1", "q2")}
     systems = [System("all", (member("01"),)), System("few", (member("1", qrels=fewer),))]
     with pytest.raises(DataError, match=r"'all' and 'few' .* 2 of them common.*queries=common"):

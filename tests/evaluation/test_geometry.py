@@ -36,11 +36,11 @@ def test_values_equal_those_of_independent_tools() -> None:
     q, d = queries.numpy(), documents.numpy()
     cosines = q @ d.T
     above, below = cosines[np.arange(20), np.arange(20)], cosines[np.arange(20), np.arange(10, 30)]
-    assert found.random_mean == pytest.approx(cosines.mean())
-    assert found.random_deviation == pytest.approx(cosines.std())
-    assert found.gap == pytest.approx(above.mean() - below.mean())
+    assert found.cosines.random_mean == pytest.approx(cosines.mean())
+    assert found.cosines.random_deviation == pytest.approx(cosines.std())
+    assert found.cosines.gap == pytest.approx(above.mean() - below.mean())
     labels = np.repeat([1, 0], 20)
-    assert found.auc == pytest.approx(roc_auc_score(labels, np.concatenate([above, below])))
+    assert found.cosines.auc == pytest.approx(roc_auc_score(labels, np.concatenate([above, below])))
     values = np.linalg.svd(np.concatenate([q, d]), compute_uv=False)
     shares = values / values.sum()
     assert found.effective_rank == pytest.approx(np.exp(-(shares * np.log(shares)).sum()))
@@ -106,5 +106,5 @@ def test_high_cosines_alone_are_not_called_a_collapse(signal: float, words: str)
     )
     own = torch.arange(50)
     found = geometry(queries, documents, torch.stack([own, own], dim=1), torch.stack([own, own.roll(1)], dim=1))
-    assert found.random_mean > 0.7
+    assert found.cosines.random_mean > 0.7
     assert words in meaning(found, found, 16)[0]

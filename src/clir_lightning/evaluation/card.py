@@ -20,7 +20,7 @@ from clir_lightning.types import Document, Run
 
 PERCENTILES = (5, 25, 50, 75, 95, 100)
 BLIND = 500  # queries whose documents are ordered by length
-Rows = list[tuple[str, str]]
+Lines = list[tuple[str, str]]  # the name and the value of each line of a card
 
 
 def percentiles(lengths: Iterable[int]) -> str:
@@ -48,46 +48,44 @@ def repeated(texts: Iterable[str]) -> int:
     return count
 
 
-def card(collection: Collection) -> Rows:
-    """Name and value of each line: counts, languages, lengths in characters, repeated texts, what was left out."""
+def card(collection: Collection) -> Lines:
+    """The lines on a collection: counts, languages, lengths in characters, repeated texts, what was left out."""
     documents = collection.documents
-    rows: Rows = [
+    lines: Lines = [
         ("collection", collection.name),
         ("languages", f"{collection.query_language} queries, {collection.document_language} documents"),
         ("documents", f"{len(documents)}, {repeated(d.text for d in documents.values())} repeat another's text"),
-        ("characters of a document", percentiles(len(document.text) for document in documents.values())),
+        ("characters per document", percentiles(len(document.text) for document in documents.values())),
     ]
     for name, split in collection.splits.items():
-        rows += split_card(name, split)
-        rows.append(("  NDCG@10 without reading", blind_orders(split, documents)))
+        lines += split_card(name, split)
+        lines.append(("  NDCG@10 without reading", blind_orders(split, documents)))
     shared = repeated(chain.from_iterable(split.queries for split in collection.splits.values()))
-    rows.append(("query ids in two splits", str(shared)))
-    return [*rows, *(("left out", note) for note in collection.notes)]
+    lines.append(("query ids in two splits", str(shared)))
+    return [*lines, *(("left out", note) for note in collection.notes)]
 
 
-def split_card(name: str, split: Split) -> Rows:
+def split_card(name: str, split: Split) -> Lines:
     """The card's lines on one split."""
-    grades: Counter[int] = Counter()
-    judged = []
-    for query_id in split.qrels:
-        values = split.qrels[query_id].values()
-        grades.update(values)
-        judged.append(len(values))
-    without = sum(not split.qrels.relevant(query_id) for query_id in split.qrels)
     texts = [query.text for query in split.queries.values()]
-    each = ", ".join(
-        f"{grade}: {count / max(1, len(judged)):.1f}" for grade, count in sorted(grades.items(), reverse=True)
-    )
-    rows = [
+    without = sum(not split.qrels.relevant(query_id) for query_id in split.qrels)
+    lines = [
         (name, f"{len(texts)} queries, {repeated(texts)} repeat another's text, {without} without a relevant document"),
-        ("  characters of a query", percentiles(map(len, texts))),
-        ("  judged documents a query", percentiles(judged)),
-        ("  of each grade, a query", each),
+        ("  characters per query", percentiles(map(len, texts))),
     ]
+
+    # Judgements: how many each query has, and how many of each grade in the mean, the best grade first.
+    judged = [len(split.qrels[query_id]) for query_id in split.qrels]
+    grades = Counter(chain.from_iterable(split.qrels[query_id].values() for query_id in split.qrels))
+    means = (f"{grade}: {grades[grade] / max(1, len(judged)):.1f}" for grade in sorted(grades, reverse=True))
+    lines.append(("  judged documents per query", percentiles(judged)))
+    lines.append(("  of each grade, per query", ", ".join(means)))
+
+    # A split need not come with candidates.
     if split.run is not None:
         depths = percentiles(len(split.run[query_id]) for query_id in split.run)
-        rows.append(("  candidates a query", f"{depths} (run {split.run.name})"))
-    return rows
+        lines.append(("  candidates per query", f"{depths} (run {split.run.name})"))
+    return lines
 
 
 def blind_orders(split: Split, documents: Mapping[str, Document]) -> str:
@@ -109,21 +107,21 @@ def blind_orders(split: Split, documents: Mapping[str, Document]) -> str:
     return ", ".join(f"{name} {100 * value:.1f}" for name, value in orders.items())
 
 
-def token_card(collection: Collection, tokenizer: PreTrainedTokenizerBase, max_length: int, cache: Any = None) -> Rows:
+def token_card(collection: Collection, tokenizer: PreTrainedTokenizerBase, max_length: int, cache: Any = None) -> Lines:
     """The card's lines on one tokenizer: lengths in tokens, and the judged pairs that `max_length` cuts."""
     documents = tokenise(collection.documents, tokenizer, name="documents", cache=cache)
-    rows: Rows = [
+    lines: Lines = [
         ("tokenizer", f"{tokenizer.name_or_path}, {len(tokenizer)} pieces"),
-        ("  tokens of a document", percentiles(documents.lengths())),
+        ("  tokens per document", percentiles(documents.lengths())),
     ]
     specials = PairTemplate.of(tokenizer).specials
     for name, split in collection.splits.items():
         queries = tokenise(split.queries, tokenizer, name=f"{name} queries", cache=cache)
         lengths = pair_lengths(split, queries, documents) + specials
-        rows.append((f"  tokens of a query, {name}", percentiles(queries.lengths())))
         share = f"{100 * float((lengths > max_length).mean()):.1f} %" if len(lengths) else "none judged"
-        rows.append((f"  pairs cut at {max_length}, {name}", share))
-    return rows
+        lines.append((f"  tokens per query, {name}", percentiles(queries.lengths())))
+        lines.append((f"  pairs cut at {max_length}, {name}", share))
+    return lines
 
 
 def pair_lengths(split: Split, queries: TokenTable, documents: TokenTable) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -90,7 +90,7 @@ class Comparison:
 
 
 def row(name: str, evaluations: Sequence[Evaluation]) -> Row:
-    """The row of one system's evaluations, one a seed.
+    """The row of one system's evaluations, one per seed.
 
     >>> def seed(a, b):
     ...     return Evaluation("", {"mrr": (a + b) / 2}, {"q": {"mrr": a}, "p": {"mrr": b}})
@@ -99,11 +99,14 @@ def row(name: str, evaluations: Sequence[Evaluation]) -> Row:
     ({'mrr': 0.4}, {'mrr': 0.75}, 0.1414)
     """
     measures = list(evaluations[0].means)
+
+    # `[S, M]`: the seeds' means; a deviation needs two of them.
     table = np.array([[result.means[name] for name in measures] for result in evaluations])
     deviations = table.std(axis=0, ddof=1).tolist() if len(table) > 1 else None
-    values = np.mean(
-        [[[q[name] for name in measures] for q in result.per_query.values()] for result in evaluations], axis=0
-    ).tolist()
+
+    # `[S, Q, M]` to `[Q, M]`: each query's mean over the seeds, which is what the tests compare.
+    by_seed = [[[q[name] for name in measures] for q in result.per_query.values()] for result in evaluations]
+    values = np.mean(by_seed, axis=0).tolist()
     return Row(
         name,
         len(evaluations),
@@ -120,18 +123,24 @@ def paired_tests(rows: Sequence[Row], baseline: str, *, samples: int = 100_000, 
     others = [row for row in rows if row.name != baseline]
     if not others:
         return []
+
+    # One `[Q, M]` of differences per system; p-values `[S, M]`.
     differences = [row.values() - base.values() for row in others]
     differences = [np.where(np.abs(d) < SAME, 0.0, d) for d in differences]
     randomised = np.array([randomisation_test(d, samples=samples, seed=seed) for d in differences])
     student = np.array([t_test(d) for d in differences])
     counts = [wins_ties_losses(d) for d in differences]
+
+    # Holm's family is a column: all systems on one measure.
     tests = []
     for column, measure in enumerate(base.means):
-        adjusted = zip(holm(randomised[:, column].tolist()), holm(student[:, column].tolist()), strict=True)
-        for place, (one, (r_holm, t_holm)) in enumerate(zip(others, adjusted, strict=True)):
-            p_r, p_t = float(randomised[place, column]), float(student[place, column])
+        randomised_holm = holm(randomised[:, column].tolist())
+        student_holm = holm(student[:, column].tolist())
+        for place, other in enumerate(others):
             mean = float(differences[place][:, column].mean())
-            tests.append(PairedTest(one.name, measure, mean, p_r, r_holm, p_t, t_holm, *counts[place][column]))
+            by_randomisation = (float(randomised[place, column]), randomised_holm[place])
+            by_student = (float(student[place, column]), student_holm[place])
+            tests.append(PairedTest(other.name, measure, mean, *by_randomisation, *by_student, *counts[place][column]))
     return tests
 
 
@@ -142,16 +151,20 @@ def shared_qrels(systems: Sequence[System], queries: str = "same") -> dict[str, 
     they differ, for other numbers cannot stand in one table.
     """
     one_of(queries, ("same", "common"), "queries")
-    found = [(system.name, member.qrels) for system in systems for member in system.members]
-    first_name, first = found[0]
-    common = [query for query in first if all(query in qrels for _, qrels in found)]
-    for name, qrels in found:
-        if queries == "same" and (len(common) < len(first) or len(common) < len(qrels)):
-            other = next((n for n, q in found if set(q) != set(first)), name)
-            raise DataError(
-                f"{first_name!r} and {other!r} have judgements of different queries, {len(common)} of them common",
-                cure="compare runs of one split, or add queries=common for the common ones alone",
-            )
+    judged = [(system.name, member.qrels) for system in systems for member in system.members]
+    first_name, first = judged[0]
+    common = [query for query in first if all(query in qrels for _, qrels in judged)]
+
+    # `same`: no system has a query that another lacks.
+    other = next((name for name, qrels in judged if set(qrels) != set(first)), None)
+    if queries == "same" and other is not None:
+        raise DataError(
+            f"{first_name!r} and {other!r} have judgements of different queries, {len(common)} of them common",
+            cure="compare runs of one split, or add queries=common for the common ones alone",
+        )
+
+    # Either way, a query that all have must be judged alike.
+    for name, qrels in judged:
         wrong = next((query for query in common if dict(qrels[query]) != dict(first[query])), None)
         if wrong is not None:
             raise DataError(
@@ -169,9 +182,9 @@ def pooled(systems: Sequence[System], qrels: Mapping[str, Grades]) -> tuple[Pool
     same = True
     for number, member in enumerate(member for system in systems for member in system.members):
         for query, documents in lists.items():
-            found = member.run.by_query.get(query, {}).keys()
-            same = same and (number == 0 or found == documents)
-            documents.update(found)
+            ranked = member.run.by_query.get(query, {}).keys()
+            same = same and (number == 0 or ranked == documents)
+            documents.update(ranked)
     return Pool.of(lists, qrels), same
 
 
@@ -189,16 +202,16 @@ def compare(
     if not measures:
         raise ConfigError("measures is empty; name one at least, such as ndcg_10")
     baseline = names[0] if baseline is None else one_of(baseline, names, "baseline")
+
+    # One row per system, all by the same judgements.
     qrels = shared_qrels(systems, queries)
     rows = [row(s.name, [evaluate(member.run, qrels, measures) for member in s.members]) for s in systems]
     pool, same = pooled(systems, qrels)
-    notes = [
-        note if all(note in other.notes for other in rows) else f"{one.name}: {note}"
-        for one in rows
-        for note in one.notes
-    ]
+    notes = shared_notes(rows)
     if not same:
         notes.append("the systems rank different documents: random order and ideal are of all that any of them ranks")
+
+    # Floor and ceiling rank the pool of all systems' documents.
     return Comparison(
         len(qrels),
         tuple(measures),
@@ -207,5 +220,15 @@ def compare(
         tuple(rows),
         row("ideal", [ideal(pool, measures)]),
         tuple(paired_tests(rows, baseline, samples=samples, seed=seed)),
-        tuple(dict.fromkeys(notes)),
+        tuple(notes),
     )
+
+
+def shared_notes(rows: Sequence[Row]) -> list[str]:
+    """The notes on all rows, each once; one that does not hold for every system opens with the system's name."""
+    notes = [
+        note if all(note in other.notes for other in rows) else f"{one.name}: {note}"
+        for one in rows
+        for note in one.notes
+    ]
+    return list(dict.fromkeys(notes))

@@ -28,7 +28,7 @@ class Coverage:
     tied: int = 0  # queries all of whose documents have one score: their order is that of the ids
 
     def notes(self) -> list[str]:
-        """What a reader of the table should know, a line each.
+        """What a reader of the table should know, one line each.
 
         >>> Coverage(queries=2, missing_queries=1).notes()
         ['1 of 2 judged queries are not in the run and count 0']

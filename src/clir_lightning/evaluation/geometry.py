@@ -15,11 +15,11 @@ SMALLEST = 1e-6  # share of the greatest variance below which a direction is lef
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
-    """Cosines of all, positive and negative query–document pairs, and how the vectors lie.
+class Cosines:
+    """Means and standard deviations of the cosines of all, positive and negative query–document pairs.
 
     `gap` is the positives' mean minus the negatives'; `auc` the chance that a positive pair's cosine is above a
-    negative pair's; the spectrum's and `uniformity`'s values are of queries and documents together.
+    negative pair's.
     """
 
     random_mean: float
@@ -30,6 +30,22 @@ class Geometry:
     negative_deviation: float
     gap: float
     auc: float
+
+    @classmethod
+    def of(cls, together: Tensor, above: Tensor, below: Tensor) -> Cosines:
+        """From the cosines `[Q, N]` of all pairs and those `[M]` of positive and of negative ones."""
+        moments = [float(x) for values in (together, above, below) for x in (values.mean(), values.std(correction=0))]
+        return cls(*moments, gap=float(above.mean() - below.mean()), auc=area_under_curve(above, below))
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The cosines of pairs, and how the vectors lie.
+
+    The spectrum's values and `uniformity` are of queries and documents together, `alignment` of positive pairs.
+    """
+
+    cosines: Cosines
     effective_rank: float
     top_share: float
     uniformity: float
@@ -39,8 +55,9 @@ class Geometry:
     language_bias: float
 
     def rounded(self) -> dict[str, float]:
-        """The values by name, to 4 decimals."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        """The values by name, those of the cosines first, to 4 decimals."""
+        values = asdict(self)
+        return {name: round(value, 4) for name, value in (values.pop("cosines") | values).items()}
 
 
 def told_apart(
@@ -134,9 +151,9 @@ def language_bias(queries: Tensor, documents: Tensor, neighbours: int = 10) -> f
     0.5
     """
     size = min(len(queries) - 1, len(documents))
-    asked, others = queries[: size + 1], documents[:size]
-    near = asked @ torch.cat([asked, others]).T
-    near[torch.arange(size + 1), torch.arange(size + 1)] = -torch.inf
+    asked = queries[: size + 1]
+    near = asked @ torch.cat([asked, documents[:size]]).T  # [S + 1, 2 S + 1]
+    near[torch.arange(size + 1), torch.arange(size + 1)] = -torch.inf  # no text is a neighbour of itself
     nearest = near.topk(min(neighbours, 2 * size), dim=1).indices
     return float((nearest <= size).double().mean()) - 0.5
 
@@ -146,19 +163,17 @@ def geometry(queries: Tensor, documents: Tensor, positives: Tensor, negatives: T
 
     `positives` and `negatives` `[M, 2]` are pairs of a query's and a document's row; `random` is all Q·N pairs.
     """
-    queries, documents = normalize(queries.double(), dim=-1), normalize(documents.double(), dim=-1)
+    queries = normalize(queries.double(), dim=-1)
+    documents = normalize(documents.double(), dim=-1)
+
+    # [Q, N], and of it the cosines [M] of the pairs that are told apart.
     cosines = queries @ documents.T
     above, below = (cosines[pairs[:, 0], pairs[:, 1]] for pairs in (positives, negatives))
+
+    # [Q + N, P]: the shape of the whole cloud.
     together = torch.cat([queries, documents])
     return Geometry(
-        random_mean=float(cosines.mean()),
-        random_deviation=float(cosines.std(correction=0)),
-        positive_mean=float(above.mean()),
-        positive_deviation=float(above.std(correction=0)),
-        negative_mean=float(below.mean()),
-        negative_deviation=float(below.std(correction=0)),
-        gap=float(above.mean() - below.mean()),
-        auc=area_under_curve(above, below),
+        Cosines.of(cosines, above, below),
         effective_rank=effective_rank(together),
         top_share=top_share(together),
         uniformity=float(uniformity(together)),
@@ -189,25 +204,29 @@ def whitening(vectors: Tensor) -> Tensor:
     return result.to(vectors.dtype)
 
 
-def meaning(found: Geometry, after: Geometry, width: int) -> list[str]:
-    """What the numbers of vectors of `width` dimensions say, a sentence each; `after` is of the centred ones."""
-    cone, chance = found.random_mean > 0.5, found.auc < 0.6
-    first = f"A random query and document have cosine {found.random_mean:.2f} in the mean"
-    second = f"a positive pair's cosine is above a negative pair's in {100 * found.auc:.0f} % of cases"
-    if chance:
-        sentences = [f"{first}, and {second}, where chance has 50: these vectors hardly tell documents apart."]
-    elif cone:
-        sentences = [f"{first}, yet {second}: a narrow cone, but order depends on differences alone."]
-    else:
-        sentences = [f"{first}, and {second}."]
-    sentences.append(
-        f"The vectors use about {found.effective_rank:.0f} of {width} directions; the first holds "
-        f"{100 * found.top_share:.0f} % of their squared length."
+def meaning(before: Geometry, after: Geometry, width: int) -> list[str]:
+    """What the numbers of vectors of `width` dimensions say, one sentence each; `after` is of the centred ones."""
+    spectrum = (
+        f"The vectors use about {before.effective_rank:.0f} of {width} directions; the first holds "
+        f"{100 * before.top_share:.0f} % of their squared length."
     )
-    before, then = (100 * (shape.language_bias + 0.5) for shape in (found, after))
-    if found.language_bias > 0.1:
+    sentences = [_on_cosines(before.cosines), spectrum]
+
+    # A bias below this is what a few hundred texts show by chance.
+    if before.language_bias > 0.1:
+        own, centred_own = (100 * (shape.language_bias + 0.5) for shape in (before, after))
         sentences.append(
-            f"In a pool of both languages {before:.0f} % of a query's neighbours are of its own, where 50 would be "
-            f"even; {then:.0f} % once each language's mean is subtracted (callbacks=[collapse,centring] trains so)."
+            f"In a pool of both languages {own:.0f} % of a query's neighbours are of its own, where 50 would be even; "
+            f"{centred_own:.0f} % once each language's mean is subtracted (callbacks=[collapse,centring] trains so)."
         )
     return sentences
+
+
+def _on_cosines(cosines: Cosines) -> str:
+    random = f"A random query and document have a mean cosine of {cosines.random_mean:.2f}"
+    order = f"a positive pair's cosine is above a negative pair's in {100 * cosines.auc:.0f} % of cases"
+    if cosines.auc < 0.6:
+        return f"{random}, and {order}, where chance has 50: these vectors hardly tell documents apart."
+    if cosines.random_mean > 0.5:
+        return f"{random}, yet {order}: a narrow cone, but order depends on differences alone."
+    return f"{random}, and {order}."

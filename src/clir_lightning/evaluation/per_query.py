@@ -1,4 +1,4 @@
-"""`per_query.csv`: a row a query, a column a measure."""
+"""`per_query.csv`: one row per query, one column per measure."""
 
 from __future__ import annotations
 

@@ -33,14 +33,19 @@ def _one(differences: Floats, samples: int, seed: int) -> float:
     if count == 0:
         return 1.0
     exact = count < 62 and 2**count <= samples
-    total, scale = differences.sum(), np.abs(differences).sum()
-    found = abs(total) - RELATIVE * scale
+    patterns = 2**count if exact else samples
+
+    # Sums stand for means: all patterns are of the same queries. A little less than what was found allows for rounding.
+    total = differences.sum()
+    threshold = abs(total) - RELATIVE * np.abs(differences).sum()
+
+    # In parts of `[CHUNK, Q]`; a flipped difference leaves the sum and comes back negative, hence the 2.
+    extreme = 0
     rng = np.random.default_rng(seed)
-    extreme, patterns = 0, 2**count if exact else samples
     for start in range(0, patterns, CHUNK):
         size = min(CHUNK, patterns - start)
         flips = _all_flips(start, size, count) if exact else _drawn_flips(rng, size, count)
-        extreme += int((np.abs(total - 2 * (flips @ differences)) >= found).sum())
+        extreme += int((np.abs(total - 2 * (flips @ differences)) >= threshold).sum())
     return extreme / patterns if exact else (extreme + 1) / (patterns + 1)
 
 
@@ -77,7 +82,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03])  # 3 · .01; 2 · .03; and 1 · .04, which may not be below the one before
     [0.03, 0.06, 0.06]
     """
-    adjusted, highest = [0.0] * len(p_values), 0.0
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = highest

@@ -35,18 +35,23 @@ def spread(scores: Tensor, grades: Tensor, present: Tensor | None = None) -> Spr
     >>> spread(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([[6, 0, 3]]))
     Spread(deviation=0.816..., ordered=1.0, gap=1.5)
     """
-    scores, grades = scores.double(), grades.double()
     there = torch.ones_like(scores, dtype=torch.bool) if present is None else present
-    scores = scores.masked_fill(~there, 0.0)
+    scores = scores.double().masked_fill(~there, 0.0)
+    grades = grades.double()
+
+    # [Q]: the deviation of a query's scores from their mean.
     count = there.sum(dim=1)
     centred = (scores - scores.sum(dim=1, keepdim=True) / count[:, None].clamp(min=1)).masked_fill(~there, 0.0)
     deviation = (centred.square().sum(dim=1) / count.clamp(min=1)).sqrt()
 
+    # [Q]: the best-graded documents' mean score minus that of the others; `told` where there are others.
     best = there & (grades == grades.masked_fill(~there, -torch.inf).amax(dim=1, keepdim=True))
     others = there & ~best
     told = others.any(dim=1)
     gap = (scores * best).sum(dim=1) / best.sum(dim=1).clamp(min=1)
     gap = gap - (scores * others).sum(dim=1) / others.sum(dim=1).clamp(min=1)
+
+    # Pairs of documents are [Q, D, D]: some queries at a time.
     size = max(1, PAIRS // scores.shape[1] ** 2)
     parts = zip(*(torch.split(matrix[told], size) for matrix in (scores, grades, there)), strict=True)
     shares = [_ordered(*part) for part in parts] or [scores.new_zeros(0)]

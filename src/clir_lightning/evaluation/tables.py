@@ -50,7 +50,8 @@ def measure_head(comparison: Comparison) -> list[str]:
 
 def measure_cells(comparison: Comparison, alpha: float) -> list[list[str]]:
     """The rows of the table of measures, from floor to ceiling."""
-    mark, bounds = marks(comparison, alpha), (comparison.floor, comparison.ceiling)
+    mark = marks(comparison, alpha)
+    bounds = (comparison.floor, comparison.ceiling)
     return [
         [
             f"{row.name} (baseline)" if row.name == comparison.baseline and comparison.tests else row.name,
@@ -142,7 +143,7 @@ def latex(comparison: Comparison, alpha: float) -> str:
 
 
 def csv_text(comparison: Comparison) -> str:
-    """A line a system and measure, in full precision; a row without a test against the baseline has empty cells."""
+    """One line per system and measure, in full precision; without a test against the baseline its cells are empty."""
     tests = {(test.system, test.measure): asdict(test) for test in comparison.tests}
     columns = [name for name in PairedTest.__slots__ if name not in ("system", "measure")]
     stream = io.StringIO()
@@ -157,7 +158,7 @@ def csv_text(comparison: Comparison) -> str:
 
 
 def per_query_csv(comparison: Comparison) -> str:
-    """A line a system and query, a column a measure: the mean over the system's seeds, in full precision."""
+    """One line per system and query, one column per measure: the mean over the system's seeds, in full precision."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["system", "qid", *comparison.measures])
@@ -183,7 +184,7 @@ def json_text(comparison: Comparison, notes: Sequence[str] = ()) -> str:
 
 
 def result_table(title: str, rows: Sequence[Evaluation]) -> Table:
-    """A row a system, a column a measure, in percent as the field prints them."""
+    """One row per system, one column per measure, in percent as the field prints them."""
     table = Table(title=title, title_justify="left")
     table.add_column("system")
     for name in rows[0].means:

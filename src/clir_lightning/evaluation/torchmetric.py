@@ -36,7 +36,9 @@ class RankingMeasures(Metric):
 
     def __init__(self, pool: Pool, measures: Sequence[str]) -> None:
         super().__init__()
-        self.pool, self.measures, self.depth = pool, tuple(measures), deepest(list(measures))
+        self.pool = pool
+        self.measures = tuple(measures)
+        self.depth = deepest(list(measures))
         self._row = {query: row for row, query in enumerate(pool.queries)}
         self._column = [{document: i for i, document in enumerate(documents)} for documents in pool.documents]
         size = pool.grades.numel()
@@ -58,8 +60,9 @@ class RankingMeasures(Metric):
 
     def matrix(self) -> tuple[Tensor, Pool]:
         """The scores `[Q, D]` and the pool of what was scored; inside `sync_context()`, of all processes."""
-        pool, shape = self.pool.to(self.scores.device), self.pool.grades.shape
-        return self.scores.view(shape), replace(pool, present=pool.present & self.scored.view(shape).bool())
+        pool = self.pool.to(self.scores.device)
+        scored = self.scored.view(pool.grades.shape).bool()
+        return self.scores.view(pool.grades.shape), replace(pool, present=pool.present & scored)
 
     def _ranked(self) -> tuple[Pool, Ranked]:
         scores, pool = self.matrix()

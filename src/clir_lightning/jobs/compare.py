@@ -19,7 +19,7 @@ from clir_lightning.evaluation import tables
 from clir_lightning.evaluation.cautions import cautions
 from clir_lightning.evaluation.comparison import Comparison, System, compare
 from clir_lightning.evaluation.measures import measure
-from clir_lightning.evaluation.report.examples import Texts
+from clir_lightning.evaluation.report.examples import KnownTexts
 from clir_lightning.evaluation.report.page import page
 from clir_lightning.outputs.folder import claim, output_folder
 from clir_lightning.outputs.systems import commits, systems_of
@@ -60,19 +60,19 @@ def data_of_texts(config: DictConfig, systems: Sequence[System]) -> DictConfig |
     return changed(own, config.data, "data") if config.data else own
 
 
-def texts(data: DictConfig | None, systems: Sequence[System]) -> Texts:
+def texts(data: DictConfig | None, systems: Sequence[System]) -> KnownTexts:
     """The texts of a collection, where there is one, and of the queries that the systems are judged by."""
     if data is None:
-        return Texts({}, {})
+        return KnownTexts({}, {})
     try:
         collection: Collection = build(data)
     except ClirError as error:
         log.warning("the report shows ids without texts: %s", error)
-        return Texts({}, {})
+        return KnownTexts({}, {})
     judged = {
         query: grades for system in systems for member in system.members for query, grades in member.qrels.items()
     }
-    return Texts(queries_of(collection, judged), collection.documents)
+    return KnownTexts(queries_of(collection, judged), collection.documents)
 
 
 def queries_of(collection: Collection, judged: Mapping[str, Grades]) -> dict[str, Query]:

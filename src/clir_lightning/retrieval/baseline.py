@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ClirError
 from clir_lightning.retrieval.analysis import LANGUAGES, primary
-from clir_lightning.retrieval.bm25 import LightBM25, rerank
+from clir_lightning.retrieval.bm25 import LightBM25, order_candidates
 from clir_lightning.retrieval.lexicon import Lexicon, names_lexicon, translated
 from clir_lightning.retrieval.lucene import LuceneBM25
 from clir_lightning.retrieval.retriever import TermRetriever
@@ -17,7 +17,7 @@ from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)
 
-DEEPEST = 10_000  # hits a query, of the whole collection; candidates beyond stay behind in the order they had
+DEEPEST = 10_000  # hits per query, of the whole collection; candidates beyond stay behind in the order they had
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ def bm25_row(
     With `own_names` the lexicon has the names of the split's queries too. It knows then what they are called in the
     documents' language: an upper bound, not a competitor.
     """
+    # Where training queries are asked, none may be translated by the name of its own document.
     part = collection.split(split)
     asked = {query: part.queries[query] for query in candidates}
     lexicon = names_lexicon(collection.split(train), collection.documents)
@@ -60,6 +61,7 @@ def bm25_row(
     own = Lexicon({}) if train == split and not own_names else None
     queries = translated(lexicon, asked, collection.document_language, own=own)
 
+    # Lucene if it is there: its scores are the published ones, and bm25s' those of the same formula.
     language = collection.document_language
     analyser = "auto" if primary(language) in LANGUAGES else "words"
     try:
@@ -82,4 +84,4 @@ def rank(
         picked[query] = {document: hits[document] for document in candidates[query] if document in hits}
         if len(hits) == depth < len(documents):
             below += len(candidates[query]) - len(picked[query])
-    return Baseline(rerank(candidates, Run(picked, name=retriever.name)), below)
+    return Baseline(order_candidates(candidates, Run(picked, name=retriever.name)), below)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from clir_lightning.errors import DataError
 from clir_lightning.retrieval.analysis import Analyser, choose
-from clir_lightning.retrieval.retriever import Rows, term_weights, whole_weights
+from clir_lightning.retrieval.retriever import DocumentRows, term_weights, whole_weights
 from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)
@@ -58,10 +58,12 @@ class LightBM25:
         self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int
     ) -> Iterator[tuple[str, dict[str, float]]]:
         """Each query with its hits, document → score."""
-        rows = Rows.of(documents)
+        rows = DocumentRows.of(documents)
         analyser = self.analyser_of(rows.language())
         log.info("%s, documents in %s", self.name, analyser)
         index, vocabulary, kept = self._index(rows, analyser)
+
+        # A term's postings lie between two bounds of one sparse matrix; a query's scores `[N]` are their weighted sum.
         data, columns, bounds = (index[part] for part in ("data", "indices", "indptr"))
         for query_id, query in queries.items():
             known = {term: weight for term, weight in term_weights(query, analyser).items() if term in vocabulary}
@@ -72,24 +74,30 @@ class LightBM25:
                 scores[columns[postings]] += weight * data[postings]
             yield query_id, {rows.ids[kept[i]]: float(scores[i] / scale) for i in best(scores, depth)}
 
-    def _index(self, rows: Rows, analyser: Analyser) -> tuple[dict[str, Any], dict[str, int], NDArray[np.int64]]:
+    def _index(
+        self, rows: DocumentRows, analyser: Analyser
+    ) -> tuple[dict[str, Any], dict[str, int], NDArray[np.int64]]:
         """Scores by term (columns of a sparse matrix), the terms' columns, and the row of each document with a term."""
         tokens_of = analyser.tokens
         assert tokens_of is not None
+
+        # Numbers for terms in the order in which they come; the texts come as they lie on the disk.
         vocabulary: dict[str, int] = {}
-        found: list[tuple[int, NDArray[np.int32]]] = []
+        texts: list[tuple[int, NDArray[np.int32]]] = []
         for row, text in rows.texts():
             tokens = [vocabulary.setdefault(token, len(vocabulary)) for token in tokens_of(text)]
             if tokens:
-                found.append((row, np.array(tokens, np.int32)))
-        if not found:
+                texts.append((row, np.array(tokens, np.int32)))
+        if not texts:
             raise DataError("no document has a single term", cure="choose another retriever.analyser")
-        found.sort(key=lambda pair: pair[0])
+
+        # In order of their rows, so that `best` breaks ties by document id.
+        texts.sort(key=lambda pair: pair[0])
         library = _bm25s()
         logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
         index = library.BM25(method="lucene", k1=self.k1, b=self.b)
-        index.index(([tokens for _, tokens in found], dict(vocabulary)), create_empty_token=False, show_progress=False)
-        return index.scores, vocabulary, np.array([row for row, _ in found], np.int64)
+        index.index(([tokens for _, tokens in texts], dict(vocabulary)), create_empty_token=False, show_progress=False)
+        return index.scores, vocabulary, np.array([row for row, _ in texts], np.int64)
 
 
 def best(scores: NDArray[np.float64], depth: int) -> list[int]:
@@ -106,15 +114,15 @@ def best(scores: NDArray[np.float64], depth: int) -> list[int]:
     return order
 
 
-def rerank(candidates: Run, ranked: Run) -> Run:
+def order_candidates(candidates: Run, ranked: Run) -> Run:
     """The candidates in the order of another run; those that it lacks stay behind, in the order they had.
 
-    >>> rerank(Run({"q": {"a": 3.0, "b": 2.0, "c": 1.0}}), Run({"q": {"c": 9.0, "x": 8.0}})).ranking("q")
+    >>> order_candidates(Run({"q": {"a": 3.0, "b": 2.0, "c": 1.0}}), Run({"q": {"c": 9.0, "x": 8.0}})).ranking("q")
     ['c', 'a', 'b']
     """
     lists: dict[str, dict[str, float]] = {}
     for query, scores in candidates.items():
-        found = ranked.by_query.get(query, {})
-        order = sorted(scores, key=lambda document: (found.get(document, 0.0), scores[document]))
+        hits = ranked.by_query.get(query, {})
+        order = sorted(scores, key=lambda document: (hits.get(document, 0.0), scores[document]))
         lists[query] = {document: float(place) for place, document in enumerate(order)}
     return Run(lists, name=ranked.name)

@@ -13,7 +13,7 @@ import numpy as np
 from clir_lightning.data.store.folders import fingerprint
 from clir_lightning.errors import ConfigError
 from clir_lightning.retrieval.dense_index import IndexSettings, Search, nearest, open_index
-from clir_lightning.retrieval.retriever import Rows
+from clir_lightning.retrieval.retriever import DocumentRows
 from clir_lightning.retrieval.vectors import BLOCK, Shard, Vectors, stored_vectors
 from clir_lightning.scoring.text_encoder import TextEncoder
 from clir_lightning.types import Document, Query, Run
@@ -26,7 +26,7 @@ class DenseSearch:
     """An opened collection: vectors and index."""
 
     encoder: TextEncoder
-    rows: Rows
+    rows: DocumentRows
     vectors: Vectors
     search: Search
     exact: bool
@@ -77,8 +77,11 @@ class DenseRetriever:
         """
         if self.encoder is None:
             raise ConfigError(f"the checkpoint {self.checkpoint} is not loaded; give the retriever its encoder")
-        settings, rows = IndexSettings(self.index, **self.index_settings), Rows.of(documents)
+        settings = IndexSettings(self.index, **self.index_settings)  # complains before the work
+        rows = DocumentRows.of(documents)
         reader = self.encoder.reader(documents, "document", rows.ids, self.cache)
+
+        # [N, P]; the key stands for the model and the texts, so that another of either is encoded anew.
         cache = None if self.cache is None else Path(self.cache).expanduser()
         key = fingerprint([self.encoder.fingerprint(), rows.fingerprint()])
         if cache is None:
@@ -89,6 +92,8 @@ class DenseRetriever:
             vectors = stored_vectors(
                 cache / "vectors" / key, *size, reader, shard=Shard.of(self.shard), block=self.block, about=about
             )
+
+        # Exact search needs no file of its own: it reads the vectors.
         search = open_index(settings, vectors, key=key, cache=cache)
         log.info("%s: %d documents, index %s", self.name, len(rows.ids), self.index)
         return DenseSearch(self.encoder, rows, vectors, search, self.index == "flat", self.name)

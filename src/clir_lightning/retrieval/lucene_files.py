@@ -14,7 +14,7 @@ from pathlib import Path
 from clir_lightning.errors import DataError
 from clir_lightning.retrieval.analysis import Analyser
 from clir_lightning.retrieval.java import JavaError
-from clir_lightning.retrieval.retriever import Rows, parts_of, term_weights, whole_weights
+from clir_lightning.retrieval.retriever import DocumentRows, parts_of, term_weights, whole_weights
 from clir_lightning.types import Query
 
 MOST_TERMS = 1024  # different terms that Lucene takes in a query
@@ -29,26 +29,22 @@ def plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def write_documents(rows: Rows, analyser: Analyser, source: Path, parts: int) -> tuple[int, list[str]]:
-    """Write the documents for indexing, a file a thread; returns their number and the terms in them.
+def write_documents(rows: DocumentRows, analyser: Analyser, source: Path, parts: int) -> tuple[int, list[str]]:
+    """Write the documents for indexing, one file per thread; returns their number and the terms in them.
 
     Documents without a term are left out, as Lucene leaves them.
     """
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir()
-    tokens_of = analyser.tokens
     terms: set[str] = set()
     written = 0
+
+    # In turn into each file; a row's nine digits sort as its number does.
     with ExitStack() as stack:
         paths = [source / f"{i}.jsonl" for i in range(parts)]
         streams = [stack.enter_context(open(path, "w", encoding="utf-8", errors="replace")) for path in paths]
         for row, text in rows.texts():
-            if tokens_of is None:
-                contents = plain(text)
-            else:
-                tokens = tokens_of(text)
-                terms.update(tokens)
-                contents = " ".join(tokens)
+            contents = _contents(text, analyser, terms)
             if contents:
                 line = json.dumps({"id": f"{row:09d}", "contents": contents}, ensure_ascii=False)
                 streams[written % parts].write(line + "\n")
@@ -56,6 +52,15 @@ def write_documents(rows: Rows, analyser: Analyser, source: Path, parts: int) ->
     if not written:
         raise DataError("no document has a single term", cure="choose another retriever.analyser")
     return written, sorted(terms)
+
+
+def _contents(text: str, analyser: Analyser, terms: set[str]) -> str:
+    """What is indexed of a text: it as it is for Lucene's own analyser, else our tokens, which `terms` collects."""
+    if analyser.tokens is None:
+        return plain(text)
+    tokens = analyser.tokens(text)
+    terms.update(tokens)
+    return " ".join(tokens)
 
 
 def topic(query: Query, analyser: Analyser, known: Collection[str]) -> tuple[str, float]:
@@ -123,7 +128,7 @@ def check_room(folder: Path) -> None:
 
 def check_answered(answered: Mapping[str, bool], analyser: Analyser) -> int:
     """How many queries have no hit; with our own terms, each of which is in a document, `JavaError` at the first."""
-    empty = [query for query, found in answered.items() if not found]
+    empty = [query for query, has_hits in answered.items() if not has_hits]
     if empty and analyser.tokens is not None:
         raise JavaError(
             f"Lucene's SearchCollection answered {len(answered) - len(empty)} of {len(answered)} queries, "

@@ -56,7 +56,7 @@ class TermRetriever(Retriever, Protocol):
     def hits(
         self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int
     ) -> Iterator[tuple[str, dict[str, float]]]:
-        """The run that `__call__` returns, a query at a time, so that not all of it need be kept."""
+        """The run that `__call__` returns, one query at a time, so that not all of it need be kept."""
         ...
 
 
@@ -94,14 +94,14 @@ def term_weights(query: Query, analyser: Analyser) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Rows:
+class DocumentRows:
     """The documents as numbered rows, the highest id first: ties by row are ties as trec_eval breaks them."""
 
     documents: Mapping[str, Document]
     ids: tuple[str, ...]
 
     @classmethod
-    def of(cls, documents: Mapping[str, Document]) -> Rows:
+    def of(cls, documents: Mapping[str, Document]) -> DocumentRows:
         """The rows of a collection's documents; `DataError` if there are none."""
         if not documents:
             raise DataError("there are no documents to retrieve from", cure="check the collection")

@@ -12,7 +12,7 @@ from clir_lightning.data.files.lines import read_lines
 from clir_lightning.data.sources.term_tables import Entry, read_entries
 from clir_lightning.errors import ConfigError, DataError, one_of
 from clir_lightning.retrieval.lexicon import Lexicon, names_entries, translated
-from clir_lightning.retrieval.retriever import Rows
+from clir_lightning.retrieval.retriever import DocumentRows
 from clir_lightning.types import Document, Query
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Translation(Protocol):
 def languages(collection: Collection) -> tuple[str, str]:
     """Language of the queries and of the documents."""
     query = next(query for split in collection.splits.values() for query in split.queries.values())
-    return query.language, Rows(collection.documents, ()).language()
+    return query.language, DocumentRows(collection.documents, ()).language()
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,10 @@ class LexiconTranslation:
         own = None
         if self._names_are_of(collection, split):
             own = Lexicon.of(self.tables(collection), self.alternatives)
-        found = translated(lexicon, asked, languages(collection)[1], own=own)
-        empty = sum(not query.text for query in found.values())
-        log.info("%s: %d terms, %d of %d queries without one", split, len(lexicon.entries), empty, len(found))
-        return found
+        queries = translated(lexicon, asked, languages(collection)[1], own=own)
+        empty = sum(not query.text for query in queries.values())
+        log.info("%s: %d terms, %d of %d queries without one", split, len(lexicon.entries), empty, len(queries))
+        return queries
 
     def documents(self, collection: Collection, split: str) -> Mapping[str, Document]:
         """The documents, translated if that is the side, by the heaviest translation of each term."""
@@ -138,7 +138,7 @@ class LexiconTranslation:
 
 @dataclass(frozen=True)
 class GivenTranslation:
-    """Translations from a file, `id<TAB>text` a line, gzip or plain; each query (or document) must have its line."""
+    """Translations from a file, one `id<TAB>text` per line, gzip or plain; each query (or document) must have one."""
 
     path: str
     side: str = "queries"
@@ -165,12 +165,14 @@ class GivenTranslation:
         asked = collection.split(split).queries
         if self.side == "documents":
             return asked
-        texts, language = self._texts(asked), languages(collection)[1]
+        texts = self._texts(asked)
+        language = languages(collection)[1]
         return {i: Query(i, texts[i], language) for i in asked}
 
     def documents(self, collection: Collection, split: str) -> Mapping[str, Document]:
         """The documents, with the file's texts if that is the side."""
         if self.side == "queries":
             return collection.documents
-        texts, language = self._texts(collection.documents), languages(collection)[0]
+        texts = self._texts(collection.documents)
+        language = languages(collection)[0]
         return {i: Document(i, texts[i], language) for i in collection.documents}

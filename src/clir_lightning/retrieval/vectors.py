@@ -53,7 +53,7 @@ class UnfinishedError(DataError):
 
 @dataclass(frozen=True)
 class Blocks:
-    """The blocks of `[rows, width]` vectors that are encoded so far, a file each: no two processes write to one file.
+    """The blocks of `[rows, width]` vectors that are encoded so far, one file each: no two processes write to one file.
 
     A block is there when its file has its whole size; it gets its name when it is on the disk.
     """
@@ -123,6 +123,8 @@ def stored_vectors(
     """
     shard = shard or Shard()
     blocks = Blocks(place.with_name(f".{place.name}.{block}.unfinished"), rows, width, block)
+
+    # The folder may appear at any moment: several processes work towards it, some of them without locks.
     try:
         if not place.is_dir():
             _encode(place, blocks, encode, shard)
@@ -132,6 +134,8 @@ def stored_vectors(
         if not place.is_dir():  # otherwise another process completed it and removed the blocks
             cure = "make room or set cache to another folder, and start again: what is encoded stays"
             raise DataError(f"cannot be written ({error.strerror or error})", path=place, cure=cure) from error
+
+    # Whole: the blocks have done their work.
     shutil.rmtree(blocks.folder, ignore_errors=True)
     manifest = read_manifest(place)
     return np.asarray(map_array(place / "vectors.npy")).reshape(manifest["rows"], manifest["width"])

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from clir_lightning.evaluation.comparison import Comparison, Member, System, compare
-from clir_lightning.evaluation.report.examples import Texts, most_different
+from clir_lightning.evaluation.report.examples import KnownTexts, most_different
 from clir_lightning.evaluation.report.page import page
 from clir_lightning.types import Document, Query, Run
 from program import HANG
 
 EVIL = "<script>document.title = 'broken'</script> & \"quoted\""
 QRELS = {f"q{i}": {"a": 6, "b": 0, "c": 3} for i in range(6)}
-TEXTS = Texts(
+TEXTS = KnownTexts(
     {f"q{i}": Query(f"q{i}", "阿拉木图" + EVIL, "zh") for i in range(6)},
     {"a": Document("a", "Алматы — қала. " * 60, "kk"), "b": Document("b", EVIL, "kk")},
 )
@@ -37,7 +37,7 @@ def systems(tmp_path: Path) -> list[System]:
     return [System("bm25", (Member(run(0), QRELS),)), System(f"ours {EVIL}", ours)]
 
 
-def written(systems: list[System], path: Path, texts: Texts = TEXTS) -> str:
+def written(systems: list[System], path: Path, texts: KnownTexts = TEXTS) -> str:
     comparison = compare(systems, measures=["mrr_10", "ndcg_10"])
     text = page(
         comparison,
@@ -104,7 +104,7 @@ def test_texts_and_grades_are_shown_and_ids_alone_without_texts(systems: list[Sy
     assert 'title="grade 6">6</b><code>a</code> <span lang="kk" dir="auto">Алматы' in text
     assert "c0ffee" in text
     assert "http" not in text
-    without = written(systems, tmp_path / "report.html", Texts({}, {}))
+    without = written(systems, tmp_path / "report.html", KnownTexts({}, {}))
     assert "<code>a</code> </li>" in without
     assert "阿拉木图" not in without
 

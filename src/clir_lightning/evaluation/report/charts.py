@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from clir_lightning.evaluation.comparison import SAME, Comparison, System
 from clir_lightning.evaluation.evaluate import run_scores
@@ -26,15 +27,16 @@ CURVES = (
     ("val/geometry/auc", "dev AUC of cosines"),
     ("val/geometry/random_mean", "dev mean cosine of random pairs"),
 )
-RELEVANT, OTHER = PALETTE[0], PALETTE[5]
+RELEVANT = PALETTE[0]
+OTHER = PALETTE[5]
 
 
 def colours(comparison: Comparison) -> dict[str, str]:
     """Each system's colour; the baseline is black, the bounds are grey."""
     names = [row.name for row in comparison.rows if row.name != comparison.baseline]
-    found = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(names)}
+    own = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(names)}
     grey = dict.fromkeys((comparison.floor.name, comparison.ceiling.name), "#999")
-    return {**grey, comparison.baseline: "#222", **found}
+    return {**grey, comparison.baseline: "#222", **own}
 
 
 def swatch(colour: str, text: str) -> str:
@@ -46,7 +48,8 @@ def score_distributions(systems: Sequence[System], qrels: Mapping[str, Grades]) 
     """For each system the scores of relevant pairs beside those of the others, over all of its seeds."""
     figures = []
     for system in systems:
-        pairs, ordered = [], []
+        pairs = []
+        ordered = []
         for member in system.members:
             pool = Pool.of(member.run.by_query, qrels)
             scores = run_scores(member.run, pool)
@@ -62,8 +65,9 @@ def score_distributions(systems: Sequence[System], qrels: Mapping[str, Grades]) 
 def distribution(first: np.ndarray, second: np.ndarray, axis: str, kinds: tuple[str, str], what: str) -> str:
     """Two histograms over each other, each in shares of its own values."""
     low, high = np.quantile(np.concatenate([first, second]), [0.001, 0.999])
-    if low == high:
-        low, high = low - 0.5, high + 0.5
+    if low == high:  # all scores are one
+        low -= 0.5
+        high += 0.5
     edges = np.linspace(low, high, BINS + 1)
     shares = [np.histogram(values.clip(low, high), edges)[0] / max(1, len(values)) for values in (first, second)]
     frame = Frame((low, high), (0.0, float(max(share.max() for share in shares)) * 1.05))
@@ -87,66 +91,75 @@ def query_differences(comparison: Comparison, measure: str) -> list[Figure]:
     """For each system its difference to the baseline on every query, the greatest gain first."""
     base = next(row for row in comparison.rows if row.name == comparison.baseline)
     column = comparison.measures.index(measure)
-    shades, figures = colours(comparison), []
-    for row in comparison.rows:
-        if row.name == comparison.baseline:
-            continue
-        found = np.sort(row.values()[:, column] - base.values()[:, column])[::-1]
-        found[np.abs(found) < SAME] = 0.0
-        limit = max(0.05, float(np.abs(found).max()))
-        frame = Frame((0, len(found)), (-limit, limit))
-        outline = steps(list(range(len(found) + 1)), found.tolist())
-        wins, losses = int((found > 0).sum()), int((found < 0).sum())
-        zero = frame.line([(0, 0.0), (len(found), 0.0)], "#222", comparison.baseline)
+    shades = colours(comparison)
+    others = [row for row in comparison.rows if row.name != comparison.baseline]
+    figures = []
+    for row in others:
+        # [Q], in the order of the picture rather than of the queries.
+        differences = np.sort(row.values()[:, column] - base.values()[:, column])[::-1]
+        differences[np.abs(differences) < SAME] = 0.0
+
+        # What a reader would count.
+        wins = int((differences > 0).sum())
+        losses = int((differences < 0).sum())
         caption = (
             f"<b>{escape(row.name)}</b> minus {escape(comparison.baseline)}<br>better on {wins}, equal on "
-            f"{len(found) - wins - losses}, worse on {losses}"
+            f"{len(differences) - wins - losses}, worse on {losses}"
         )
+
+        # The baseline is the line at 0; the axis is as long downwards as upwards.
+        limit = max(0.05, float(np.abs(differences).max()))
+        frame = Frame((0, len(differences)), (-limit, limit))
+        outline = steps(list(range(len(differences) + 1)), differences.tolist())
+        zero = frame.line([(0, 0.0), (len(differences), 0.0)], "#222", comparison.baseline)
         body = frame.area(outline, shades[row.name], row.name) + zero
         picture = frame.chart("queries", f"difference in {label(measure)}", body, f"{row.name}, differences")
         figures.append((caption, picture))
     return figures
 
 
+def mean_recall(system: System, qrels: Mapping[str, Grades]) -> list[float]:
+    """The recall at each rank, mean over queries and seeds; a seed of shorter lists keeps its last value to the end."""
+    curves = []
+    for member in system.members:
+        pool = Pool.of(member.run.by_query, qrels)
+        ranked = pool.ranked(run_scores(member.run, pool))
+        relevant = (ranked.ideal > 0).sum(dim=1).clamp(min=1)
+        curves.append(((ranked.gains > 0).cumsum(dim=1) / relevant[:, None]).double().mean(dim=0))
+    depth = max(map(len, curves))
+    padded = [pad(curve[None], (0, depth - len(curve)), mode="replicate")[0] for curve in curves if len(curve)]
+    return torch.stack(padded).mean(dim=0).tolist() if padded else []
+
+
 def recall_over_depth(comparison: Comparison, systems: Sequence[System], qrels: Mapping[str, Grades]) -> list[Figure]:
     """The mean recall of each system down to each rank."""
-    shades, curves = colours(comparison), []
-    for system in systems:
-        found = []
-        for member in system.members:
-            pool = Pool.of(member.run.by_query, qrels)
-            ranked = pool.ranked(run_scores(member.run, pool))
-            relevant = (ranked.ideal > 0).sum(dim=1).clamp(min=1)
-            found.append(((ranked.gains > 0).cumsum(dim=1) / relevant[:, None]).double().mean(dim=0))
-        depth = max(map(len, found))
-        padded = [torch.nn.functional.pad(f[None], (0, depth - len(f)), mode="replicate")[0] for f in found if len(f)]
-        if padded:
-            curves.append((system.name, torch.stack(padded).mean(dim=0).tolist()))
-    depth = max((len(values) for _, values in curves), default=0)
+    curves = {system.name: mean_recall(system, qrels) for system in systems}
+    curves = {name: values for name, values in curves.items() if values}
+    depth = max(map(len, curves.values()), default=0)
     if depth < 2:
         return []
+
+    # One line per system, ranks from 1.
+    shades = colours(comparison)
     frame = Frame((1, depth), (0.0, 1.0), width=620, height=320)
-    body = "".join(
-        frame.line([(rank, value) for rank, value in enumerate(values, start=1)], shades[name], name)
-        for name, values in curves
-    )
-    caption = "".join(swatch(shades[name], name) for name, _ in curves)
+    body = "".join(frame.line(list(enumerate(values, start=1)), shades[name], name) for name, values in curves.items())
+    caption = "".join(swatch(shades[name], name) for name in curves)
     return [(caption, frame.chart("rank", "recall", body, "recall over depth"))]
 
 
 def _logged(path: Path) -> dict[str, Points]:
     """Every column of a `metrics.csv` over the steps."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    columns: dict[str, list[tuple[float, float]]] = {}
     with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             for name, text in row.items():
                 if text and name not in ("step", "epoch") and row.get("step"):
-                    found.setdefault(name, []).append((float(row["step"]), float(text)))
-    return {name: [point for point in points if math.isfinite(point[1])] for name, points in found.items()}
+                    columns.setdefault(name, []).append((float(row["step"]), float(text)))
+    return {name: [point for point in points if math.isfinite(point[1])] for name, points in columns.items()}
 
 
 def over_training(comparison: Comparison, systems: Sequence[System], measure: str) -> list[Figure]:
-    """The dev measure and the training loss over the steps, a line a seed, of those folders that logged them."""
+    """The dev measure and the training loss over the steps, one line per seed, of those folders that logged them."""
     shades = colours(comparison)
     logs = [
         (system.name, member.seed, _logged(member.folder / "metrics.csv"))
@@ -154,17 +167,22 @@ def over_training(comparison: Comparison, systems: Sequence[System], measure: st
         for member in system.members
         if member.folder is not None and (member.folder / "metrics.csv").is_file()
     ]
+
+    # A figure for each column that any folder has.
     figures = []
     for column, text in ((f"val/{measure}", f"dev {label(measure)}"), *CURVES):
-        lines = [(name, seed, log[column]) for name, seed, log in logs if log.get(column)]
-        if not lines:
-            continue
-        values = [value for _, _, points in lines for _, value in points]
-        top = max(values) * 1.05 or 1.0
-        last = max(points[-1][0] for _, _, points in lines)
-        frame = Frame((0, last or 1.0), (min(0.0, min(values)), top), width=460, height=280)
-        body = "".join(frame.line(points, shades[name], f"{name}, seed {seed}") for name, seed, points in lines)
-        names = dict.fromkeys(name for name, _, _ in lines)
-        caption = f"<b>{escape(text)}</b>{''.join(swatch(shades[name], name) for name in names)}"
-        figures.append((caption, frame.chart("step", text, body, f"{text} over training")))
+        lines = [(f"{name}, seed {seed}", shades[name], log[column]) for name, seed, log in logs if log.get(column)]
+        if lines:
+            names = dict.fromkeys(name for name, _, log in logs if log.get(column))
+            caption = f"<b>{escape(text)}</b>{''.join(swatch(shades[name], name) for name in names)}"
+            figures.append((caption, _lines_over_steps(lines, text)))
     return figures
+
+
+def _lines_over_steps(lines: Sequence[tuple[str, str, Points]], text: str) -> str:
+    """Lines of a title, a colour and points, from step 0 and, where no value is below it, from 0."""
+    values = [value for _, _, points in lines for _, value in points]
+    last = max(points[-1][0] for _, _, points in lines)
+    frame = Frame((0, last or 1.0), (min(0.0, min(values)), max(values) * 1.05 or 1.0), width=460, height=280)
+    body = "".join(frame.line(points, colour, title) for title, colour, points in lines)
+    return frame.chart("step", text, body, f"{text} over training")

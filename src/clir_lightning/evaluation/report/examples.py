@@ -16,7 +16,7 @@ LONGEST = 240  # characters of a document that are shown
 
 
 @dataclass(frozen=True)
-class Texts:
+class KnownTexts:
     """The texts behind the ids, as far as they are known."""
 
     queries: Mapping[str, Query]
@@ -58,12 +58,22 @@ def _list(member: Member, query: str, grades: Grades, documents: Mapping[str, Do
     return f"<ol>{''.join(rows)}</ol>" if rows else "<p>no documents</p>"
 
 
+def _relevant(grades: Grades, documents: Mapping[str, Document], depth: int) -> str:
+    """What there is to find, the best grades first."""
+    relevant = sorted((d for d in grades if grades[d] > 0), key=lambda d: (-grades[d], d))
+    shown = "".join(
+        f"<li>{_badge(grades[d])}<code>{escape(d)}</code> {_text(documents.get(d))}</li>" for d in relevant[:depth]
+    )
+    more = f"<p>and {len(relevant) - depth} more</p>" if len(relevant) > depth else ""
+    return f"<div><h4>judged relevant</h4><ul>{shown}</ul>{more}</div>"
+
+
 def example(
     comparison: Comparison,
     systems: Sequence[System],
     query: str,
     grades: Grades,
-    texts: Texts,
+    texts: KnownTexts,
     *,
     measure: str,
     depth: int,
@@ -72,12 +82,7 @@ def example(
 
     Of a system with several seeds the first one's are shown.
     """
-    sought = sorted((d for d in grades if grades[d] > 0), key=lambda d: (-grades[d], d))
-    wanted = "".join(
-        f"<li>{_badge(grades[d])}<code>{escape(d)}</code> {_text(texts.documents.get(d))}</li>" for d in sought[:depth]
-    )
-    more = f"<p>and {len(sought) - depth} more</p>" if len(sought) > depth else ""
-    columns = [f"<div><h4>judged relevant</h4><ul>{wanted}</ul>{more}</div>"]
+    columns = [_relevant(grades, texts.documents, depth)]
     for system, row in zip(systems, comparison.rows, strict=True):
         value = 100 * row.per_query[query][measure]
         seed = system.members[0].seed

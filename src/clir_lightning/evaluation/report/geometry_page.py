@@ -15,6 +15,7 @@ from clir_lightning.evaluation.report.page import document, section, table
 from clir_lightning.evaluation.report.svg import PALETTE, Frame
 
 SHOWN = 100  # directions of a spectrum
+LOWEST = -5.0  # log10 of a direction's share; smaller ones lie on the axis
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Space:
 def _cosines(space: Space) -> Figure:
     caption = (
         f"<b>{escape(space.name)}</b>{swatch(RELEVANT, 'positive')}{swatch(OTHER, 'negative')}<br>AUC "
-        f"{100 * space.geometry.auc:.1f} %, mean cosine of all pairs {space.geometry.random_mean:.2f}"
+        f"{100 * space.geometry.cosines.auc:.1f} %, mean cosine of all pairs {space.geometry.cosines.random_mean:.2f}"
     )
     return caption, distribution(
         space.positives, space.negatives, "cosine", ("positive", "negative"), f"cosines, {space.name}"
@@ -44,19 +45,11 @@ def _cosines(space: Space) -> Figure:
 
 def _spectra(spaces: Sequence[Space]) -> Figure:
     longest = min(SHOWN, max(len(space.spectrum) for space in spaces))
-    lowest = -5.0
-    frame = Frame((1, longest), (lowest, 0.0), width=620, height=320)
-    lines = [
-        frame.line(
-            [
-                (i, max(lowest, float(np.log10(max(share, 1e-30)))))
-                for i, share in enumerate(space.spectrum[:longest], 1)
-            ],
-            PALETTE[place],
-            space.name,
-        )
-        for place, space in enumerate(spaces)
-    ]
+    frame = Frame((1, longest), (LOWEST, 0.0), width=620, height=320)
+    lines = []
+    for place, space in enumerate(spaces):
+        logarithms = np.log10(np.maximum(space.spectrum[:longest], 10**LOWEST)).tolist()
+        lines.append(frame.line(list(enumerate(logarithms, start=1)), PALETTE[place], space.name))
     caption = "".join(swatch(PALETTE[place], space.name) for place, space in enumerate(spaces))
     return caption, frame.chart("direction", "log10 of its share", "".join(lines), "spectra")
 
@@ -66,23 +59,25 @@ def geometry_page(
 ) -> str:
     """The whole page."""
     said = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    return document(
-        title,
-        [
-            f"<header><h1>{escape(title)}</h1></header>",
-            f"<aside><h2>What the numbers mean</h2><ul>{said}</ul></aside>",
-            f"<section>{table(head, cells, 1, {})}</section>",
-            section(
-                "Cosines of positive and negative pairs",
-                "Positives are a query's best-graded candidates, negatives its others. Ranking needs them apart within "
-                "a query; where they lie on the axis does not matter.",
-                [_cosines(space) for space in spaces],
-            ),
-            section(
-                "Spectra",
-                "Each direction's share of the vectors' squared length, the greatest first; one that falls steeply "
-                "is a narrow cone.",
-                [_spectra(spaces)],
-            ),
-        ],
+    parts = [
+        f"<header><h1>{escape(title)}</h1></header>",
+        f"<aside><h2>What the numbers mean</h2><ul>{said}</ul></aside>",
+        f"<section>{table(head, cells, 1, {})}</section>",
+    ]
+
+    # Pairs of texts.
+    cosines = section(
+        "Cosines of positive and negative pairs",
+        "Positives are a query's best-graded candidates, negatives its others. Ranking needs them apart within "
+        "a query; where they lie on the axis does not matter.",
+        [_cosines(space) for space in spaces],
     )
+
+    # The cloud of all.
+    spectra = section(
+        "Spectra",
+        "Each direction's share of the vectors' squared length, the greatest first; one that falls steeply "
+        "is a narrow cone.",
+        [_spectra(spaces)],
+    )
+    return document(title, [*parts, cosines, spectra])

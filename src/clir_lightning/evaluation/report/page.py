@@ -10,8 +10,9 @@ from clir_lightning.evaluation import tables
 from clir_lightning.evaluation.comparison import Comparison, System
 from clir_lightning.evaluation.measures import label
 from clir_lightning.evaluation.report import charts
-from clir_lightning.evaluation.report.examples import Texts, example, most_different
+from clir_lightning.evaluation.report.examples import KnownTexts, example, most_different
 from clir_lightning.evaluation.report.style import STYLE
+from clir_lightning.types import Grades
 
 
 def document(title: str, parts: Sequence[str]) -> str:
@@ -74,6 +75,40 @@ def _sources(systems: Sequence[System], commits: Mapping[Path, str | None]) -> s
     return f"<section><h2>What was compared</h2>{sources}</section>"
 
 
+def _overview(comparison: Comparison, alpha: float) -> str:
+    """The table of measures with its explanation; the baseline and the bounds stand out."""
+    cells = tables.measure_cells(comparison, alpha)
+    base = next(i for i, row in enumerate(comparison.all_rows) if row.name == comparison.baseline)
+    marked = {0: "bound", len(cells) - 1: "bound", base: "base"}
+    measured = table(tables.measure_head(comparison), cells, 1, marked)
+    return f"<section>{measured}<p>{escape(tables.explanation(comparison, alpha))}</p></section>"
+
+
+def _figures(comparison: Comparison, systems: Sequence[System], qrels: Mapping[str, Grades], measure: str) -> list[str]:
+    """The sections of figures."""
+    name = label(measure)
+
+    # From single queries to whole systems to how they came about.
+    return [
+        section(
+            f"{name} of each query",
+            f"Each query's {name}, mean over the seeds, minus the baseline's; queries in order of the difference.",
+            charts.query_differences(comparison, measure),
+        ),
+        section(
+            "Recall over depth",
+            "The share of a query's relevant documents found by each rank, mean over queries and seeds.",
+            charts.recall_over_depth(comparison, systems, qrels),
+        ),
+        section(
+            "Scores of relevant and other documents",
+            "Apart, where a system tells them apart whatever the query; unjudged documents are among the others.",
+            charts.score_distributions(systems, qrels),
+        ),
+        section("Over training", "One line per seed.", charts.over_training(comparison, systems, measure)),
+    ]
+
+
 def page(
     comparison: Comparison,
     systems: Sequence[System],
@@ -82,44 +117,27 @@ def page(
     alpha: float,
     notes: Sequence[str],
     commits: Mapping[Path, str | None],
-    texts: Texts,
+    texts: KnownTexts,
     measure: str,
     examples: int = 10,
     depth: int = 5,
 ) -> str:
     """The report of a comparison; `measure` is the one that figures and examples are of."""
     qrels = {query: systems[0].members[0].qrels[query] for query in comparison.rows[0].per_query}
-    head, cells = tables.measure_head(comparison), tables.measure_cells(comparison, alpha)
-    base = next(i for i, row in enumerate(comparison.all_rows) if row.name == comparison.baseline)
-    overview = table(head, cells, 1, {0: "bound", len(cells) - 1: "bound", base: "base"})
     warned = "".join(f"<li>{escape(note)}</li>" for note in notes)
     shown = [
         example(comparison, systems, query, qrels[query], texts, measure=measure, depth=depth)
         for query in most_different(comparison, measure, examples)
     ]
-    name = label(measure)
+
+    # What to know first, then the numbers, then what is behind them.
     parts = [
         f"<header><h1>{escape(title)}</h1></header>",
         f"<aside><h2>To bear in mind</h2><ul>{warned}</ul></aside>" if notes else "",
-        f"<section>{overview}<p>{escape(tables.explanation(comparison, alpha))}</p></section>",
+        _overview(comparison, alpha),
         _tests(comparison),
-        section(
-            f"{name} of each query",
-            f"Each query's {name}, mean over the seeds, minus the baseline's; queries in order of the difference.",
-            charts.query_differences(comparison, measure),
-        ),
-        section(
-            "Recall over depth",
-            "The share of a query's relevant documents among the first so many, mean over queries and seeds.",
-            charts.recall_over_depth(comparison, systems, qrels),
-        ),
-        section(
-            "Scores of relevant and other documents",
-            "Apart, where a system tells them apart whatever the query; unjudged documents are among the others.",
-            charts.score_distributions(systems, qrels),
-        ),
-        section("Over training", "A line a seed.", charts.over_training(comparison, systems, measure)),
-        _examples(name, shown),
+        *_figures(comparison, systems, qrels, measure),
+        _examples(label(measure), shown),
         _sources(systems, commits),
     ]
     return document(title, parts)

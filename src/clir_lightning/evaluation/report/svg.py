@@ -11,7 +11,12 @@ Points = Sequence[tuple[float, float]]
 
 # Okabe and Ito's palette, told apart by colour-blind readers too; black goes to the baseline.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F5F00", "#6A3D9A")
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 10, 38
+
+# The margins of a chart in pixels: left and below stand the numbers of the axes.
+LEFT = 58
+RIGHT = 12
+TOP = 10
+BOTTOM = 38
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -25,7 +30,8 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
         return [low]
     unit = 10 ** math.floor(math.log10(size))
     step = next(factor * unit for factor in (1, 2, 5, 10) if factor * unit >= size * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
@@ -40,7 +46,8 @@ class Frame:
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where a point of the plane lies in the picture."""
-        (x0, x1), (y0, y1) = self.x, self.y
+        x0, x1 = self.x
+        y0, y1 = self.y
         across = LEFT + (x - x0) / ((x1 - x0) or 1.0) * (self.width - LEFT - RIGHT)
         down = self.height - BOTTOM - (y - y0) / ((y1 - y0) or 1.0) * (self.height - TOP - BOTTOM)
         return round(across, 1), round(down, 1)
@@ -59,7 +66,10 @@ class Frame:
         for value in ticks(*self.x):
             x, y = self.place(value, self.y[0])
             parts.append(f'<text x="{x}" y="{y + 15}" text-anchor="middle">{value:g}</text>')
-        middle, centre = (LEFT + self.width - RIGHT) / 2, (TOP + self.height - BOTTOM) / 2
+
+        # The names stand in the middle of their axes, that of the upright one turned.
+        middle = (LEFT + self.width - RIGHT) / 2
+        centre = (TOP + self.height - BOTTOM) / 2
         parts.append(f'<text x="{middle}" y="{self.height - 5}" text-anchor="middle">{escape(x_label)}</text>')
         turned = f'transform="rotate(-90 12 {centre})"'
         parts.append(f'<text x="12" y="{centre + 4}" text-anchor="middle" {turned}>{escape(y_label)}</text>')

@@ -18,7 +18,6 @@ from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.losses.pairwise import SoftmaxHinge
-from clir_lightning.scoring.halving import HalvingScorer
 from clir_lightning.types import Document, Qrels, Query, Sample
 from data.tokenizers_for_tests import bert_like
 
@@ -142,31 +141,3 @@ def test_unequal_weights_scale_each_query() -> None:
     assert both.item() == pytest.approx(((0.5 * one + 2 * other) / 2).item())
     equal = cross.training_step(batch([[2.0, 0.0], [6.0, 0.0]], (3.0, 3.0)), 0)
     assert equal.item() == pytest.approx((3 * (one + other) / 2).item())
-
-
-def test_out_of_memory_halves_the_budget_and_goes_on() -> None:
-    loader = module(score_size=64).val_dataloader()
-    sizes: list[int] = []
-
-    def model(part: PairBatch) -> Tensor:
-        sizes.append(part.input_ids.numel())
-        if part.input_ids.numel() > 2000:
-            raise torch.OutOfMemoryError("injected")
-        return part.input_ids.float().sum(dim=1, keepdim=True)
-
-    score = HalvingScorer()
-    for whole in loader:
-        expected = whole.input_ids.float().sum(dim=1, keepdim=True)
-        assert torch.equal(score(model, whole), expected)
-    assert score.token_limit is not None
-    assert 1000 <= score.token_limit <= 2000
-    failures = [size for size in sizes if size > 2000]
-    assert len(failures) <= 3  # it is remembered, not found out anew for each batch
-
-
-def test_out_of_memory_with_a_single_pair_is_raised() -> None:
-    def model(part: PairBatch) -> Tensor:
-        raise torch.OutOfMemoryError("injected")
-
-    with pytest.raises(torch.OutOfMemoryError):
-        HalvingScorer()(model, batch([[1.0], [1.0]], ()))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 
 from clir_lightning.configuration import config_folder
@@ -19,7 +18,8 @@ from clir_lightning.jobs import search
 from clir_lightning.jobs.search import read_topics
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.retrieval.dense import DenseRetriever
-from clir_lightning.scoring.computing import Computing
+from clir_lightning.scoring.computing import CPU, Computing
+from clir_lightning.scoring.engine import Engine
 from clir_lightning.types import Document, Query, Run
 from program import clir
 
@@ -86,15 +86,15 @@ def test_both_checkpoints_compute_where_and_as_the_settings_say(
 
     def opened(retriever: DenseRetriever, documents: object) -> Callable[..., Run]:
         assert retriever.encoder is not None
-        seen.append(retriever.encoder.dtype)
+        seen.append(retriever.encoder.engine.at)
         return lambda queries, depth: found
 
-    def reranked(module: object, batches: object, *, name: str, at: Computing) -> Run:
-        seen.append((at.device.type, at.precision))
+    def reranked(engine: Engine, batches: object, *, name: str) -> Run:
+        seen.append(engine.at)
         return found
 
     monkeypatch.setattr(DenseRetriever, "open", opened)
-    monkeypatch.setattr(search, "rerank", reranked)
+    monkeypatch.setattr(Engine, "score", reranked)
     collection = Collection("c", {"d": Document("d", "тіл", "kk")}, {})
     checkpoint, other = (f"{run}/checkpoints/best.ckpt" for run in (dual_run, demo_run))
     overrides = [f"checkpoint={checkpoint}", f"rerank={other}", "precision=bf16-mixed", "device=cpu"]
@@ -102,7 +102,7 @@ def test_both_checkpoints_compute_where_and_as_the_settings_say(
         config = compose("search", overrides=overrides)
     answer = search.answerer(config, collection, Trained.load(checkpoint))
     answer({"q": Query("q", "语", "zh")})
-    assert seen == [torch.bfloat16, ("cpu", "bf16-mixed")]
+    assert seen == [Computing(CPU, "bf16-mixed")] * 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, triplet_margin_loss
 
 from clir_lightning.data.batches.pairs import Step
@@ -26,32 +26,10 @@ from clir_lightning.models.tiny import TinyEncoder
 from clir_lightning.types import Sample
 from data.batches.test_texts import dataset
 from lightning.shares_for_tests import keep_logs
+from models.fakes import TextTable
 
 SAMPLES = [Sample("q1", ("a", "b"), (6, 0)), Sample("q2", ("b", "d"), (6, 0))]
-SCALE = 5.0
-
-
-class Table(nn.Module):
-    """A vector for each first token: what a dual model gives, without an encoder."""
-
-    def __init__(self, sizes: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self.vectors = nn.Parameter(torch.randn(20, 6, generator=torch.Generator().manual_seed(1)))
-        self.sizes = sizes
-        self.encoded: list[tuple[str, int]] = []
-
-    def encode(self, texts: Texts, side: str) -> Tensor:
-        self.encoded.append((side, len(texts)))
-        return normalize(self.vectors[texts.input_ids[:, 0]], dim=-1)
-
-    def similarity(self, queries: Tensor, documents: Tensor) -> Tensor:
-        return queries @ documents.T
-
-    def views(self, encoded: Tensor) -> list[Tensor]:
-        return [encoded, *(normalize(encoded[:, :size], dim=-1) for size in self.sizes)]
-
-    def scale(self) -> Tensor:
-        return torch.tensor(SCALE)
+SCALE = TextTable.SCALE
 
 
 def rows(*numbers: int) -> Texts:
@@ -68,7 +46,7 @@ def batch(weights: tuple[float, ...] = ()) -> TextBatch:
     return TextBatch(rows(1, 2, 3), rows(*numbers), torch.tensor(numbers), grades, relevant, samples, weights)
 
 
-def vectors(model: Table, size: int | None = None) -> tuple[Tensor, Tensor]:
+def vectors(model: TextTable, size: int | None = None) -> tuple[Tensor, Tensor]:
     """The batch's queries `[3, P]` and documents `[6, P]`."""
     table = normalize(normalize(model.vectors, dim=-1)[:, :size], dim=-1)
     return table[1:4], table[11:17]
@@ -82,7 +60,7 @@ def infonce(queries: Tensor, documents: Tensor) -> Tensor:
     return torch.cat([first[None], others])
 
 
-def step(losses: dict[str, RankingLoss], model: Table, of: TextBatch) -> tuple[Tensor, dict[str, float]]:
+def step(losses: dict[str, RankingLoss], model: TextTable, of: TextBatch) -> tuple[Tensor, dict[str, float]]:
     """What is minimised, and what is logged."""
     module = DualModule(model, losses)
     kept = keep_logs(module)
@@ -91,14 +69,14 @@ def step(losses: dict[str, RankingLoss], model: Table, of: TextBatch) -> tuple[T
     return value, {name: logged for name, logged, _ in kept}
 
 
-def same_gradients(one: Tensor, other: Tensor, model: Table) -> bool:
+def same_gradients(one: Tensor, other: Tensor, model: TextTable) -> bool:
     """Whether two values have the same gradients of the table, and some."""
     (mine,), (theirs,) = (torch.autograd.grad(value, [model.vectors], retain_graph=True) for value in (one, other))
     return float(mine.abs().max()) > 1e-3 and torch.allclose(mine, theirs, atol=1e-5)
 
 
 def test_a_step_is_the_mean_over_queries_sizes_and_weights() -> None:
-    model = Table(sizes=(2,))
+    model = TextTable(sizes=(2,))
     each = (infonce(*vectors(model)) + infonce(*vectors(model, 2))) / 2
     value, logged = step({"infonce": InfoNCE(weight=0.5)}, model, batch())
     assert value.item() == pytest.approx(0.5 * each.mean().item(), rel=1e-5)
@@ -114,7 +92,7 @@ def test_a_step_is_the_mean_over_queries_sizes_and_weights() -> None:
 
 def test_losses_add_and_are_logged_under_their_names() -> None:
     """Losses of scores see them over the temperature, a loss of the whole step has the queries' mean weight."""
-    model = Table()
+    model = TextTable()
     queries, documents = vectors(model)
     of_triplets = triplet_margin_loss(queries, documents[::2], documents[1::2], margin=1.5, eps=0.0, reduction="none")
     gaps = SCALE * ((queries * documents[::2]).sum(dim=1) - (queries * documents[1::2]).sum(dim=1))
@@ -138,7 +116,7 @@ def test_losses_add_and_are_logged_under_their_names() -> None:
 
 
 def test_the_scores_of_a_step_are_kept_for_callbacks() -> None:
-    model = Table(sizes=(2,))
+    model = TextTable(sizes=(2,))
     module = DualModule(model, {"infonce": InfoNCE()})
     keep_logs(module)
     module.training_step(batch(), 0)
@@ -161,7 +139,7 @@ def test_a_process_without_a_query_of_its_own_adds_nothing() -> None:
         samples=whole.samples[:1],
         weights=(0.0,),
     )
-    model = Table()
+    model = TextTable()
     module = DualModule(model, {"margin_hinge": MarginHinge()})
     contrast = module.contrasts(stand_in)[0]
     assert [len(part) for part in (contrast.queries, contrast.documents, contrast.similarities)] == [0, 0, 0]
@@ -182,7 +160,7 @@ def test_a_process_without_a_query_of_its_own_adds_nothing() -> None:
     ],
 )
 def test_texts_are_encoded_in_so_many_parts(settings: dict[str, Any], expected: list[tuple[str, int]]) -> None:
-    model = Table()
+    model = TextTable()
     DualModule(model, {}, **settings).contrasts(batch())
     assert model.encoded == expected
     model.encoded.clear()
@@ -252,9 +230,9 @@ def test_candidates_score_as_they_do_alone(collection: Collection, encoder: Enco
     lists = [("d", "a"), ("b", "d")]
     with torch.no_grad():
         places = made.documents.table.index.rows(["a", "b", "d"])
-        assert module.validation_step(made[Encode(places)], 0).numel() == 0
+        assert module.engine.step(made[Encode(places)]).numel() == 0
         ranked = [Sample(query, listed, (0, 0)) for query, listed in zip(("q1", "q2"), lists, strict=True)]
-        scores = module.validation_step(made[Rank(ranked)], 1)
+        scores = module.engine.step(made[Rank(ranked)])
         for i, query in enumerate(("q1", "q2")):
             alone = model.encode(made[Rank([Sample(query, (), ())])].queries, "query")
             for j, document in enumerate(lists[i]):
@@ -262,13 +240,15 @@ def test_candidates_score_as_they_do_alone(collection: Collection, encoder: Enco
                 assert scores[i, j] == pytest.approx(float(model.similarity(alone, model.encode(text, "document"))))
                 if late:
                     row = int(made.documents.table.index.rows([document])[0])
-                    assert module.encoded[row].shape == (text.input_ids.shape[1], 8)
-    assert sorted(module.encoded_queries) == ["q1", "q2"]
+                    assert module.engine.documents[row].shape == (text.input_ids.shape[1], 8)
+    assert sorted(module.engine.queries) == ["q1", "q2"]
 
 
 @pytest.mark.parametrize("stage", ["validation", "test"])
 def test_vectors_of_another_state_of_the_model_are_forgotten(stage: str) -> None:
-    module = DualModule(Table(), {})
-    module.encoded, module.encoded_queries = {1: torch.ones(2)}, {"q": torch.ones(2)}
+    module = DualModule(TextTable(), {})
+    with torch.no_grad():
+        getattr(module, f"{stage}_step")(replace(batch(), queries=rows(), samples=()), 0)
+    assert len(module.engine.documents) == 6
     getattr(module, f"on_{stage}_epoch_start")()
-    assert (module.encoded, module.encoded_queries) == ({}, {})
+    assert module.engine.documents == {}

@@ -154,7 +154,7 @@ def test_a_teachers_scores_are_checked_for_every_epoch_and_other_losses_for_the_
             raise DataError("no score of document 'c'")
         return [Sample("q", ("a", "b"), (6, 0), teacher=(1.0, 0.0))]
 
-    data: Any = SimpleNamespace(samples=samples)
+    data: Any = SimpleNamespace(training=SimpleNamespace(samples=samples))
     config = OmegaConf.create({"teacher": "t.trec", "trainer": {"max_epochs": 2}})
     train._check_samples(config, {"kl": loss_of("kl")}, data)
     assert epochs == [0, 1]
@@ -165,7 +165,7 @@ def test_a_teachers_scores_are_checked_for_every_epoch_and_other_losses_for_the_
     config.teacher = None
     train._check_samples(config, {"ranknet": loss_of("ranknet")}, data)
     assert epochs == [0]
-    data.samples = lambda _: [Sample("q", ("a",), (6,))]
+    data.training.samples = lambda _: [Sample("q", ("a",), (6,))]
     with pytest.raises(ConfigError, match="loss ranknet needs 2 or more documents per query, got 1"):
         train._check_samples(config, {"ranknet": loss_of("ranknet")}, data)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from clir_lightning.data.tokens.texts import Texts
 
@@ -59,3 +60,48 @@ def unit(vectors: Array) -> Array:
 def array(tensor: Tensor) -> Array:
     values: Array = tensor.detach().double().numpy()
     return values
+
+
+class Contract(nn.Module):
+    """The members of a model's contract that a test does not look at."""
+
+    encoder: Any = None
+    width = 6
+
+    @staticmethod
+    def outputs(**settings: Any) -> frozenset[str]:
+        return frozenset({"scores", "similarities", "vectors"})
+
+    def check_lengths(self, max_length: int, query_length: int | None) -> None: ...
+
+
+class TextTable(Contract):
+    """A unit vector for each first token: a text model without an encoder, which remembers what it was asked for.
+
+    With `tokens` each token has one, as in late interaction, and the similarity is the greatest product.
+    """
+
+    SCALE = 5.0
+
+    def __init__(self, sizes: Sequence[int] = (), *, tokens: bool = False) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.randn(20, 6, generator=torch.Generator().manual_seed(1)))
+        self.sizes = sizes
+        self.tokens = tokens
+        self.encoded: list[tuple[str, int]] = []
+
+    def encode(self, texts: Texts, side: str) -> Tensor:
+        self.encoded.append((side, len(texts)))
+        unit = normalize(self.vectors[texts.input_ids], dim=-1)
+        return unit * texts.attention_mask[:, :, None] if self.tokens else unit[:, 0]
+
+    def similarity(self, queries: Tensor, documents: Tensor) -> Tensor:
+        if self.tokens:
+            return torch.einsum("bqp,ndp->bnqd", queries, documents).amax(dim=(2, 3))
+        return queries @ documents.T
+
+    def views(self, encoded: Tensor) -> list[Tensor]:
+        return [encoded, *(normalize(encoded[:, :size], dim=-1) for size in self.sizes)]
+
+    def scale(self) -> Tensor:
+        return torch.tensor(self.SCALE)

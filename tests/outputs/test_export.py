@@ -17,6 +17,7 @@ from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.outputs.export import export_cross, export_dual
+from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.text_encoder import TextEncoder
 from clir_lightning.models.tiny import train_tokenizer
 from clir_lightning.types import Document
@@ -51,7 +52,7 @@ def load(folder: Path, kind: str) -> Any:
 
 def vectors(model: DualEncoder, side: Any) -> tuple[TextEncoder, Any]:
     texts = TextEncoder(
-        model.eval(),
+        Engine(model.eval()),
         model.encoder.tokenizer,
         {"query": "query: ", "document": "passage: "},
         {"query": 12, "document": 12},

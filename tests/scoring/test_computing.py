@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.tiny import TinyEncoder
 from clir_lightning.scoring.computing import CPU, Computing, computing, device_for
-from clir_lightning.scoring.engine import rerank
+from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.text_encoder import TextEncoder
-from clir_lightning.types import Sample
 
 
 @pytest.mark.parametrize(
@@ -77,58 +74,18 @@ def test_the_trainer_of_clir_evaluate_is_told_the_same() -> None:
     assert Computing().trainer() == {"accelerator": "cpu", "devices": 1, "precision": "32-true"}
 
 
-class Asked(nn.Module):
-    """Scores a pair by a product, and remembers where and in what it was computed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor([[1.0 + 2**-10]]))  # bfloat16 rounds this to 1
-
-    def forward(self, batch: Any) -> Tensor:
-        scores: Tensor = (batch.values @ self.weight).float()
-        return scores
-
-
-class PairBatch(SimpleNamespace):
-    def to(self, device: torch.device) -> PairBatch:
-        return PairBatch(values=self.values.to(device), samples=self.samples, input_ids=self.values)
-
-
-@pytest.mark.parametrize(("precision", "expected"), [("32-true", 1.0 + 2**-10), ("bf16-mixed", 1.0)])
-def test_reranking_computes_in_the_precision_it_is_given(precision: str, expected: float) -> None:
-    module = CrossModule(Asked(), {})
-    batch = PairBatch(values=torch.ones(1, 1), samples=[Sample("q", ("d",), (0,))])
-    run = rerank(module, [batch], name="r", at=Computing(CPU, precision))
-    assert run["q"] == {"d": expected}
-
-
-def test_reranking_moves_the_module_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`meta` stands for a device that this machine lacks: a batch or a module left behind would be an error."""
-    module = CrossModule(Asked(), {})
-    seen: list[str] = []
-
-    def told(batch: Any, number: int) -> Tensor:
-        seen.extend([str(next(module.parameters()).device), str(batch.values.device)])
-        return torch.zeros(1, 1)
-
-    monkeypatch.setattr(module, "test_step", told)
-    batch = PairBatch(values=torch.ones(1, 1), samples=[Sample("q", ("d",), (0,))])
-    rerank(module, [batch], name="r", at=Computing(torch.device("meta")))
-    assert seen == ["meta", "meta"]
-
-
 def test_a_collection_is_encoded_in_the_precision_it_is_given(collection: Collection, tmp_path: Path) -> None:
     encoder = Encoder(TinyEncoder(vocabulary=120, width=16, heads=2).prepare(collection, "train", tmp_path / "e", 3))
     model = DualEncoder(encoder, projection=8).eval()
 
-    def texts(dtype: torch.dtype | None) -> TextEncoder:
-        prefixes, lengths = {"query": "", "document": ""}, {"query": 20, "document": 20}
-        return TextEncoder(model, encoder.tokenizer, prefixes, lengths, dtype=dtype)  # type: ignore[arg-type]
+    def texts(precision: str) -> TextEncoder:
+        engine = Engine(model, Computing(CPU, precision))
+        return TextEncoder(engine, encoder.tokenizer, {"query": "", "document": ""}, {"query": 20, "document": 20})
 
     ids = list(collection.documents)
     full, half = (
-        texts(dtype).reader(collection.documents, "document", ids)(np.arange(len(ids)))
-        for dtype in (None, torch.bfloat16)
+        texts(precision).reader(collection.documents, "document", ids)(np.arange(len(ids)))
+        for precision in ("32-true", "bf16-mixed")
     )
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         coded = encoder.tokenizer([collection.documents[ids[0]].text], return_tensors="pt")
@@ -138,4 +95,4 @@ def test_a_collection_is_encoded_in_the_precision_it_is_given(collection: Collec
     assert not np.allclose(half, full, atol=1e-6)
     assert np.allclose(half, full, atol=0.1)
     assert half.dtype == np.float32
-    assert texts(None).fingerprint() != texts(torch.bfloat16).fingerprint()  # stored apart
+    assert texts("32-true").fingerprint() != texts("bf16-mixed").fingerprint()  # stored apart

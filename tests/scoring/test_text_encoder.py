@@ -12,7 +12,8 @@ from clir_lightning.data.tokens.table import as_rows, tokenise
 from clir_lightning.data.tokens.texts import TextAssembler, TextTemplate
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
-from clir_lightning.scoring.text_encoder import TextEncoder, encode_rows
+from clir_lightning.scoring.engine import Engine
+from clir_lightning.scoring.text_encoder import TextEncoder
 from clir_lightning.types import Document
 from models.conftest import DOCUMENTS
 
@@ -37,7 +38,7 @@ def assembler(model: DualEncoder) -> TextAssembler:
 def test_vectors_are_those_of_each_text_alone_in_the_order_asked_for(model: DualEncoder, budget: int) -> None:
     texts = assembler(model)
     rows = as_rows(texts.table.index, ["many", "one", "some", "few", "one"])
-    found = encode_rows(model, texts, rows, "document", budget)
+    found = Engine(model).encode(texts, rows, "document", tokens=budget)
     with torch.no_grad():
         alone = torch.cat([model.encode(texts.texts(rows[[i]]), "document") for i in range(5)])
         other = torch.cat([model.encode(texts.texts(rows[[i]]), "query") for i in range(5)])
@@ -50,8 +51,8 @@ def test_a_model_in_training_is_asked_without_dropout_and_left_in_training(model
     texts = assembler(model)
     rows = as_rows(texts.table.index, list(RECORDS))
     model.train(training)
-    once = encode_rows(model, texts, rows, "query")
-    assert np.array_equal(encode_rows(model, texts, rows, "query"), once)
+    once = Engine(model).encode(texts, rows, "query")
+    assert np.array_equal(Engine(model).encode(texts, rows, "query"), once)
     assert model.training is training
     assert model.encoder.training is training
 
@@ -59,7 +60,7 @@ def test_a_model_in_training_is_asked_without_dropout_and_left_in_training(model
 def test_the_fingerprint_tells_weights_and_the_documents_settings_apart_but_no_temperature(model: DualEncoder) -> None:
     def fingerprint(document: str = "passage: ", query: str = "", length: int = 40) -> str:
         prefixes, lengths = {"query": query, "document": document}, {"query": 20, "document": length}
-        return TextEncoder(model, model.encoder.tokenizer, prefixes, lengths).fingerprint()  # type: ignore[arg-type]
+        return TextEncoder(Engine(model), model.encoder.tokenizer, prefixes, lengths).fingerprint()  # type: ignore[arg-type]
 
     first = fingerprint()
     with torch.no_grad():

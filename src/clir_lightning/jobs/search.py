@@ -28,7 +28,7 @@ from clir_lightning.retrieval.dense import DenseRetriever
 from clir_lightning.retrieval.fusion import fuse
 from clir_lightning.retrieval.vectors import UnfinishedError
 from clir_lightning.scoring.computing import Computing
-from clir_lightning.scoring.engine import rerank
+from clir_lightning.scoring.engine import Engine
 from clir_lightning.types import Qrels, Query, Run
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,8 @@ class Reranker:
         batches = replace(build(settings.batches), score_size=self.batch_size)
         candidates = CandidateSet(asked, ASKED, Run(lists), batches)
         candidates.tokenise(self.trained.encoder.tokenizer, cache=settings.cache)
-        scores = rerank(self.trained.module, candidates.loader(), name=f"{run.name}, reranked", at=self.at)
+        engine = Engine(self.trained.module.model, self.at)
+        scores = engine.score(candidates.loader(), name=f"{run.name}, reranked")
         return Run({query: above(scores.by_query.get(query, {}), run, query) for query in run}, name=scores.name)
 
 

@@ -17,8 +17,8 @@ from clir_lightning.errors import at_least
 from clir_lightning.lightning.parameters import parameter_groups
 from clir_lightning.lightning.sharding import Sharded, equally_often, gather, release, shard
 from clir_lightning.losses.loss import RankingLoss
+from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.gathering import own_queries, summed
-from clir_lightning.scoring.halving import HalvingScorer
 
 
 class CrossModule(pl.LightningModule):
@@ -60,7 +60,7 @@ class CrossModule(pl.LightningModule):
             "weight_decay": weight_decay,
         }
         self.schedule, self.warmup = schedule, warmup
-        self._score = HalvingScorer()
+        self.engine = Engine(model)
         self.step_scores: Tensor | None = None  # [B, D] of the last training step, for callbacks
 
     def configure_model(self) -> None:
@@ -115,11 +115,11 @@ class CrossModule(pl.LightningModule):
 
     def validation_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """Scores `[B, 1]`, which `RankingMetrics` collects."""
-        return self._score(self, batch)
+        return self.engine.step(batch)
 
     def test_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """Scores `[B, 1]`, which `RankingMetrics` collects."""
-        return self._score(self, batch)
+        return self.engine.step(batch)
 
     def on_validation_start(self) -> None:
         """Scoring takes no part in a sharing out of the weights."""

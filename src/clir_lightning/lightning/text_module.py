@@ -51,8 +51,6 @@ class DualModule(CrossModule):
     ) -> None:
         super().__init__(model, losses, **optimisation)
         self.chunk = chunk
-        self.encoded: dict[int, Tensor] = {}  # by document row, while scoring
-        self.encoded_queries: dict[str, Tensor] = {}  # by id, while scoring
 
     def encode(self, texts: Texts, side: Side) -> Tensor:
         """Vectors `[N, P]` or `[N, T, P]`; in training texts of like length together, a chunk at a time."""
@@ -118,39 +116,10 @@ class DualModule(CrossModule):
         self.log("train/temperature", 1 / self.model.scale().detach(), batch_size=len(contrasts[0].queries))
         return self._minimised(values, batch)
 
-    def _rank(self, batch: TextBatch) -> Tensor:
-        """Keep the vectors of documents; score queries `[B, D]` against those kept. Documents alone give `[0, 0]`."""
-        if len(batch.documents):
-            vectors = self.encode(batch.documents, "document").cpu()
-            if vectors.ndim == 3:  # what is kept ends where the text does
-                ends = batch.documents.attention_mask.sum(dim=1).tolist()
-                kept = [row[:end].clone() for row, end in zip(vectors, ends, strict=True)]
-            else:
-                kept = list(vectors)
-            self.encoded.update(zip(batch.rows.tolist(), kept, strict=True))
-        if not len(batch.queries):
-            return batch.grades.new_zeros(0, 0)
-        queries = self.encode(batch.queries, "query")
-        self.encoded_queries.update(zip((sample.query_id for sample in batch.samples), queries.cpu(), strict=True))
-        candidates = batch.rows.view(len(queries), -1).tolist()
-        scores = []
-        for query, rows in zip(queries, candidates, strict=True):
-            documents = pad_sequence([self.encoded[row] for row in rows], batch_first=True).to(query.device)
-            scores.append(self.model.similarity(query[None], documents)[0])
-        return torch.stack(scores)
-
-    def validation_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
-        """Scores `[B, D]` of queries, `[0, 0]` of documents; `RankingMetrics` collects them."""
-        return self._rank(batch)
-
-    def test_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
-        """Scores `[B, D]` of queries, `[0, 0]` of documents; `RankingMetrics` collects them."""
-        return self._rank(batch)
-
     def on_validation_epoch_start(self) -> None:
         """Forget the vectors of another state of the model."""
-        self.encoded, self.encoded_queries = {}, {}
+        self.engine.reset()
 
     def on_test_epoch_start(self) -> None:
         """Forget the vectors of another state of the model."""
-        self.encoded, self.encoded_queries = {}, {}
+        self.engine.reset()

@@ -1,6 +1,8 @@
 """Models: encoders, architectures and their heads."""
 
 from .cedr import CEDR as CEDR
+from .contracts import PairModel as PairModel
+from .contracts import TextModel as TextModel
 from .cross import CrossEncoder as CrossEncoder
 from .dual import DualEncoder as DualEncoder
 from .encoder import Encoder as Encoder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,26 +19,6 @@ from clir_lightning.models.pooling import pooling as pooling_of
 # What a run sets for itself in a model's state: no weights to hand on to another run.
 SETTINGS = ("temperature.log_scale", "query_mean", "document_mean")
 LARGEST_SCALE = 100.0  # a learnt temperature stays above 0.01 (CLIP, Radford et al., 2021)
-
-
-class Representation(Protocol):
-    """What training, search and diagnosis need of a model that encodes queries and documents apart."""
-
-    def encode(self, texts: Texts, side: Side) -> Tensor:
-        """`[N, P]`, a vector a text, or `[N, T, P]`, a vector a token, with zeros behind a text's end."""
-        ...
-
-    def similarity(self, queries: Tensor, documents: Tensor) -> Tensor:
-        """Scores `[B, N]` of B encoded queries with N encoded documents, before any temperature."""
-        ...
-
-    def views(self, encoded: Tensor) -> list[Tensor]:
-        """The same texts in each of the sizes that the loss is taken over."""
-        ...
-
-    def scale(self) -> Tensor:
-        """1 / temperature."""
-        ...
 
 
 class Temperature(nn.Module):

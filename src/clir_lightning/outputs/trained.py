@@ -17,6 +17,7 @@ from clir_lightning.lightning.pair_module import CrossModule
 from clir_lightning.lightning.callbacks.rebuilding import encoder_folder, read_saved
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.text_encoder import TextEncoder
 from clir_lightning.retrieval.dense import DenseRetriever
 
@@ -70,11 +71,10 @@ class Trained:
         data = self.config.batches
         at = self.computing() if at is None else at
         return TextEncoder(
-            model.to(at.device),
+            Engine(model, at),
             self.encoder.tokenizer,
             {"query": data.query_prefix, "document": data.document_prefix},
             side_lengths(data.max_length, data.query_length, data.document_length),
-            dtype=at.dtype,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn.functional import pad
 
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.data.batches.texts import TextBatch
-from clir_lightning.scoring.processes import world
+from clir_lightning.scoring.processes import gather_objects, world
 
 
 def own_queries(batch: PairBatch | TextBatch) -> int:
@@ -63,6 +64,57 @@ def gather_rows(tensor: Tensor, fill: float = 0) -> tuple[Tensor, slice]:
     rows = torch.cat([part[:count] for part, count in zip(gathered, counts, strict=True)])
     first = sum(counts[:rank])
     return rows, slice(first, first + counts[rank])
+
+
+BLOCK = 1 << 14  # vectors of each process that are under way at a time
+
+
+def gather_vectors(mine: Mapping[int, Tensor], device: torch.device) -> dict[int, Tensor]:
+    """The vectors of all processes' texts by the texts' rows, on the CPU, in the order of the processes.
+
+    A text has one vector `[P]`, or one per token `[T, P]`, T its own. Processes may have unlike numbers of texts, none
+    among them; no two have the same one. Vectors go through `device`, where the processes' group works, in blocks.
+    """
+    if world()[1] == 1:
+        return dict(mine)
+
+    # What every process brings: its texts' rows, how many vectors each has, and of what kind they are.
+    one = next(iter(mine.values()), None)
+    kind = None if one is None else (one.ndim, one.shape[-1], one.dtype)
+    counts = [1 if vectors.ndim == 1 else len(vectors) for vectors in mine.values()]
+    outlines = gather_objects((list(mine), counts, kind))
+    kinds = [found for _, _, found in outlines if found is not None]
+    if not kinds:
+        return {}
+    dimensions, width, dtype = kinds[0]
+
+    # All of a process's vectors below each other, [N, P], and the same of all processes.
+    own = torch.cat([torch.zeros(0, width, dtype=dtype), *(vectors.view(-1, width) for vectors in mine.values())])
+    everyone = _gather_blocks(own, [sum(counts) for _, counts, _ in outlines], device)
+
+    # Each text's again.
+    gathered: dict[int, Tensor] = {}
+    for (rows, counts, _), vectors in zip(outlines, everyone, strict=True):
+        texts = torch.split(vectors, counts) if dimensions == 2 else vectors
+        gathered.update(zip(rows, texts, strict=True))
+    return gathered
+
+
+def _gather_blocks(own: Tensor, totals: list[int], device: torch.device) -> list[Tensor]:
+    """Each process's `[N, P]` on the CPU, of which `totals` names the N; `own` is this one's."""
+    found: list[list[Tensor]] = [[own[:0]] for _ in totals]
+    for start in range(0, max(totals), BLOCK):
+        size = min(BLOCK, max(totals) - start)
+        block = own.new_zeros(size, own.shape[1])
+        block[: max(0, len(own) - start)] = own[start : start + size]
+
+        # Blocks of one shape, as a collective wants them; a process's padding is left out again.
+        block = block.to(device)
+        parts = [torch.empty_like(block) for _ in totals]
+        dist.all_gather(parts, block)
+        for kept, part, total in zip(found, parts, totals, strict=True):
+            kept.append(part[: max(0, total - start)].cpu())
+    return [torch.cat(kept) for kept in found]
 
 
 def summed(values: Tensor) -> Tensor:

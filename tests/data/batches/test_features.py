@@ -16,7 +16,7 @@ from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
 from clir_lightning.errors import ConfigError
 from clir_lightning.lightning.pair_module import CrossModule
-from clir_lightning.scoring.halving import HalvingScorer
+from clir_lightning.scoring.memory import TokenBudget
 from clir_lightning.types import Document, Qrels, Query
 from data.tokenizers_for_tests import bert_like
 
@@ -75,9 +75,9 @@ def test_scoring_reads_the_query_of_its_own_split_and_a_part_its_own_rows() -> N
     data = made(score_size=4)
     for split, candidates in {"dev": data.candidates["val"], "test1": data.candidates["test"]}.items():
         for batch in candidates.loader():
-            scorer = HalvingScorer()
-            scorer.token_limit = 1  # each pair by itself, as after memory ran out
-            found = scorer(Ratio(), batch)[:, 0].tolist()
+            budget = TokenBudget()
+            budget.tokens = 1  # each pair by itself, as after memory ran out
+            found = torch.cat([scores for _, scores in budget(Ratio(), batch)])[:, 0].tolist()
             assert found == pytest.approx([expected(split, s.query_id, s.document_ids)[0] for s in batch.samples])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerBase
 
@@ -98,3 +99,29 @@ def test_every_process_has_a_query_to_score(collection: Collection) -> None:
         ranked = [sample.query_id for step in scoring if isinstance(step, Rank) for sample in step.samples]
         assert ranked == ["q1"]
     assert len(TextScoring(Run({}), queries=made.queries, documents=made.documents)) == 0
+
+
+@pytest.mark.parametrize("world", [2, 3, 5])
+def test_processes_share_documents_by_length_and_come_to_the_queries_together(
+    collection: Collection, world: int
+) -> None:
+    """Each document once over all processes, though queries of several ask for it; some processes have none."""
+    made = dataset(collection, bert_like())
+    run = Run({"q1": dict.fromkeys("abcd", 0.0), "q2": dict.fromkeys("bcd", 0.0), "q3": dict.fromkeys("ca", 0.0)})
+    processes = [
+        list(TextScoring(run, queries=made.queries, documents=made.documents, size=1, rank=rank, world_size=world))
+        for rank in range(world)
+    ]
+    encoded = [[row for step in steps if isinstance(step, Encode) for row in step.rows] for steps in processes]
+    assert sorted(row for share in encoded for row in share) == sorted(made.documents.table.index.rows([*"abcd"]))
+    assert [len(share) for share in encoded] == [len(range(rank, 4, world)) for rank in range(world)]
+    by_length = sorted(made.documents.lengths(made.documents.table.index.rows([*"abcd"])), reverse=True)
+    for rank, share in enumerate(encoded):
+        assert made.documents.lengths(np.array(share, np.int64)).tolist() == by_length[rank::world]
+
+    # Equally many steps of documents, then queries: each process waits for the others once, at its first query.
+    kinds = [[type(step) for step in steps] for steps in processes]
+    first = [names.index(Rank) for names in kinds]
+    assert len(set(first)) == 1
+    assert all(names == [Encode] * first[0] + [Rank] * (len(names) - first[0]) for names in kinds)
+    assert all(len(made[step].documents) == len(step.rows) for step in processes[-1] if isinstance(step, Encode))

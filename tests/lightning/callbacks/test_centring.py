@@ -20,6 +20,7 @@ from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.tiny import TinyEncoder
+from clir_lightning.scoring.engine import Engine
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def encoder(collection: Collection, tmp_path: Path) -> Encoder:
 
 def start(callback: Centring, model: DualEncoder, data: RankingDataModule) -> None:
     trainer: Any = SimpleNamespace(datamodule=data)
-    module: Any = SimpleNamespace(model=model)
+    module: Any = SimpleNamespace(model=model, engine=Engine(model))
     callback.check(module)
     callback.on_validation_start(trainer, module)
 

@@ -26,11 +26,11 @@ def log(rank: int, world: int, folder: Path) -> dict[str, float]:
     made = dataset(collection(), bert_like())
     own = list(LISTS)[rank::world]
     rows = {document: int(as_rows(made.documents.table.index, [document])[0]) for document in collection().documents}
-    encoded = {rows[document]: VECTORS[int(document[1:])] for query in own for document in LISTS[query]}
+    documents = {row: VECTORS[int(document[1:])] for document, row in rows.items()}  # of all processes
+    queries = {query: VECTORS[QUERIES + int(query[1:])] for query in own}
     logged: dict[str, float] = {}
     module: Any = SimpleNamespace(
-        encoded=encoded,
-        encoded_queries={query: VECTORS[QUERIES + int(query[1:])] for query in own},
+        engine=SimpleNamespace(documents=documents, queries=queries),
         log=lambda name, value, **_: logged.update({name: value}),
     )
     run = Run({query: dict.fromkeys(listed, 0.0) for query, listed in LISTS.items()})

@@ -136,9 +136,10 @@ class TextDataset(Dataset[TextBatch]):
 class TextScoring(Sampler[Encode | Rank]):
     """Scores a run's candidates: each distinct document encoded once, the longest first, then each query once.
 
-    Queries with equally many candidates share a batch. Processes take turns at queries, and each encodes the documents
-    that its own need; one that has none left for it scores the first once more, since Lightning leaves a pass without
-    batches out, in that process alone.
+    Queries with equally many candidates share a batch. Processes take turns at documents, sorted by length, and at
+    queries; the vectors are to be put together between the two (`scoring.scorers.TextScorer`). For that each process
+    has equally many steps of documents, some of them empty perhaps, and a query: one that has none left for it scores
+    the first once more, since Lightning leaves a pass without batches out, in that process alone.
 
     Args:
         candidates: the queries and their documents.
@@ -159,23 +160,44 @@ class TextScoring(Sampler[Encode | Rank]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
+        self.size = size
+        self.tokens = tokens
+        self.rank = rank
+        self.world_size = world_size
         scored = [query for query in candidates if len(candidates[query])]
-        mine = scored[rank::world_size] or scored[:1]
-        distinct = list(dict.fromkeys(chain.from_iterable(candidates[query] for query in mine)))
+        self.steps: list[Encode | Rank] = [
+            *self._of_documents(candidates, scored, documents),
+            *self._of_queries(candidates, scored, queries),
+        ]
+
+    def _of_documents(self, candidates: Run, scored: Sequence[str], documents: TextAssembler) -> Iterator[Encode]:
+        """This process's share of all distinct documents, and steps of nothing where another has more batches."""
+        distinct = list(dict.fromkeys(chain.from_iterable(candidates[query] for query in scored)))
         rows = as_rows(documents.table.index, distinct)
-        lengths = documents.lengths(rows)
-        order = np.argsort(-lengths, kind="stable")
-        cuts = cut_by_budget(lengths[order], width=1, tokens=tokens, size=size)
-        self.steps: list[Encode | Rank] = [Encode(rows[order[cut]]) for cut in cuts]
+        ordered = rows[np.argsort(-documents.lengths(rows), kind="stable")]
+
+        # Taking turns at documents sorted by length gives every process as many tokens, but for a few.
+        shares = [ordered[turn :: self.world_size] for turn in range(self.world_size)]
+        cuts = [self._cut(documents, share) for share in shares]
+        own = [shares[self.rank][cut] for cut in cuts[self.rank]]
+        lacking = max(map(len, cuts)) - len(own)
+        return (Encode(share) for share in [*own, *[NOTHING] * lacking])
+
+    def _of_queries(self, candidates: Run, scored: Sequence[str], queries: TextAssembler) -> Iterator[Rank]:
+        """This process's queries, those with equally many candidates together, the longest of them first."""
         by_count: dict[int, list[str]] = {}
-        for query in mine:
+        for query in scored[self.rank :: self.world_size] or scored[:1]:
             by_count.setdefault(len(candidates[query]), []).append(query)
+
         for count, names in by_count.items():
-            widths = queries.lengths(as_rows(queries.table.index, names))
-            order = np.argsort(-widths, kind="stable")
-            for cut in cut_by_budget(widths[order], width=1, tokens=tokens, size=size):
-                samples = [Sample(names[i], tuple(candidates[names[i]]), (0,) * count) for i in order[cut]]
-                self.steps.append(Rank(samples))
+            rows = as_rows(queries.table.index, names)
+            order = np.argsort(-queries.lengths(rows), kind="stable")
+            for cut in self._cut(queries, rows[order]):
+                yield Rank([Sample(names[i], tuple(candidates[names[i]]), (0,) * count) for i in order[cut]])
+
+    def _cut(self, texts: TextAssembler, rows: Ints) -> list[slice]:
+        """Batches of rows `[N]` that are sorted by length."""
+        return cut_by_budget(texts.lengths(rows), width=1, tokens=self.tokens, size=self.size)
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -13,7 +13,6 @@ from clir_lightning.data.tokens.table import as_rows
 from clir_lightning.data.tokens.texts import Side, TextAssembler
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.dual import DualEncoder
-from clir_lightning.scoring.text_encoder import encode_rows
 
 
 def training_texts(split: Split, count: int, seed: int) -> dict[Side, list[str]]:
@@ -46,12 +45,12 @@ class Centring(pl.Callback):
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Set the means of the weights as they are now."""
         data = trainer.datamodule  # type: ignore[attr-defined]  # clir's own
-        model: Any = pl_module.model
+        module: Any = pl_module
         dataset = data.training.dataset
         sides: dict[Side, TextAssembler] = {"query": dataset.queries, "document": dataset.documents}
         chosen = training_texts(data.training.split, self.texts, data.training.seed)
         for side, texts in sides.items():
-            mean = model.mean(side)
+            mean = module.model.mean(side)
             mean.zero_()
-            vectors = encode_rows(model, texts, as_rows(texts.table.index, chosen[side]), side)
+            vectors = module.engine.encode(texts, as_rows(texts.table.index, chosen[side]), side)
             mean.copy_(torch.from_numpy(vectors).mean(dim=0))

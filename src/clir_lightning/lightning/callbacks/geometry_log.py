@@ -40,14 +40,11 @@ class GeometryLog(pl.Callback):
         candidates, table = scored.run, scored.dataset.documents.table.index
 
         # The first queries of all processes, in order of their ids; each process brings those of its own that can be.
-        own = sorted(module.encoded_queries)[: self.queries]
-        needed = as_rows(table, sorted({document for query in own for document in candidates[query]})).tolist()
-        share = {query: module.encoded_queries[query] for query in own}, {row: module.encoded[row] for row in needed}
+        # Documents' vectors are in all processes.
+        own = module.engine.queries
         queries: dict[str, Tensor] = {}
-        encoded: dict[int, Tensor] = {}
-        for of_queries, of_documents in gather_objects(share):
-            queries.update(of_queries)
-            encoded.update(of_documents)
+        for share in gather_objects({query: own[query] for query in sorted(own)[: self.queries]}):
+            queries.update(share)
         chosen = sorted(queries)[: self.queries]
 
         # Pairs of their rows in the matrices of vectors.
@@ -57,7 +54,7 @@ class GeometryLog(pl.Callback):
         pairs = told_apart(lists, scored.qrels, *places)
         if not trainer.is_global_zero or not len(pairs[0]):
             return
-        documents = torch.stack([encoded[row] for row in as_rows(table, ids).tolist()])
+        documents = torch.stack([module.engine.documents[row] for row in as_rows(table, ids).tolist()])
         found = geometry(torch.stack([queries[query] for query in chosen]), documents, *pairs)
         for name, value in found.rounded().items():
             pl_module.log(f"val/geometry/{name}", value, rank_zero_only=True)

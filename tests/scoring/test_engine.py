@@ -1,0 +1,150 @@
+"""One engine for models of pairs and of texts: whole passes as runs, device, precision, modes, memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from clir_lightning.data.batches.pairs import PairDataset
+from clir_lightning.data.batches.samplers import ScoringBatches
+from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
+from clir_lightning.data.tokens.table import tokenise
+from clir_lightning.models.cross import CrossEncoder
+from clir_lightning.models.encoder import Encoder
+from clir_lightning.scoring.computing import CPU, Computing
+from clir_lightning.scoring.engine import Engine
+from clir_lightning.types import Run, Sample
+from lightning.shares_for_tests import QUERIES, collection, prepared, together
+from models.fakes import TextTable
+
+
+class Asked(nn.Module):
+    """Scores a pair by a product, and remembers where, and in which mode, it was computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([[1.0 + 2**-10]]))  # bfloat16 rounds this to 1
+        self.seen: list[Any] = []
+
+    def forward(self, batch: Any) -> Tensor:
+        self.seen.append((str(self.weight.device), str(batch.values.device), self.training))
+        scores: Tensor = (batch.values @ self.weight).float()
+        self.inference = scores.is_inference()
+        return scores
+
+
+class Numbers(SimpleNamespace):
+    """A batch of pairs with one number each."""
+
+    def to(self, device: torch.device) -> Numbers:
+        return Numbers(values=self.values.to(device), samples=self.samples, input_ids=self.values)
+
+
+def batch(query: str, document: str, value: float = 1.0) -> Numbers:
+    return Numbers(values=torch.tensor([[value]]), samples=[Sample(query, (document,), (0,))])
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("32-true", 1.0 + 2**-10), ("bf16-mixed", 1.0)])
+def test_scores_are_computed_in_the_precision_that_is_given(precision: str, expected: float) -> None:
+    engine = Engine(Asked(), Computing(CPU, precision))
+    assert engine.score([batch("q", "d")], name="r")["q"] == {"d": expected}
+
+
+def test_a_pass_becomes_a_run_and_leaves_the_model_in_its_mode() -> None:
+    model = Asked().train()
+    engine = Engine(model)
+    run = engine.score([batch("q", "d", 0.0), batch("p", "d", 0.0), batch("q", "e", 0.0)], name="the run")
+    assert (dict(run), run.name) == ({"q": {"d": 0.0, "e": 0.0}, "p": {"d": 0.0}}, "the run")
+    assert model.seen == [("cpu", "cpu", False)] * 3
+    assert model.inference
+    assert model.training
+    assert (engine.documents, engine.queries) == ({}, {})
+
+
+def test_model_and_batches_are_moved_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`meta` stands for a device that this machine lacks: a batch or a model left behind would be an error."""
+    engine = Engine(Asked(), Computing(torch.device("meta")))
+    step = engine.step
+    monkeypatch.setattr(engine, "step", lambda made: torch.zeros_like(step(made), device="cpu"))
+    engine.score([batch("q", "d")], name="r")
+    assert engine.model.seen == [("meta", "meta", False)]
+
+
+def test_a_step_within_a_trainer_changes_neither_mode_nor_precision() -> None:
+    engine = Engine(Asked().train())
+    scores = engine.step(batch("q", "d"))
+    assert scores.requires_grad
+    assert scores.item() == 1.0 + 2**-10
+    assert engine.model.seen == [("cpu", "cpu", True)]
+
+
+def test_a_pass_begins_without_the_vectors_of_another() -> None:
+    engine = Engine(TextTable())
+    engine._scorer.documents, engine._scorer.complete = {1: torch.ones(6)}, True  # type: ignore[union-attr]
+    assert list(engine.documents) == [1]
+    engine.score([], name="r")
+    assert engine.documents == {}
+
+
+def pairs(name: str) -> tuple[Encoder, PairDataset, Run]:
+    """Seven queries with one to four documents each."""
+    encoder, texts = Encoder(name), collection()
+    queries = tokenise(texts.split("train").queries, encoder.tokenizer, name="q")
+    documents = tokenise(texts.documents, encoder.tokenizer, name="d")
+    assembler = PairAssembler(queries, documents, PairTemplate.of(encoder.tokenizer), encoder.pad_id, 64, None, None)
+    lists = {f"q{i}": {f"d{(i + step) % QUERIES}": 0.0 for step in range(1 + i % 4)} for i in range(QUERIES)}
+    return encoder, PairDataset(assembler), Run(lists)
+
+
+def score(rank: int, world: int, folder: Path) -> Run:
+    """All pairs in batches of six, three for each of them: 16 pairs are 3 batches, one a process of three."""
+    encoder, made, run = pairs(str(folder / "encoder"))
+    torch.manual_seed(0)
+    engine = Engine(CrossEncoder(encoder))
+    steps = ScoringBatches(run, lengths=made.pair_lengths, size=6, rank=rank, world_size=world)
+    return engine.score((made[step] for step in steps), name="r")
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_all_processes_get_the_run_of_all_pairs(world: int, tmp_path: Path) -> None:
+    prepared(tmp_path)
+    alone, everyone = score(0, 1, tmp_path), together(score, world, tmp_path)
+    assert sum(map(len, alone.values())) == 16
+    for shared in everyone:
+        assert shared == everyone[0]
+        assert {query: shared[query].keys() for query in shared} == {query: alone[query].keys() for query in alone}
+        for query, scores in alone.items():
+            assert shared[query] == pytest.approx(scores, abs=1e-6)
+
+
+def test_pairs_that_do_not_fit_into_memory_are_scored_in_parts(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    expected = score(0, 1, tmp_path)
+    encoder, made, run = pairs(str(tmp_path / "encoder"))
+    torch.manual_seed(0)
+    model = CrossEncoder(encoder)
+    forward, sizes = model.forward, []
+
+    def tight(part: Numbers) -> Tensor:
+        sizes.append(part.input_ids.numel())
+        if sizes[-1] > 40:
+            raise torch.OutOfMemoryError("injected")
+        return forward(part)
+
+    model.forward = tight  # type: ignore[method-assign, assignment]
+    engine = Engine(model)
+    steps = list(ScoringBatches(run, lengths=made.pair_lengths, size=16))
+    failures = []
+    for _ in range(2):
+        found = engine.score((made[step] for step in steps), name="r")
+        assert found.by_query.keys() == expected.by_query.keys()
+        for query, scores in expected.items():
+            assert found[query] == pytest.approx(scores, abs=1e-6)
+        failures.append(sum(size > 40 for size in sizes))
+    assert failures[0] >= 1
+    assert failures[1] == failures[0]  # the budget is remembered from pass to pass

@@ -68,8 +68,8 @@ def negatives(given: argparse.Namespace, seed: int) -> Path:
     output: Path = given.output
     first, mined = output / f"temperature_{seed}", output / f"mined_{seed}"
     if not (mined / "negatives.trec").is_file():
-        checkpoint = f"retriever.checkpoint={first}/checkpoints/best.ckpt"
-        clir("retrieve", *data(given), "retriever=dense", checkpoint, "splits=[train]", f"hydra.run.dir={mined}/run")
+        model = f"retriever.model={first}"
+        clir("retrieve", *data(given), "retriever=dense", model, "splits=[train]", f"hydra.run.dir={mined}/run")
         found = f"run={mined}/run/runs/train.trec"
         clir("mine", *data(given), found, "filters.last=50", "filters.ratio=0.95", f"hydra.run.dir={mined}")
     return mined / "negatives.trec"
@@ -95,7 +95,7 @@ def teacher(given: argparse.Namespace, seed: int) -> Path:
             for sample in drawn.training.samples(epoch):
                 seen.setdefault(sample.query_id, {}).update(dict.fromkeys(sample.document_ids, 0.0))
         write_run(Run(seen), pairs)
-        asked = (f"checkpoint={cross}/checkpoints/best.ckpt", "split=train", f"candidates={pairs}")
+        asked = (f"model={cross}", "split=train", f"candidates={pairs}")
         clir("evaluate", *asked, f"hydra.run.dir={cross}/teacher")
     return scores
 
@@ -129,9 +129,9 @@ def run(given: argparse.Namespace, step: str, seed: int, settings: Sequence[str]
     if not (folder / "metrics.json").is_file():
         more = (f"name={step}", f"seed={seed}", f"hydra.run.dir={folder}", "resume=auto")
         clir("train", *settings, *given.settings, *more)
-        (folder / "checkpoints" / "last.ckpt").unlink(missing_ok=True)
+        shutil.rmtree(folder / "checkpoints")
         if step not in ("temperature", "cross") and seed != given.seeds[0]:  # the others are read once more
-            shutil.rmtree(folder / "checkpoints")
+            shutil.rmtree(folder / "model")
 
 
 def standalone(picture: str) -> str:
@@ -189,8 +189,8 @@ def main() -> None:
         ]
         values[step] = [measures["ndcg_10"] for measures in found]
         folder = given.output / "geometry" / step
-        checkpoint = given.output / f"{step}_{given.seeds[0]}" / "checkpoints" / "best.ckpt"
-        clir("geometry", f"checkpoint={checkpoint}", f"hydra.run.dir={folder}")
+        model = given.output / f"{step}_{given.seeds[0]}"
+        clir("geometry", f"model={model}", f"hydra.run.dir={folder}")
         shape = json.loads((folder / "geometry.json").read_text())["spaces"]["as it is"]
         cells = [
             " ± ".join(f"{100 * number(column):.1f}" for number in ((fmean, stdev) if len(found) > 1 else (fmean,)))

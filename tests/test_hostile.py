@@ -58,9 +58,9 @@ def test_ids_write_nothing_outside_the_output_folder(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("verb", ["evaluate", "init_from"])
 def test_a_checkpoint_that_would_run_code_is_refused(verb: str, demo_run: Path, tmp_path: Path) -> None:
     shutil.copytree(demo_run, tmp_path / "given")
-    checkpoint = tmp_path / "given" / "checkpoints" / "best.ckpt"
+    checkpoint = tmp_path / "given" / "checkpoints" / "last.ckpt"
     torch.save({"state_dict": Hostile()}, checkpoint)
-    settings = ("evaluate", f"checkpoint={checkpoint}") if verb == "evaluate" else ("train", f"init_from={checkpoint}")
+    settings = ("evaluate", f"model={checkpoint}") if verb == "evaluate" else ("train", f"init_from={checkpoint}")
     done = clir(*settings, *(SHORT if verb == "init_from" else ()), cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "holds more than tensors and plain values, and is not read" in done.stderr
@@ -69,11 +69,11 @@ def test_a_checkpoint_that_would_run_code_is_refused(verb: str, demo_run: Path, 
 
 def test_a_configuration_that_would_run_code_is_refused(demo_run: Path, tmp_path: Path) -> None:
     shutil.copytree(demo_run, tmp_path / "given")
-    saved = tmp_path / "given" / "checkpoints" / "best.ckpt"
+    saved = tmp_path / "given" / "checkpoints" / "last.ckpt"
     content = torch.load(saved, weights_only=True)
     content["config"]["architecture"]["head"] = {"_target_": "os.system", "command": "touch escaped"}
     torch.save(content, saved)
-    done = clir("evaluate", f"checkpoint={saved}", cwd=tmp_path, check=False)
+    done = clir("evaluate", f"model={saved}", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "_target_ 'os.system' is not allowed" in done.stderr
     assert not (tmp_path / "escaped").exists()

@@ -15,7 +15,7 @@ VERBS = {
     "fuse": ("one run file of several, weights given or tuned", "clir fuse runs=[a.trec,b.trec]"),
     "search": (
         "documents for queries of a file, a split or the prompt, by a dual model",
-        "clir search checkpoint=CKPT topics=topics.tsv",
+        "clir search model=outputs/… topics=topics.tsv",
     ),
     "mine": (
         "hard negatives of a run file, for the next round of training",
@@ -23,14 +23,14 @@ VERBS = {
     ),
     "geometry": (
         "how a dual model's vectors lie, before and after centring and whitening",
-        "clir geometry checkpoint=CKPT split=dev",
+        "clir geometry model=outputs/… split=dev",
     ),
     "export": (
         "a model as a folder that sentence-transformers loads",
-        "clir export checkpoint=CKPT path=FOLDER",
+        "clir export model=outputs/… path=FOLDER",
     ),
     "evaluate": (
-        "measures of a run file, or of a checkpoint on a split",
+        "measures of a run file, or of a model on a split",
         "clir evaluate run=FILE qrels=FILE",
     ),
     "compare": (
@@ -60,7 +60,7 @@ VERBS = {
 }
 
 
-# Their `data` is what a checkpoint or an output folder names, with settings changed.
+# Their `data` is what a model or an output folder names, with settings changed.
 OF_TRAINED_DATA = ("evaluate", "search", "geometry", "compare")
 COMMENTS = 32  # the column in which the configuration's comments stand
 
@@ -126,7 +126,7 @@ def verbatim(override: str) -> str:
 
 
 def of_any_data(verb: str, override: str) -> str:
-    """A setting of the data, also where the verb's own file does not list it: the data of a checkpoint has it.
+    """A setting of the data, also where the verb's own file does not list it: the data of a model has it.
 
     The job itself rejects a setting that this data does not have.
 

@@ -1,4 +1,4 @@
-"""What a configuration may name as `_target_`: a checkpoint's configuration from elsewhere must not run any code.
+"""What a configuration may name as `_target_`: a model's configuration from elsewhere must not run any code.
 
 Allowed are the classes of this package's rooms, of `torch.nn`, `torch.optim`, `pytorch_lightning` and the auto classes
 of `transformers`, and the functions that this package's own configuration names. `CLIR_ALLOW=mypackage,other` in the

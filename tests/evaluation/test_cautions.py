@@ -60,6 +60,6 @@ def test_choosing_by_the_test_queries(tmp_path: Path) -> None:
     members = (member(1, tmp_path, by_test), member(2, None, same))
     lines = cautions([System("ours", members)], {})
     assert [line.partition(":")[0] for line in lines] == ["ours"] * 3
-    assert "test/ndcg_10 chose its checkpoint" in lines[0]
+    assert "test/ndcg_10 chose its epoch" in lines[0]
     assert "1 of 2 test queries are validation queries too" in lines[1]
     assert "dev and test are one split, 'test1'" in lines[2]

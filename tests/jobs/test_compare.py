@@ -93,10 +93,8 @@ def test_output_folders_become_systems_over_seeds(folders: Path, tmp_path: Path)
     assert sum(float(row["ndcg_10"]) for row in mine) / 5 == pytest.approx(mean, abs=1e-12)
 
 
-def test_the_folder_of_an_evaluation_is_its_checkpoints_system(demo_run: Path, tmp_path: Path) -> None:
-    best = demo_run / "checkpoints" / "best.ckpt"
-    (tmp_path / "best.ckpt").symlink_to(best)
-    clir("evaluate", f"checkpoint={os.path.relpath(best, tmp_path)}", "hydra.run.dir=evaluated", cwd=tmp_path)
+def test_the_folder_of_an_evaluation_is_its_models_system(demo_run: Path, tmp_path: Path) -> None:
+    clir("evaluate", f"model={os.path.relpath(demo_run, tmp_path)}", "hydra.run.dir=evaluated", cwd=tmp_path)
     clir("compare", "runs=[evaluated]", "hydra.run.dir=out", cwd=tmp_path)
     content = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert [row["name"] for row in content["systems"]] == ["random order", "cross", "ideal"]

@@ -14,7 +14,7 @@ from program import SHORT, clir
 def test_a_checkpoint_scores_as_its_training_did(architecture: str, tmp_path: Path) -> None:
     settings = (f"architecture={architecture}", "candidates.test_queries=5", "batches.query_prefix='query: '")
     clir("train", *SHORT, *settings, "hydra.run.dir=out", cwd=tmp_path)
-    clir("evaluate", "checkpoint=out/checkpoints/best.ckpt", "split=test1", "hydra.run.dir=again", cwd=tmp_path)
+    clir("evaluate", "model=out", "split=test1", "hydra.run.dir=again", cwd=tmp_path)
     first, second = (read_run(tmp_path / folder / "runs" / "test.trec") for folder in ("out", "again"))
     assert len(first) == 5
     for query in first:

@@ -1,4 +1,4 @@
-"""`clir evaluate`: a checkpoint gives the same numbers as its training run; a run file those of its qrels."""
+"""`clir evaluate`: a model gives the same numbers as its training run; a run file those of its qrels."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from clir_lightning.types import Run
 from program import clir
 
 
-def test_a_checkpoint_gives_what_training_reported(demo_run: Path, tmp_path: Path) -> None:
-    clir("evaluate", f"checkpoint={demo_run}/checkpoints/best.ckpt", "hydra.run.dir=out", cwd=tmp_path)
+def test_a_model_gives_what_training_reported(demo_run: Path, tmp_path: Path) -> None:
+    clir("evaluate", f"model={demo_run}", "hydra.run.dir=out", cwd=tmp_path)
     again = json.loads((tmp_path / "out" / "metrics.json").read_text())["cross"]
     assert again == pytest.approx(json.loads((demo_run / "metrics.json").read_text())["test"], abs=1e-9)
 
 
 def test_another_split_is_scored_whole_and_as_deep_as_asked(demo_run: Path, tmp_path: Path) -> None:
     """The training scored five test queries; that limit, and its lists, are not the dev split's."""
-    checkpoint = f"checkpoint={demo_run}/checkpoints/best.ckpt"
-    clir("evaluate", checkpoint, "split=dev", "depth=4", "hydra.run.dir=out", cwd=tmp_path)
+    model = f"model={demo_run}"
+    clir("evaluate", model, "split=dev", "depth=4", "hydra.run.dir=out", cwd=tmp_path)
     run = read_run(tmp_path / "out" / "runs" / "test.trec")
     assert len(run) == 100
     assert {len(run[query]) for query in run} == {4}
@@ -37,7 +37,7 @@ def test_another_split_is_scored_whole_and_as_deep_as_asked(demo_run: Path, tmp_
     write_run(Run(few, name="few"), tmp_path / "few.trec")
     clir(
         "evaluate",
-        checkpoint,
+        model,
         "split=dev",
         "queries=2",
         f"candidates={tmp_path}/few.trec",
@@ -52,14 +52,14 @@ def test_another_split_is_scored_whole_and_as_deep_as_asked(demo_run: Path, tmp_
 def test_settings_of_the_data_are_changed_as_the_file_offers(
     demo_run: Path, clirmatrix_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """`data.path=FOLDER` although the verb's own file has no such setting: the checkpoint's data has it."""
-    content = torch.load(demo_run / "checkpoints" / "best.ckpt", weights_only=True)
+    """`data.path=FOLDER` although the verb's own file has no such setting: the model's data has it."""
+    content = torch.load(demo_run / "checkpoints" / "last.ckpt", weights_only=True)
     target = "clir_lightning.data.read_clirmatrix"
     languages = {"query_language": "zh", "document_language": "kk"}
     content["config"]["data"] = {"_target_": target, "path": "gone", "cache": None, **languages}
     torch.save(content, tmp_path / "x.ckpt")
     folder = clirmatrix_folder()
-    done = clir("evaluate", "checkpoint=x.ckpt", f"data.path={folder}", "hydra.run.dir=out", cwd=tmp_path)
+    done = clir("evaluate", "model=x.ckpt", f"data.path={folder}", "hydra.run.dir=out", cwd=tmp_path)
     assert len(read_run(tmp_path / "out" / "runs" / "test.trec")) == 2
     for unasked in ("litlogger", "GPU available", "LeafSpec", "Warning"):  # what Lightning and its vendor say
         assert unasked not in done.stdout + done.stderr
@@ -70,9 +70,9 @@ def test_settings_of_the_data_are_changed_as_the_file_offers(
 
 @pytest.mark.parametrize("verb", ["evaluate", "search", "geometry"])
 def test_a_misspelt_setting_of_the_data_names_the_allowed(verb: str, dual_run: Path, tmp_path: Path) -> None:
-    checkpoint = f"checkpoint={dual_run}/checkpoints/best.ckpt"
+    model = f"model={dual_run}"
     other = ("data=clirmatrix",) if verb != "evaluate" else ()
-    done = clir(verb, checkpoint, *other, "data.pth=x", cwd=tmp_path, check=False)
+    done = clir(verb, model, *other, "data.pth=x", cwd=tmp_path, check=False)
     assert done.returncode == 1
     said = done.stderr.strip().splitlines()[-1]
     names = "data.path, data.query_language" if other else "data.dev, data.test"
@@ -90,7 +90,7 @@ def test_the_trainer_computes_where_and_as_the_settings_say(
 
     monkeypatch.setattr(pl, "Trainer", trainer)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    trained = Trained.load(demo_run / "checkpoints" / "best.ckpt")
+    trained = Trained.load(demo_run)
     for device, precision, told in (
         ("auto", "null", ("gpu", [0], "32-true")),
         ("cuda:1", "bf16-mixed", ("gpu", [1], "bf16-mixed")),
@@ -136,8 +136,8 @@ def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
     [
         (["run=nowhere.trec", "qrels=nowhere"], "nowhere.trec: no such file"),
         (["run=nowhere.trec"], "add qrels=FILE"),
-        ([], "give either checkpoint=… (with split=…) or run=… (with qrels=…)"),
-        (["checkpoint=nowhere.ckpt"], "checkpoint nowhere.ckpt is missing"),
+        ([], "give either model=… (with split=…) or run=… (with qrels=…)"),
+        (["model=nowhere.ckpt"], "nowhere.ckpt is missing"),
         (["run=a", "qrels=b", "measures=[recal_10]"], "measure is 'recal_10'"),
     ],
 )

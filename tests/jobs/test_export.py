@@ -16,7 +16,7 @@ def test_the_folder_gives_the_runs_scores(architecture: str, request: pytest.Fix
     import sentence_transformers as library  # takes seconds, and pytest imports this module in each of its processes
 
     home: Path = request.getfixturevalue("dual_run" if architecture == "dual" else "demo_run")
-    clir("export", f"checkpoint={home}/checkpoints/best.ckpt", "path=out", cwd=tmp_path)
+    clir("export", f"model={home}", "path=out", cwd=tmp_path)
     run, demo = read_run(home / "runs" / "test.trec"), build_demo()
     queries = demo.split("test1").queries
     for query in list(run)[:3]:
@@ -34,5 +34,5 @@ def test_the_folder_gives_the_runs_scores(architecture: str, request: pytest.Fix
 def test_a_folder_that_is_there_is_left_alone(demo_run: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("")
-    done = clir("export", f"checkpoint={demo_run}/checkpoints/best.ckpt", "path=out", cwd=tmp_path, check=False)
+    done = clir("export", f"model={demo_run}", "path=out", cwd=tmp_path, check=False)
     assert done.stderr.strip().splitlines()[-1].startswith("clir export: path out is there already")

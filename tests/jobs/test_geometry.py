@@ -19,16 +19,16 @@ from clir_lightning.outputs.trained import Trained
 from program import SHORT, clir
 
 
-def test_the_table_agrees_with_the_checkpoints_own_vectors(dual_run: Path, tmp_path: Path) -> None:
-    checkpoint = dual_run / "checkpoints" / "best.ckpt"
-    said = clir("geometry", f"checkpoint={checkpoint}", "queries=8", "hydra.run.dir=out", cwd=tmp_path).stdout
+def test_the_table_agrees_with_the_models_own_vectors(dual_run: Path, tmp_path: Path) -> None:
+    model = dual_run
+    said = clir("geometry", f"model={model}", "queries=8", "hydra.run.dir=out", cwd=tmp_path).stdout
     assert "Geometry explains, ranking judges: NDCG@10 is" in said
     assert "directions; the first holds" in said
     found = json.loads((tmp_path / "out" / "geometry.json").read_text(encoding="utf-8"))
     assert list(found["spaces"]) == ["as it is", "centred", "whitened"]
     raw = found["spaces"]["as it is"]
     assert raw["gap"] == pytest.approx(raw["positive_mean"] - raw["negative_mean"], abs=2e-4)
-    demo, encoder = build_demo(), Trained.load(checkpoint).text_encoder()
+    demo, encoder = build_demo(), Trained.load(model).text_encoder()
     queries = list(demo.split("dev").queries)
     vectors = encoder.reader(demo.split("dev").queries, "query", queries)(np.arange(len(queries)))
     if len(queries) <= 8:
@@ -46,7 +46,7 @@ def test_a_training_logs_geometry_and_centres_by_training_texts(tmp_path: Path) 
     logged = [row["val/geometry/auc"] for row in rows if row.get("val/geometry/auc")]
     assert len(logged) == 1
     assert 0 <= float(logged[0]) <= 1
-    encoder = Trained.load(tmp_path / "out" / "checkpoints" / "best.ckpt").text_encoder()
+    encoder = Trained.load(tmp_path / "out").text_encoder()
     model, demo = encoder.model, build_demo()
     chosen = training_texts(demo.split("train"), 1000, seed=1)
     texts: dict[Side, Mapping[str, Any]] = {"query": demo.split("train").queries, "document": demo.documents}

@@ -28,7 +28,7 @@ def test_mined_negatives_are_not_relevant_and_train(tmp_path: Path) -> None:
     triples = ("sampling=triples", "sampling.path=out/triples.tsv", "candidates.test_queries=5")
     clir("train", *SHORT, *triples, "hydra.run.dir=trained", cwd=tmp_path)
     (tmp_path / "out" / "triples.tsv").unlink()  # scoring needs no training samples
-    clir("evaluate", "checkpoint=trained/checkpoints/best.ckpt", "hydra.run.dir=scored", cwd=tmp_path)
+    clir("evaluate", "model=trained", "hydra.run.dir=scored", cwd=tmp_path)
     assert (tmp_path / "scored" / "metrics.json").is_file()
 
 

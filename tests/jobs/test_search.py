@@ -1,4 +1,4 @@
-"""`clir search` on the demo: files, prompt, sharing, fusion and reranking, against the checkpoint's own vectors."""
+"""`clir search` on the demo: files, prompt, sharing, fusion and reranking, against the model's own vectors."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ TOPICS = "1\t哈萨克语\n2\t法语\n"
 
 
 def test_topics_equal_brute_force_over_the_models_vectors(dual_run: Path, tmp_path: Path) -> None:
-    checkpoint = dual_run / "checkpoints" / "best.ckpt"
+    model = dual_run
     (tmp_path / "topics.tsv").write_text(TOPICS, encoding="utf-8")
     cache = f"cache={tmp_path / 'cache'}"
-    command = ("search", f"checkpoint={checkpoint}", "topics=topics.tsv", "depth=20", cache)
+    command = ("search", f"model={model}", "topics=topics.tsv", "depth=20", cache)
     first = clir(*command, "hydra.run.dir=half", "shard=1/2", cwd=tmp_path)
     assert "shard 1/2 is encoded, 1 blocks of others are not" in first.stdout
     clir(*command, "hydra.run.dir=out", cwd=tmp_path)
     run, demo = read_run(tmp_path / "out" / "runs" / "search.trec"), build_demo()
-    encoder = Trained.load(checkpoint).text_encoder()
+    encoder = Trained.load(model).text_encoder()
     ids = sorted(demo.documents)
     vectors = encoder.reader(demo.documents, "document", ids)(np.arange(len(ids)))
     for topic, query in read_topics(tmp_path / "topics.tsv", "zh").items():
@@ -47,38 +47,38 @@ def test_topics_equal_brute_force_over_the_models_vectors(dual_run: Path, tmp_pa
 
 
 def test_prompt_fusion_and_reranking(dual_run: Path, demo_run: Path, tmp_path: Path) -> None:
-    checkpoint = f"checkpoint={dual_run / 'checkpoints' / 'best.ckpt'}"
-    shown = clir("search", checkpoint, "query=哈萨克语?", "show=2", cwd=tmp_path).stdout
+    model = f"model={dual_run}"
+    shown = clir("search", model, "query=哈萨克语?", "show=2", cwd=tmp_path).stdout
     query, *lines = shown.splitlines()[-3:]
     assert query == "哈萨克语?"
     assert [line.split()[0] for line in lines] == ["1", "2"]
     (tmp_path / "topics.tsv").write_text("1\t法语\n", encoding="utf-8")
-    both = ("retriever=bm25s", "translation=lexicon", f"rerank={demo_run / 'checkpoints' / 'best.ckpt'}")
+    both = ("retriever=bm25s", "translation=lexicon", f"rerank={demo_run}")
     deep = ("topics=topics.tsv", "depth=20", "rerank_depth=5")
-    clir("search", checkpoint, *deep, *both, "hydra.run.dir=out", cwd=tmp_path)
-    clir("search", checkpoint, *deep, *both[:2], "hydra.run.dir=plain", cwd=tmp_path)
+    clir("search", model, *deep, *both, "hydra.run.dir=out", cwd=tmp_path)
+    clir("search", model, *deep, *both[:2], "hydra.run.dir=plain", cwd=tmp_path)
     reranked, fused = (read_run(tmp_path / name / "runs" / "search.trec") for name in ("out", "plain"))
     assert set(reranked.ranking("1")[:5]) == set(fused.ranking("1")[:5])
     assert reranked.ranking("1")[5:] == fused.ranking("1")[5:]
 
 
 def test_retrieve_takes_dense_candidates(dual_run: Path, tmp_path: Path) -> None:
-    checkpoint = dual_run / "checkpoints" / "best.ckpt"
+    model = dual_run
     clir(
         "retrieve",
         "retriever=dense",
-        f"retriever.checkpoint={checkpoint}",
+        f"retriever.model={model}",
         "splits=[dev]",
         "hydra.run.dir=a",
         cwd=tmp_path,
     )
-    clir("search", f"checkpoint={checkpoint}", "split=dev", "hydra.run.dir=b", cwd=tmp_path)
+    clir("search", f"model={model}", "split=dev", "hydra.run.dir=b", cwd=tmp_path)
     first, second = (json.loads((tmp_path / name / "metrics.json").read_text())["dev"] for name in "ab")
     assert first == pytest.approx(second)
     assert first["recall_100"] > 0.2  # 100 of 2,903 documents at random find .03
 
 
-def test_both_checkpoints_compute_where_and_as_the_settings_say(
+def test_both_models_compute_where_and_as_the_settings_say(
     dual_run: Path, demo_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
@@ -96,11 +96,11 @@ def test_both_checkpoints_compute_where_and_as_the_settings_say(
     monkeypatch.setattr(DenseRetriever, "open", opened)
     monkeypatch.setattr(Engine, "score", reranked)
     collection = Collection("c", {"d": Document("d", "тіл", "kk")}, {})
-    checkpoint, other = (f"{run}/checkpoints/best.ckpt" for run in (dual_run, demo_run))
-    overrides = [f"checkpoint={checkpoint}", f"rerank={other}", "precision=bf16-mixed", "device=cpu"]
+    model, other = (str(run) for run in (dual_run, demo_run))
+    overrides = [f"model={model}", f"rerank={other}", "precision=bf16-mixed", "device=cpu"]
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         config = compose("search", overrides=overrides)
-    answer = search.answerer(config, collection, Trained.load(checkpoint))
+    answer = search.answerer(config, collection, Trained.load(model))
     answer({"q": Query("q", "语", "zh")})
     assert seen == [Computing(CPU, "bf16-mixed")] * 2
 
@@ -115,12 +115,12 @@ def test_both_checkpoints_compute_where_and_as_the_settings_say(
     ],
 )
 def test_bad_settings_end_with_one_line(overrides: list[str], message: str, dual_run: Path, tmp_path: Path) -> None:
-    done = clir("search", f"checkpoint={dual_run}/checkpoints/best.ckpt", *overrides, cwd=tmp_path, check=False)
+    done = clir("search", f"model={dual_run}", *overrides, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert message in done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
-def test_a_cross_checkpoint_is_refused(demo_run: Path, tmp_path: Path) -> None:
-    done = clir("search", f"checkpoint={demo_run}/checkpoints/best.ckpt", "query=a", cwd=tmp_path, check=False)
-    assert "is of CrossEncoder; a vector a text is needed" in done.stderr
+def test_a_cross_model_is_refused(demo_run: Path, tmp_path: Path) -> None:
+    done = clir("search", f"model={demo_run}", "query=a", cwd=tmp_path, check=False)
+    assert "is of CrossEncoder; one vector per text is needed" in done.stderr

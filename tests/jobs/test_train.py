@@ -24,7 +24,10 @@ def test_output_folder_holds_what_is_promised_and_nothing_else(demo_run: Path) -
     for name in (
         ".hydra/config.yaml",
         "train.log",
-        "checkpoints/best.ckpt",
+        "model/clir.json",
+        "model/config.json",
+        "model/model.safetensors",
+        "model/tokenizer.json",
         "checkpoints/last.ckpt",
         "runs/val.trec",
         "runs/test.trec",
@@ -38,7 +41,11 @@ def test_output_folder_holds_what_is_promised_and_nothing_else(demo_run: Path) -
         "provenance.json",
     ):
         assert (demo_run / name).stat().st_size > 0, name
-    allowed = {".hydra", "checkpoints", "runs", "wandb"}
+    assert {path.name for path in (demo_run / "checkpoints").iterdir()} == {"last.ckpt"}
+    assert {path.name for path in (demo_run / "model").iterdir()} == {
+        *("clir.json", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+    }
+    allowed = {".hydra", "checkpoints", "model", "runs", "wandb"}
     assert {path.name for path in demo_run.iterdir() if path.is_dir()} == allowed
     assert {path.name for path in demo_run.parent.iterdir()} == {"out"}
 
@@ -79,7 +86,7 @@ def test_metrics_csv_has_steps_and_epochs(demo_run: Path) -> None:
 
 
 def test_checkpoint_loads_without_pickled_code(demo_run: Path) -> None:
-    assert "state_dict" in torch.load(demo_run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert "state_dict" in torch.load(demo_run / "checkpoints" / "last.ckpt", weights_only=True)
 
 
 def test_the_same_seed_gives_the_same_scores(demo_run: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ RESULTS = (
     *("metrics.json", "provenance.json", "per_query.csv", "metrics.csv", "runs/test.trec", "runs/test.qrels"),
     *("runs/dev.trec", "runs/search.trec", "fused.trec", "weights.json", "negatives.trec", "triples.tsv"),
     *("mining.json", "geometry.json", "geometry.html", "comparison.md", "comparison.json", "report.html"),
-    *("checkpoints/last.ckpt", "checkpoints/best.ckpt", "wandb_id", "encoder/config.json"),
+    *("checkpoints/last.ckpt", "model/clir.json", "wandb_id", "encoder/config.json"),
 )
 
 
@@ -42,18 +42,18 @@ def contents(folder: Path) -> dict[str, str]:
         ("train", [*SHORT, "batches.max_length=5000"], "this encoder takes at most 512 tokens"),
         ("train", [*SHORT, "callbacks=[centring]"], "the callback `centring` is for architecture=dual"),
         ("train", [*SHORT, "resume=nowhere.ckpt"], "missing or no whole checkpoint"),
-        ("train", [*SHORT, "init_from=nowhere.ckpt"], "no checkpoint of clir train"),
+        ("train", [*SHORT, "init_from=nowhere.ckpt"], "nowhere.ckpt is missing"),
         ("train", [*SHORT, "data=clirmatrix", "data.path=nowhere"], "nowhere: no such folder"),
         ("train", ["nonsense=1"], "Key 'nonsense' is not in struct"),
-        ("evaluate", ["checkpoint=nowhere.ckpt"], "checkpoint nowhere.ckpt is missing"),
+        ("evaluate", ["model=nowhere.ckpt"], "nowhere.ckpt is missing"),
         ("evaluate", ["run=nowhere.trec", "qrels=nowhere"], "nowhere.trec: no such file"),
         ("evaluate", ["run=a", "qrels=b", "measures=[recal_10]"], "measure is 'recal_10'"),
-        ("search", ["checkpoint=nowhere.ckpt", "topics=t"], "checkpoint nowhere.ckpt is missing"),
-        ("geometry", ["checkpoint=nowhere.ckpt"], "checkpoint nowhere.ckpt is missing"),
+        ("search", ["model=nowhere.ckpt", "topics=t"], "nowhere.ckpt is missing"),
+        ("geometry", ["model=nowhere.ckpt"], "nowhere.ckpt is missing"),
         ("compare", ["runs=[nowhere*]"], "nothing matches 'nowhere*'"),
         ("compare", [], "runs has no value"),
         ("retrieve", ["measures=[recal_10]"], "measure is 'recal_10'"),
-        ("retrieve", ["retriever=dense", "retriever.checkpoint=nowhere.ckpt"], "checkpoint nowhere.ckpt is missing"),
+        ("retrieve", ["retriever=dense", "retriever.model=nowhere.ckpt"], "nowhere.ckpt is missing"),
         ("mine", ["run=nowhere.trec"], "nowhere.trec: no such file"),
         ("fuse", ["runs=[nowhere.trec]"], "nowhere.trec: no such file"),
     ],
@@ -86,7 +86,7 @@ def test_a_training_that_is_finished_or_of_other_settings_is_left_as_it_is(demo_
 def test_another_verb_does_not_touch_the_folder_of_a_training(verb: str, tmp_path: Path) -> None:
     folder = finished(tmp_path / "out", "train")
     before = contents(folder)
-    settings = [] if verb in ("retrieve", "compare") else [f"checkpoint={folder}/checkpoints/best.ckpt"]
+    settings = [] if verb in ("retrieve", "compare") else [f"model={folder}"]
     settings += ["runs=[out]"] if verb == "compare" else []
     done = clir(verb, *settings, "hydra.run.dir=out", cwd=tmp_path, check=False)
     assert done.returncode == 1

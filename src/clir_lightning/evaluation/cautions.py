@@ -27,7 +27,7 @@ def _of_member(member: Member) -> Iterator[str]:
     config = member.config or {}
     for monitor in monitors(config):
         if monitor.startswith("test"):
-            yield f"{monitor} chose its checkpoint: the test measures are of the queries that it was chosen by"
+            yield f"{monitor} chose its epoch: the test measures are of the queries that it was chosen by"
     splits = config.get("splits") or {}
     test = splits.get("test", "test1")
     if splits.get("val", "dev") == test:

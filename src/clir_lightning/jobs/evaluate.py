@@ -80,7 +80,7 @@ def main(config: DictConfig) -> None:
     trained = None
     for name in config.measures:
         measure(name)
-    if (config.checkpoint is None) == (config.run is None):
+    if (config.model is None) == (config.run is None):
         raise ConfigError("give either checkpoint=… (with split=…) or run=… (with qrels=…)")
     if config.run is not None:
         if config.qrels is None:
@@ -90,10 +90,10 @@ def main(config: DictConfig) -> None:
         title = f"{config.run} against {config.qrels}"
         claim(config, folder, FILES)
     else:
-        trained = Trained.load(config.checkpoint)
+        trained = Trained.load(config.model)
         with watch.stage("scoring"):
             rows = evaluate_checkpoint(config, trained, folder)
-        title = f"{config.checkpoint} on {config.split}"
+        title = f"{config.model} on {config.split}"
     result = rows[1]
     write_per_query(result, folder / "per_query.csv")
     model = None if trained is None else plain(trained.config)

@@ -1,4 +1,4 @@
-"""`clir export`: a checkpoint as a folder that sentence-transformers loads."""
+"""`clir export`: a trained model as a folder that sentence-transformers loads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def main(config: DictConfig) -> None:
     folder = Path(config.path)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"path {folder} is there already; give a folder that is new or empty")
-    trained = Trained.load(config.checkpoint)
-    model: Any = trained.module.model.cpu()
+    trained = Trained.load(config.model)
+    model: Any = trained.model
     data = trained.config.batches
     if isinstance(model, DualEncoder):
         texts = trained.text_encoder(Computing())

@@ -120,7 +120,7 @@ def main(config: DictConfig) -> None:
         measure(name)
     watch, console = Stopwatch(), Console()
     with watch.stage("data"):
-        trained = Trained.load(config.checkpoint)
+        trained = Trained.load(config.model)
         encoder = trained.text_encoder(trained.computing(config.device, config.precision))
         collection = trained.collection(config.data)
         qrels = collection.split(config.split).qrels

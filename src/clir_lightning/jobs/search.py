@@ -110,7 +110,7 @@ def answerer(config: DictConfig, collection: Collection, trained: Trained) -> An
         at = second.computing(config.device, config.precision)
         reranker = Reranker(second, config.rerank_depth, config.score_batch_size, at)
     dense = DenseRetriever(
-        str(config.checkpoint),
+        str(config.model),
         config.index,
         plain(config.index_settings),
         config.shard,
@@ -158,7 +158,7 @@ def main(config: DictConfig) -> None:
         raise ConfigError("give one of topics=FILE, split=NAME and query=TEXT, or none to be asked")
     watch, console = Stopwatch(), Console()
     with watch.stage("data"):
-        trained = Trained.load(config.checkpoint)
+        trained = Trained.load(config.model)
         collection = trained.collection(config.data)
         language = config.query_language or collection.query_language
         split = None if config.split is None else collection.split(config.split)

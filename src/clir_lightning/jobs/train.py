@@ -14,7 +14,6 @@ from hydra.core.hydra_config import HydraConfig
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
 from clir_lightning.build import build, build_all, outline, plain, portable
@@ -29,9 +28,9 @@ from clir_lightning.evaluation.tables import result_table
 from clir_lightning.jobs.launch import devices
 from clir_lightning.jobs.launch.processes import processes
 from clir_lightning.jobs.launch.sweep import in_sweep
+from clir_lightning.lightning.callbacks.best_model import BestModel
 from clir_lightning.lightning.callbacks.interruption import FiniteLoss, Interruption
 from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
-from clir_lightning.lightning.callbacks.rebuilding import KeepRecipe, files_of
 from clir_lightning.lightning.callbacks.resumption import Resumption
 from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.lightning.checkpoints import BEFORE, LAST, LastCheckpoint, WholeFileIO
@@ -41,9 +40,11 @@ from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.needs import check_samples, check_settings
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.model_folder import FOLDER as MODEL
+from clir_lightning.models.saved import Recipe
 from clir_lightning.outputs.baselines import BASELINES, floors
 from clir_lightning.outputs.folder import claim, output_folder
-from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.outputs.provenance import Stopwatch, commit, provenance, versions, write_json
 from clir_lightning.outputs.resume import Start, start
 from clir_lightning.scoring.precision import precision_for
 from clir_lightning.scoring.processes import once, rank
@@ -55,25 +56,29 @@ RESULTS = (
     *("metrics.json", "provenance.json", "per_query.csv", "runs/val.qrels", "runs/test.qrels", "runs/test.trec"),
     *(f"runs/test.{name}.trec" for name in BASELINES),
 )
+UNFINISHED = ("runs/val.trec", MODEL, f"checkpoints/{LAST}", f"checkpoints/{BEFORE}")  # what a resumed job goes on from
 
 
 def _trainer(
     config: DictConfig, folder: Path, metrics: RankingMetrics, begin: Start, module: CrossModule
 ) -> pl.Trainer:
-    checkpoints = folder / "checkpoints"
-    best = ModelCheckpoint(
-        checkpoints, filename="best", monitor=f"val/{MONITOR}", mode="max", enable_version_counter=False
-    )
-    last = LastCheckpoint(checkpoints, config.checkpoint_steps)
-    recipe = KeepRecipe(portable(config), files_of(module.model.encoder))  # type: ignore[arg-type]
-    own = [metrics, Throughput(), Resumption(), FiniteLoss(folder), recipe]
+    # What is kept of the model: the best epoch's folder, and the checkpoints to go on from.
+    recipe = Recipe.of(portable(config), module.model.encoder)  # type: ignore[arg-type]
+    best = BestModel(folder / MODEL, recipe, f"val/{MONITOR}", {"versions": versions(), "commit": commit()})
+    last = LastCheckpoint(folder / "checkpoints", recipe, config.checkpoint_steps)
+
+    # The callbacks that the settings choose must fit the model.
     chosen = build_all(config.callbacks).values()
     for callback in chosen:
         if hasattr(callback, "check"):
             callback.check(module)
+    own = [metrics, Throughput(), Resumption(), FiniteLoss(folder)]
+
+    # Loggers are told which job of which sweep this is, and the step that it goes on from.
     group, number = (folder.parent.name, HydraConfig.get().job.num) if in_sweep() else (None, None)
     job = JobInfo(folder, name=f"{config.name} {folder.name}", group=group, config=plain(config), step=begin.step)
     loggers = build_all(config.logger, job=job)
+
     try:
         trainer: pl.Trainer = build(
             config.trainer,
@@ -81,7 +86,7 @@ def _trainer(
             precision=_precision(config.trainer),
             callbacks=[*own, *chosen, best, last, Interruption(last)],
             logger=list(loggers.values()),
-            # Several processes are this job's own business (jobs/processes.py), on SLURM too.
+            # Several processes are this job's own business (jobs/launch/processes.py), on SLURM too.
             plugins=[WholeFileIO(), LightningEnvironment()],
             default_root_dir=str(folder),
             enable_model_summary=False,
@@ -175,6 +180,8 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     pl.seed_everything(config.seed, verbose=False)
     watch = Stopwatch()
     _precision(config.trainer)  # is it one? before the data is read
+
+    # What is trained, on what.
     losses = _losses(config)
     with watch.stage("data"):
         data = _data(config)
@@ -184,17 +191,15 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     pools = {stage: Pool.of(scored.run, scored.qrels) for stage, scored in data.candidates.items()}
     metrics = RankingMetrics(pools, folder=folder, name=config.name)
     trainer = _trainer(config, folder, metrics, begin, module)
+
     # From here on nothing is refused: what an earlier job left in the folder may go.
-    earlier = (
-        [] if config.resume is not None else ["runs/val.trec", *(f"checkpoints/{name}" for name in (LAST, BEFORE))]
-    )
-    once(lambda: claim(config, folder, [*RESULTS, *earlier]))
+    once(lambda: claim(config, folder, [*RESULTS, *(UNFINISHED if begin.checkpoint is None else ())]))
     open_runs(trainer.loggers, MEASURES)
     try:
         with watch.stage("training"):
             trainer.fit(module, data, ckpt_path=begin.checkpoint)
         with watch.stage("test"):
-            trainer.test(module, data, ckpt_path=str(folder / "checkpoints" / "best.ckpt"), verbose=False)
+            trainer.test(module, data, verbose=False)  # of the best model, which `BestModel` loads
         if trainer.is_global_zero:
             _write(config, folder, metrics.evaluations, watch, data)
             with watch.stage("baselines"):
@@ -217,7 +222,7 @@ def _show(trainer: pl.Trainer, folder: Path, data: RankingDataModule, systems: l
     for query in run:
         for document, score in run[query].items():
             kinds["relevant" if qrels[query].get(document, 0) > 0 else "other"].append(score)
-    files = {"model": folder / "checkpoints" / "best.ckpt", "run": folder / "runs" / "test.trec"}
+    files = {"model": folder / MODEL, "run": folder / "runs" / "test.trec"}
     hard = hardest(systems[-1], run, split.queries, data.collection.documents, MONITOR)
     report(trainer.loggers, systems=systems, hard=hard, scores=kinds, files=files)
 
@@ -248,5 +253,5 @@ def _print(
     for note in [*test.coverage.notes(), *notes]:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     console.print(f"files: {folder}", soft_wrap=True)
-    for name in ("metrics.json", "metrics.csv", "per_query.csv", "runs/test.trec", "checkpoints/best.ckpt"):
+    for name in ("metrics.json", "metrics.csv", "per_query.csv", "runs/test.trec", f"{MODEL}/"):
         console.print(f"  {name}")

@@ -1,11 +1,13 @@
-"""The checkpoint to go on from: written whole or not at all, checked before it is read, the one before it kept."""
+"""The checkpoint to go on from: written whole or not at all, checked before it is read, the one before it kept.
+
+It holds the model's recipe too, so that a model can be built of it alone.
+"""
 
 from __future__ import annotations
 
 import errno
 import logging
 import os
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.errors import DataError
+from clir_lightning.models.saved import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -53,39 +56,19 @@ class WholeFileIO(TorchCheckpointIO):
         return loaded
 
 
-def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
-    """The state dictionary of a checkpoint of `clir train`; errors as of `read_checkpoint`."""
-    state: dict[str, torch.Tensor] = read_checkpoint(path)["state_dict"]
-    return state
-
-
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """All that a checkpoint of `clir train` holds, its `state_dict` among it.
-
-    Raises `ConfigError` for a file that is none, or that holds anything but tensors and plain values.
-    """
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        content["state_dict"]
-    except pickle.UnpicklingError as error:
-        problem = f"{path} is damaged or holds more than tensors and plain values, and is not read: that could run code"
-        raise ConfigError(f"{problem}; give a checkpoint of clir train") from error
-    except (OSError, EOFError, KeyError, TypeError, RuntimeError) as error:
-        cure = "give the path of a checkpoints/best.ckpt"
-        raise ConfigError(f"{path} is no checkpoint of clir train ({type(error).__name__}); {cure}") from error
-    return content
-
-
 class LastCheckpoint(Checkpoint):
     """Keeps `last.ckpt` and the one before it, `previous.ckpt`, at the end of each epoch and of every so many steps.
 
     Args:
         folder: where they lie.
+        recipe: what a model is built from; a training that goes on from a checkpoint must have the same settings.
         every_steps: optimisation steps between two within an epoch; `None` for the ends of epochs alone.
     """
 
-    def __init__(self, folder: Path, every_steps: int | None = None) -> None:
-        self.folder, self.every_steps = folder, every_steps
+    def __init__(self, folder: Path, recipe: Recipe, every_steps: int | None = None) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.every_steps = every_steps
         self._saved = -1  # the step of the last one
 
     def save(self, trainer: pl.Trainer) -> None:
@@ -97,6 +80,12 @@ class LastCheckpoint(Checkpoint):
             last.replace(self.folder / BEFORE)
         trainer.save_checkpoint(last, weights_only=False)
         self._saved = trainer.global_step
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add the recipe."""
+        checkpoint.update(self.recipe.in_checkpoint())
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -1,4 +1,4 @@
-"""Training that starts from another run's checkpoint: its weights come over, its settings never."""
+"""Training that starts from a trained model: its weights come over, its settings never."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.checkpoints import read_weights
 from clir_lightning.models.dual import SETTINGS
+from clir_lightning.models.model_folder import read_weights
 
 log = logging.getLogger(__name__)
 
@@ -19,29 +19,30 @@ DOCUMENTS = "document_encoder."
 TOWERS = (ENCODER, DOCUMENTS)
 
 
-def load_weights(model: nn.Module, checkpoint: Path) -> None:
-    """Fill `model` from a checkpoint of `clir train`: its encoders always, its head where it is the same one.
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Fill `model` from a trained one: its encoders always, its head where it is the same one.
 
-    Separate towers are filled from as many, or both from a single encoder. Temperatures and the means of `centring` are
-    this run's own. What is taken, and what is not, is logged.
+    `path` is of an output folder, a model folder or a checkpoint. Separate towers are filled from as many, or both from
+    a single encoder. Temperatures and the means of `centring` are this run's own. What is taken, and what is not, is
+    logged.
 
-    Raises `ConfigError` for a file that is no checkpoint and for an encoder of another shape.
+    Raises `ConfigError` for a path without a model and for an encoder of another shape.
     """
-    state = read_weights(checkpoint)
-    given = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
+    given = read_weights(path)
     own = model.state_dict()
 
+    # Which of the given weights fill the encoders; the head's come over all together or not at all.
     towers = tower_sources(own, given)
-    _check_towers(towers, own, given, checkpoint)
+    _check_towers(towers, own, given, path)
     same = _shapes(head_of(own)) == _shapes(head_of(given))
     head = head_of(own).keys() if same else set()
     model.load_state_dict({name: given[towers.get(name, name)] for name in [*towers, *head]}, strict=False)
 
-    log.info("init_from=%s: %s", checkpoint, _told(own, given, towers, same=same))
+    log.info("init_from=%s: %s", path, _told(own, given, towers, same=same))
 
 
 def tower_sources(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, str]:
-    """The name in the checkpoint `given` of each weight of this model's encoders, `own`.
+    """The name in the model `given` of each weight of the encoders of this one, `own`.
 
     >>> tower_sources(dict.fromkeys(["encoder.a", "document_encoder.a", "query_mean"]), {"encoder.a": None})
     {'encoder.a': 'encoder.a', 'document_encoder.a': 'encoder.a'}
@@ -66,9 +67,9 @@ def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 
 
 def _check_towers(
-    sources: Mapping[str, str], own: Mapping[str, Tensor], given: Mapping[str, Tensor], checkpoint: Path
+    sources: Mapping[str, str], own: Mapping[str, Tensor], given: Mapping[str, Tensor], path: Path
 ) -> None:
-    """Refuse a checkpoint that lacks weights of the encoders or has them in another shape."""
+    """Refuse a model that lacks weights of the encoders or has them in another shape."""
     here, there = _shapes(own), _shapes(given)
     wrong = [
         f"{name} is {there.get(source, 'missing')} there, {here[name]} here"
@@ -78,16 +79,21 @@ def _check_towers(
     if wrong or not sources:
         what = wrong[0] if wrong else "this architecture has no encoder"
         cure = "start from a run with the same encoder and encoder.layers"
-        raise ConfigError(f"init_from={checkpoint} does not fit: {what}; {cure}")
+        raise ConfigError(f"init_from={path} does not fit: {what}; {cure}")
 
 
 def _told(own: Mapping[str, Tensor], given: Mapping[str, Tensor], towers: Mapping[str, str], *, same: bool) -> str:
-    """One line: how many tensors were taken, which stay as they start, and what of the checkpoint is not used."""
-    head, settings = head_of(own), [name for name in own if name in SETTINGS]
+    """One line: how many tensors were taken, which stay as they start, and what of the given model is not used."""
+    head = head_of(own)
+    settings = [name for name in own if name in SETTINGS]
+
+    # What comes over …
     both = any(name != source for name, source in towers.items())
     told = [f"{len(towers)} tensors of the encoder taken" + (", its own for both towers" if both else "")]
     if head:
         told.append(f"{len(head)} of the head " + ("taken" if same else "left at their start, as it is another head"))
+
+    # … and what stays, here and there.
     if settings:
         told.append(f"{', '.join(settings)} left as this run sets them")
     unused = sorted(name for name in given if name.startswith(TOWERS) and name not in towers.values())

@@ -60,7 +60,7 @@ class Encoder(nn.Module):
     Args:
         name: a Hugging Face name or folder.
         settings: what of it is used and how it is trained; nothing: all of it, as its own configuration says.
-        weights: `False` builds the architecture alone, for a checkpoint to fill.
+        weights: `False` builds the architecture alone, for a trained model's to fill.
     """
 
     def __init__(self, name: str, settings: EncoderSettings = AS_IT_IS, *, weights: bool = True) -> None:
@@ -203,6 +203,6 @@ class Encoder(nn.Module):
             raise ConfigError(f"{name} is {length}; this encoder takes at most {self.longest} tokens")
 
     def describe(self, folder: Path) -> None:
-        """Write config and tokenizer, without weights, so that a checkpoint can be read without the original."""
+        """Write config and tokenizer, without weights, so that a trained model can be read without the original."""
         self.model.config.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)

@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from clir_lightning.data.files.lines import write_whole
+from clir_lightning.data.store.replacing import remove
 from clir_lightning.errors import ConfigError
 from clir_lightning.scoring.processes import rank
 
@@ -65,10 +66,18 @@ def output_folder(config: DictConfig) -> Path:
 
 
 def claim(config: DictConfig, folder: Path, results: Iterable[str] = ()) -> None:
-    """Make the folder this job's: remove `results`, names or globs of earlier files; write settings and log."""
+    """Make the folder this job's.
+
+    Args:
+        config: of the job, written to `.hydra/`.
+        folder: its output folder.
+        results: names or globs of what an earlier job may have left, files and folders, to be removed.
+    """
     for name in results:
         for path in folder.glob(name):
-            path.unlink()
+            remove(path)
+
+    # The settings, as Hydra would have written them.
     hydra = HydraConfig.get()
     contents = {
         "config.yaml": OmegaConf.to_yaml(config),
@@ -78,6 +87,8 @@ def claim(config: DictConfig, folder: Path, results: Iterable[str] = ()) -> None
     for name, content in contents.items():
         with write_whole(folder / SETTINGS / name) as stream:
             stream.write(content)
+
+    # What was logged until now waits for its file.
     for handler in logging.getLogger().handlers:
         if isinstance(handler, HeldLog):
             handler.begin()

@@ -77,6 +77,11 @@ def write_json(content: object, path: Path) -> None:
         stream.write("\n")
 
 
+def versions() -> dict[str, str]:
+    """Those of the packages that decide numbers; what torch says of itself names its build too, for which GPUs it is."""
+    return {**{package: version(package) for package in PACKAGES}, "torch": torch.__version__}
+
+
 def provenance(
     config: dict[str, Any], seed: int | None, watch: Stopwatch, *, trained: dict[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -86,8 +91,7 @@ def provenance(
         **({} if trained is None else {"trained": trained}),
         "seed": seed,
         "commit": commit(),
-        # What torch itself says names its build too, for which GPUs it is.
-        "versions": {**{package: version(package) for package in PACKAGES}, "torch": torch.__version__},
+        "versions": versions(),
         "machine": machine(),
         "seconds": watch.seconds,
     }

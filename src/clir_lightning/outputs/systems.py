@@ -45,7 +45,7 @@ def recorded(folder: Path) -> dict[str, Any]:
 
 
 def training_config(folder: Path) -> dict[str, Any]:
-    """The settings that the folder's system was trained with; for a folder of `clir evaluate`, its checkpoint's.
+    """The settings that the folder's system was trained with; for a folder of `clir evaluate`, its model's.
 
     They are what the job itself wrote down at its end, references resolved.
     """

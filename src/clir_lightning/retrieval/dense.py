@@ -50,7 +50,7 @@ class DenseRetriever:
     """Retrieval by the vectors of a trained dual model.
 
     Args:
-        checkpoint: of `clir train architecture=dual`; the job that uses the retriever loads it into `encoder`.
+        model: of `clir train architecture=dual`; the job that uses the retriever loads it into `encoder`.
         index: `flat`, exact; or `ivf`, `hnsw`, `pq`.
         index_settings: further settings of `IndexSettings`.
         shard: `I/N`: encode this share of the documents alone, beside N - 1 other processes.
@@ -59,7 +59,7 @@ class DenseRetriever:
         device, precision: what the job computes the vectors on and in; see `lightning.computing.computing`.
     """
 
-    checkpoint: str
+    model: str
     index: str = "flat"
     index_settings: Mapping[str, Any] = field(default_factory=dict)
     shard: str | None = None
@@ -76,7 +76,7 @@ class DenseRetriever:
         Raises `UnfinishedError` when this process's shard is encoded and others are not.
         """
         if self.encoder is None:
-            raise ConfigError(f"the checkpoint {self.checkpoint} is not loaded; give the retriever its encoder")
+            raise ConfigError(f"the model {self.model} is not loaded; give the retriever its encoder")
         settings = IndexSettings(self.index, **self.index_settings)  # complains before the work
         rows = DocumentRows.of(documents)
         reader = self.encoder.reader(documents, "document", rows.ids, self.cache)
@@ -87,7 +87,7 @@ class DenseRetriever:
         if cache is None:
             vectors = reader(np.arange(len(rows.ids)))
         else:
-            about = {"checkpoint": self.checkpoint}
+            about = {"model": self.model}
             size = (len(rows.ids), self.encoder.width)
             vectors = stored_vectors(
                 cache / "vectors" / key, *size, reader, shard=Shard.of(self.shard), block=self.block, about=about

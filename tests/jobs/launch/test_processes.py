@@ -83,8 +83,7 @@ def test_shared_out_weights_of_a_dual_model_go_on_in_one_process(tmp_path: Path)
         cwd=tmp_path,
         fork=False,
     )
-    checkpoint = tmp_path / "out" / "checkpoints" / "best.ckpt"
-    scored = clir("evaluate", f"checkpoint={checkpoint}", "split=test1", "hydra.run.dir=again", cwd=tmp_path)
+    scored = clir("evaluate", "model=out", "split=test1", "hydra.run.dir=again", cwd=tmp_path)
     assert "NDCG@10" in scored.stdout
     first, again = (read_run(tmp_path / name) for name in ("out/runs/test.trec", "again/runs/test.trec"))
     for query in first:

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 class Pruning(pl.Callback):
     """Reports `monitor` to a trial of a study after each validation, and ends the training where the study prunes it.
 
-    Pruned is what lies below the median of the earlier trials' values at the same epoch. The best checkpoint up to then
+    Pruned is what lies below the median of the earlier trials' values at the same epoch. The best model up to then
     is scored as always, so that the folder is whole. `hydra/sweeper=optuna hydra.sweeper.pruning=true` adds this.
 
     Args:

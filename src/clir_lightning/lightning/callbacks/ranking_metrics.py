@@ -21,7 +21,7 @@ class RankingMetrics(pl.Callback):
     """Collects scores over a whole validation or test, then evaluates once against the full qrels.
 
     Logs `val/mrr_5`, `val/ndcg_10`, … and keeps the best validation's run: `evaluations["val"]` and `runs/val.trec`
-    belong to the epoch with the highest `monitor`, the one that `ModelCheckpoint` keeps too.
+    belong to the epoch with the highest `monitor`, the one whose weights `BestModel` keeps.
 
     Args:
         pools: the candidates and judgements of each stage, `val` and `test`.

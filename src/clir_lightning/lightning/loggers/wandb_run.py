@@ -124,7 +124,7 @@ def report(
         systems: the rows of the final table.
         hard: what `hardest` gave.
         scores: test scores by kind of document (`relevant`, `other`), logged as histograms.
-        files: kind (`model`, `run`) to file, logged as artifacts.
+        files: kind (`model`, `run`) to file or folder, logged as artifacts.
     """
     import wandb as tool
 
@@ -136,7 +136,8 @@ def report(
         run.log({"test/systems": table, "test/hardest": worst, **shown})
         for kind, path in files.items():
             artifact = tool.Artifact(f"{kind}-{run.id}", type=kind)
-            artifact.add_file(str(path))
+            add = artifact.add_dir if path.is_dir() else artifact.add_file
+            add(str(path))
             run.log_artifact(artifact)
 
 

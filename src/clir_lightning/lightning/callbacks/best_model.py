@@ -1,0 +1,100 @@
+"""`BestModel`: the model folder of a training, which holds the weights of its best validation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
+
+from clir_lightning.data.store.replacing import restore
+from clir_lightning.errors import ClirError
+from clir_lightning.lightning.sharding import Sharded
+from clir_lightning.models.model_folder import SETTINGS, read_settings, read_weights, write_model_folder
+from clir_lightning.models.saved import MODULE, Recipe
+from clir_lightning.scoring.processes import once
+
+
+class BestModel(pl.Callback):
+    """Writes the model folder whenever a validation is better than all before; a test is of that model.
+
+    The first process writes; all take part, since shared out weights are gathered. What was the best so far is in the
+    checkpoints, and holds for a training that goes on if the folder has that model.
+
+    Args:
+        folder: the model folder.
+        recipe: what the model is built from.
+        monitor: the measure that decides, the higher the better; of equal ones the first.
+        about: what `clir.json` shall hold beside, plain values.
+    """
+
+    def __init__(
+        self, folder: Path, recipe: Recipe, monitor: str = "val/ndcg_10", about: Mapping[str, Any] | None = None
+    ) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.monitor = monitor
+        self.about = dict(about or {})
+        self.best: dict[str, Any] | None = None  # the epoch, step and value of the model in the folder
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it over."""
+        self.best = state_dict["best"]
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forget a best validation whose model is not in the folder: of another folder's, or removed."""
+        self.best = once(lambda: self.best if self.best is not None and self._holds(self.best) else None)
+
+    def _holds(self, best: Mapping[str, Any]) -> bool:
+        """Whether the folder's model is of that validation."""
+        restore(self.folder, lambda folder: (folder / SETTINGS).is_file())
+        try:
+            return bool(read_settings(self.folder).get("best") == best)
+        except ClirError:
+            return False
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the model if this validation is the best."""
+        if trainer.sanity_checking or self.monitor not in trainer.callback_metrics:
+            return
+
+        # Every process has the same value; the first decides all the same, since the others wait for it below.
+        value = float(trainer.callback_metrics[self.monitor])
+        value = -math.inf if math.isnan(value) else value
+        if not trainer.strategy.broadcast(self.best is None or value > self.best["value"]):
+            return
+        found = {"monitor": self.monitor, "value": value, "epoch": trainer.current_epoch, "step": trainer.global_step}
+
+        # The weights that a checkpoint would hold: gathered, and those of `ema` and its like if there is one.
+        checkpoint: dict[str, Any] = {
+            "epoch": trainer.current_epoch,
+            "global_step": trainer.global_step,
+            "state_dict": trainer.strategy.lightning_module_state_dict(),
+        }
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning sets them without declaring them
+            callback.on_save_checkpoint(trainer, pl_module, checkpoint)
+        state = checkpoint["state_dict"]
+        weights = {name.removeprefix(MODULE): state[name] for name in state if name.startswith(MODULE)}
+
+        if trainer.is_global_zero:
+            write_model_folder(self.folder, self.recipe, weights, {**self.about, "best": found})
+        self.best = found
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Load the best model. Raises `ClirError` if no validation has been."""
+        if self.best is None:
+            cure = "train for an epoch at least, or until a validation"
+            raise ClirError(f"there was no validation, so that {self.folder} holds no model to test; {cure}")
+        weights: dict[str, Any] = dict(read_weights(self.folder))
+        model: Any = pl_module.model
+        if isinstance(trainer.strategy, Sharded):
+            set_model_state_dict(model, weights, options=StateDictOptions(full_state_dict=True))
+        else:
+            model.load_state_dict(weights)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 
 from clir_lightning.configuration import config_folder
 from clir_lightning.data.files.trec import read_run, write_run
-from clir_lightning.jobs.evaluate import evaluate_checkpoint
-from clir_lightning.outputs.trained import Trained
+from clir_lightning.jobs import evaluate
+from clir_lightning.scoring.computing import Computing
 from clir_lightning.types import Run
 from program import clir
 
@@ -79,28 +77,29 @@ def test_a_misspelt_setting_of_the_data_names_the_allowed(verb: str, dual_run: P
     assert said.startswith(f"clir {verb}: setting is 'data.pth'; allowed: {names}")
 
 
-def test_the_trainer_computes_where_and_as_the_settings_say(
+def test_it_computes_where_and_as_the_settings_say(
     demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class ToldError(Exception):
         pass
 
-    def trainer(**settings: Any) -> None:
-        raise ToldError(settings["accelerator"], settings["devices"], settings["precision"])
+    def engine(model: object, at: Computing) -> None:
+        raise ToldError(at)
 
-    monkeypatch.setattr(pl, "Trainer", trainer)
+    monkeypatch.setattr(evaluate, "Engine", engine)
+    monkeypatch.setattr(evaluate, "claim", lambda *_: None)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    trained = Trained.load(demo_run)
-    for device, precision, told in (
-        ("auto", "null", ("gpu", [0], "32-true")),
-        ("cuda:1", "bf16-mixed", ("gpu", [1], "bf16-mixed")),
-        ("cpu", "bf16-mixed", ("cpu", 1, "bf16-mixed")),
+    for device, precision, place, told in (
+        ("auto", "null", "cuda:0", "32-true"),
+        ("cuda:1", "bf16-mixed", "cuda:1", "bf16-mixed"),
+        ("cpu", "bf16-mixed", "cpu", "bf16-mixed"),
     ):
+        overrides = [f"model={demo_run}", f"device={device}", f"precision={precision}"]
         with initialize_config_dir(str(config_folder()), version_base="1.3"):
-            config = compose("evaluate", overrides=[f"device={device}", f"precision={precision}"])
+            config = compose("evaluate", overrides=overrides)
         with pytest.raises(ToldError) as caught:
-            evaluate_checkpoint(config, trained, tmp_path)
-        assert caught.value.args == told
+            evaluate.of_model(config, tmp_path)
+        assert caught.value.args == (Computing(torch.device(place), told),)
 
 
 def test_a_run_file_against_qrels(tmp_path: Path) -> None:

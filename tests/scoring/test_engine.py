@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clir_lightning.data.batches.pairs import PairDataset
+from clir_lightning.data.batches.pairs import PairBatch, PairDataset
 from clir_lightning.data.batches.samplers import ScoringBatches
 from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens.table import tokenise
@@ -130,7 +130,7 @@ def test_pairs_that_do_not_fit_into_memory_are_scored_in_parts(tmp_path: Path) -
     model = CrossEncoder(encoder)
     forward, sizes = model.forward, []
 
-    def tight(part: Numbers) -> Tensor:
+    def tight(part: PairBatch) -> Tensor:
         sizes.append(part.input_ids.numel())
         if sizes[-1] > 40:
             raise torch.OutOfMemoryError("injected")

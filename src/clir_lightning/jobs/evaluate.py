@@ -1,18 +1,18 @@
-"""`clir evaluate`: the measures of a run file, or of a checkpoint on a split."""
+"""`clir evaluate`: the measures of a run file, or of a model on a split."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig
 from rich.console import Console
 
 from clir_lightning.build import build, plain
 from clir_lightning.data.candidate_set import CandidateLists, CandidateSet
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.files.trec import read_qrels, read_run, write_qrels
+from clir_lightning.data.files.trec import read_qrels, read_run, write_qrels, write_run
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.bounds import ideal, random_order
 from clir_lightning.evaluation.evaluate import Evaluation, evaluate
@@ -20,10 +20,11 @@ from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.tables import result_table
-from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
 from clir_lightning.outputs.folder import claim, output_folder
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.outputs.trained import Trained
+from clir_lightning.scoring.engine import Engine
+from clir_lightning.types import Run
 
 FILES = ("metrics.json", "provenance.json", "per_query.csv", "runs/test.trec", "runs/test.qrels")
 
@@ -51,57 +52,71 @@ def candidates_of(trained: DictConfig, config: DictConfig, collection: Collectio
     return CandidateSet(collection, config.split, lists.run(collection, config.split, "test"), batches)
 
 
-def evaluate_checkpoint(config: DictConfig, trained: Trained, folder: Path) -> list[Evaluation]:
-    """Score the candidates of `config.split` with a checkpoint; its run goes to `folder/runs/test.trec`."""
+@dataclass(frozen=True)
+class Judged:
+    """What there is to report: the table's title and rows, the result in their middle, and the settings of a model."""
+
+    title: str
+    rows: list[Evaluation]
+    trained: dict[str, Any] | None = None
+
+
+def of_run(config: DictConfig, folder: Path) -> Judged:
+    """The measures of a run file."""
+    if config.qrels is None:
+        raise ConfigError("run=… needs its judgements: add qrels=FILE")
+    run, qrels = read_run(config.run), read_qrels(config.qrels)
+    rows = bounded(evaluate(run, qrels, config.measures), Pool.of(run, qrels))
+    claim(config, folder, FILES)
+    return Judged(f"{config.run} against {config.qrels}", rows)
+
+
+def of_model(config: DictConfig, folder: Path) -> Judged:
+    """The measures of a model that scores the candidates of `config.split`; its run goes to `folder/runs/test.trec`."""
+    trained = Trained.load(config.model)
     settings = trained.config
     at = trained.computing(config.device, config.precision)
+
+    # The candidates, tokenised as the model reads them.
     candidates = candidates_of(settings, config, trained.collection(config.data))
     candidates.tokenise(trained.encoder.tokenizer, cache=settings.cache)
-    pool = Pool.of(candidates.run, candidates.qrels)
-    metrics = RankingMetrics({"test": pool}, folder=folder, name=settings.name, measures=config.measures)
-    trainer = pl.Trainer(
-        **at.trainer(),
-        callbacks=[metrics],
-        logger=False,
-        enable_checkpointing=False,
-        use_distributed_sampler=False,
-        default_root_dir=str(folder),
-    )
+    lists = candidates.run
+    qrels = candidates.qrels
+
+    # Nothing is refused any more. Queries come as they are scored, and are put in the order of the lists.
     claim(config, folder, FILES)
-    trainer.test(trained.module, candidates.loader(), verbose=False)
-    write_qrels(candidates.qrels, folder / "runs" / "test.qrels")
-    return bounded(metrics.evaluations["test"], pool)
+    found = Engine(trained.model, at).score(candidates.loader(), name=settings.name)
+    run = Run({query: found[query] for query in lists if query in found}, name=found.name)
+    write_run(run, folder / "runs" / "test.trec")
+    write_qrels(qrels, folder / "runs" / "test.qrels")
+
+    rows = bounded(evaluate(run, qrels, config.measures), Pool.of(lists, qrels))
+    return Judged(f"{config.model} on {config.split}", rows, plain(settings))
+
+
+def report(config: DictConfig, folder: Path, judged: Judged, watch: Stopwatch) -> None:
+    """Write the result's files, then print its table and notes."""
+    result, trained = judged.rows[1], judged.trained
+    write_per_query(result, folder / "per_query.csv")
+    seed = None if trained is None else trained["seed"]
+    write_json(provenance(plain(config), seed, watch, trained=trained), folder / "provenance.json")
+    write_json({result.name: result.means}, folder / "metrics.json")
+
+    console = Console()
+    console.print(result_table(judged.title, judged.rows))
+    for note in result.coverage.notes():
+        console.print(f"note: {note}", soft_wrap=True)
+    console.print(f"files: {folder}", soft_wrap=True)
 
 
 def main(config: DictConfig) -> None:
     """Run the job."""
     folder = output_folder(config)
-    watch = Stopwatch()
-    trained = None
     for name in config.measures:
         measure(name)
     if (config.model is None) == (config.run is None):
-        raise ConfigError("give either checkpoint=… (with split=…) or run=… (with qrels=…)")
-    if config.run is not None:
-        if config.qrels is None:
-            raise ConfigError("run=… needs its judgements: add qrels=FILE")
-        run, qrels = read_run(config.run), read_qrels(config.qrels)
-        rows = bounded(evaluate(run, qrels, config.measures), Pool.of(run, qrels))
-        title = f"{config.run} against {config.qrels}"
-        claim(config, folder, FILES)
-    else:
-        trained = Trained.load(config.model)
-        with watch.stage("scoring"):
-            rows = evaluate_checkpoint(config, trained, folder)
-        title = f"{config.model} on {config.split}"
-    result = rows[1]
-    write_per_query(result, folder / "per_query.csv")
-    model = None if trained is None else plain(trained.config)
-    seed = None if model is None else model["seed"]
-    write_json(provenance(plain(config), seed, watch, trained=model), folder / "provenance.json")
-    write_json({result.name: result.means}, folder / "metrics.json")
-    console = Console()
-    console.print(result_table(title, rows))
-    for note in result.coverage.notes():
-        console.print(f"note: {note}", soft_wrap=True)
-    console.print(f"files: {folder}", soft_wrap=True)
+        raise ConfigError("give either model=… (with split=…) or run=… (with qrels=…)")
+    watch = Stopwatch()
+    with watch.stage("scoring"):
+        judged = of_run(config, folder) if config.model is None else of_model(config, folder)
+    report(config, folder, judged, watch)

@@ -22,7 +22,8 @@ def main(config: DictConfig) -> None:
         raise ConfigError(f"path {folder} is there already; give a folder that is new or empty")
     trained = Trained.load(config.model)
     model: Any = trained.model
-    data = trained.config.batches
+
+    # What each kind of model becomes, and how it differs there from what it is here.
     if isinstance(model, DualEncoder):
         texts = trained.text_encoder(Computing())
         for place in export_dual(texts, folder):
@@ -32,10 +33,10 @@ def main(config: DictConfig) -> None:
             print(f"note: clir cuts queries at {query} tokens and documents at {document}")
         print('vectors: encode(texts, prompt_name="query") and encode(texts, prompt_name="document")')
     elif isinstance(model, CrossEncoder):
-        export_cross(model, folder, data.max_length)
+        length = trained.config.batches.max_length
+        export_cross(model, folder, length)
         print(f"CrossEncoder({str(folder)!r})")
-        print(f"note: pairs above {data.max_length} tokens are cut otherwise: clir cuts the document alone")
+        print(f"note: pairs above {length} tokens are cut otherwise: clir cuts the document alone")
     else:
-        raise ConfigError(
-            f"a {type(model).__name__} cannot be exported; allowed: architecture=dual, architecture=cross"
-        )
+        problem = f"a {type(model).__name__} cannot be exported"
+        raise ConfigError(f"{problem}; allowed: architecture=dual, architecture=cross")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,19 +51,22 @@ def encoded(encoder: TextEncoder, collection: Collection, config: DictConfig, tr
     """Encode the sample that the settings describe; nothing is subtracted from the vectors."""
     for side in ("query", "document"):
         encoder.model.mean(side).zero_()  # a model trained with `centring` has its own
+
+    # The split's queries with their candidates, and training texts of both sides.
+    split, training = collection.split(config.split), collection.split(train)
     lists = candidates(collection, config.split, depth=config.depth, seed=config.seed, limit=config.queries)
     lists = Run({query: lists[query] for query in lists if lists[query]})
     ids = sorted({document for query in lists for document in lists[query]})
-    of_train = training_texts(collection.split(train), config.texts, config.seed)
+    of_train = training_texts(training, config.texts, config.seed)
 
     def vectors(records: Mapping[str, Any], side: Side, names: list[str]) -> Tensor:
         kept = {name: records[name] for name in names}
         found = encoder.reader(kept, side, names)(np.arange(len(names)))
         return normalize(torch.from_numpy(found), dim=-1)
 
-    texts: dict[Side, Mapping[str, Any]] = {"query": collection.split(train).queries, "document": collection.documents}
+    texts: dict[Side, Mapping[str, Any]] = {"query": training.queries, "document": collection.documents}
     return Encoded(
-        vectors(collection.split(config.split).queries, "query", list(lists)),
+        vectors(split.queries, "query", list(lists)),
         vectors(collection.documents, "document", ids),
         lists,
         ids,
@@ -84,20 +88,25 @@ def views(found: Encoded) -> dict[str, tuple[Tensor, Tensor]]:
 
 def spaces_of(found: Encoded, qrels: Qrels, measures: Sequence[str]) -> list[Space]:
     """Geometry and measures of each of the views."""
+    # Pairs [n, 2] of a query's row and a document's, of a higher grade and of a lower one.
     query_rows = {query: row for row, query in enumerate(found.lists)}
     document_rows = {document: row for row, document in enumerate(found.ids)}
     lists = {query: list(found.lists[query]) for query in found.lists}
     positives, negatives = told_apart(lists, qrels, query_rows, document_rows)
     if not len(positives):
         raise DataError("no query of the split has candidates of different grades", cure="raise depth")
+
     spaces = []
     for name, (queries, documents) in views(found).items():
+        # How they rank, by the cosines [Q, D] of all queries and documents.
         cosines = queries @ documents.T
         scores = {
             query: {document: float(cosines[query_rows[query], document_rows[document]]) for document in listed}
             for query, listed in lists.items()
         }
         means = evaluate(Run(scores, name=name), {query: qrels[query] for query in lists}, measures).means
+
+        # How they lie: the cosines of the pairs, and each direction's share of the variance.
         above, below = (cosines[pairs[:, 0], pairs[:, 1]].numpy() for pairs in (positives, negatives))
         spectrum = torch.linalg.svdvals(torch.cat([queries, documents]).double()).square()
         shares = (spectrum / spectrum.sum()).tolist()
@@ -113,12 +122,47 @@ def said(spaces: Sequence[Space], name: str, width: int) -> list[str]:
     return [*meaning(spaces[0].geometry, spaces[1].geometry, width), judged]
 
 
+@dataclass(frozen=True)
+class Report:
+    """A title, a table with a column for each space, sentences on it, and the spaces."""
+
+    title: str
+    head: list[str]
+    cells: list[list[str]]
+    sentences: list[str]
+    spaces: list[Space]
+
+    @classmethod
+    def of(cls, title: str, spaces: list[Space], measures: Sequence[str], width: int) -> Report:
+        """The report of spaces whose vectors have `width` numbers: how they rank, then how they lie."""
+        ranking = [[label(name), *(f"{100 * space.measures[name]:.1f}" for space in spaces)] for name in measures]
+        values = [space.geometry.rounded() for space in spaces]
+        lying = [[name.replace("_", " "), *(f"{value[name]:.3f}" for value in values)] for name in values[0]]
+        head = ["", *(space.name for space in spaces)]
+        return cls(title, head, [*ranking, *lying], said(spaces, measures[0], width), spaces)
+
+    def show(self, console: Console) -> None:
+        """Print it."""
+        whole(tables.terminal(self.title, self.head, self.cells), console)
+        for sentence in self.sentences:
+            console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+    def write(self, folder: Path, split: str) -> None:
+        """Write its numbers and its page."""
+        numbers = {space.name: {**space.measures, **space.geometry.rounded()} for space in self.spaces}
+        write_json({"split": split, "spaces": numbers, "meaning": self.sentences}, folder / "geometry.json")
+        with write_whole(folder / "geometry.html") as stream:
+            stream.write(geometry_page(self.title, self.head, self.cells, self.spaces, self.sentences))
+
+
 def main(config: DictConfig) -> None:
     """Run the job."""
     folder = output_folder(config)
     for name in config.measures:
         measure(name)
-    watch, console = Stopwatch(), Console()
+    watch = Stopwatch()
+
+    # From the model to its vectors, and from these to numbers.
     with watch.stage("data"):
         trained = Trained.load(config.model)
         encoder = trained.text_encoder(trained.computing(config.device, config.precision))
@@ -128,19 +172,13 @@ def main(config: DictConfig) -> None:
         found = encoded(encoder, collection, config, trained.config.splits.train)
     with watch.stage("geometry"):
         spaces = spaces_of(found, qrels, config.measures)
+
+    # Nothing is refused any more.
     claim(config, folder, FILES)
-    head = ["", *(space.name for space in spaces)]
-    cells = [[label(name), *(f"{100 * space.measures[name]:.1f}" for space in spaces)] for name in config.measures]
-    values = [space.geometry.rounded() for space in spaces]
-    cells += [[name.replace("_", " "), *(f"{value[name]:.3f}" for value in values)] for name in values[0]]
     title = f"{collection.name}, {config.split}: {len(found.lists)} queries, {len(found.ids)} documents"
-    whole(tables.terminal(title, head, cells), console)
-    sentences = said(spaces, config.measures[0], encoder.width)
-    for sentence in sentences:
-        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-    result = {space.name: {**space.measures, **space.geometry.rounded()} for space in spaces}
-    write_json({"split": config.split, "spaces": result, "meaning": sentences}, folder / "geometry.json")
+    report = Report.of(title, spaces, config.measures, encoder.width)
+    report.write(folder, config.split)
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
-    with write_whole(folder / "geometry.html") as stream:
-        stream.write(geometry_page(title, head, cells, spaces, sentences))
+    console = Console()
+    report.show(console)
     console.print(f"files: {folder}\n  geometry.json, geometry.html", soft_wrap=True)

@@ -22,6 +22,8 @@ def main(config: DictConfig) -> None:
     """Run the job."""
     folder = output_folder(config)
     filters = Filters(**plain(config.filters))
+
+    # What is left of the run, as negatives and as triples.
     run = read_run(config.run)
     teacher = None if config.teacher is None else read_run(config.teacher)
     collection: Collection = build(config.data)
@@ -38,10 +40,13 @@ def main(config: DictConfig) -> None:
         "triples": len(samples),
         "removed": dict(mined.removed),
     }
+
     claim(config, folder, FILES)
     write_run(mined.negatives, folder / "negatives.trec")
     write_triples(samples, folder / "triples.tsv")
     write_json({"settings": plain(config), **counts}, folder / "mining.json")
+
+    # What was found, and the commands that train on it.
     console = Console()
     shares = ", ".join(f"{reason} {count:,}" for reason, count in mined.removed.items() if count) or "nothing"
     console.print(

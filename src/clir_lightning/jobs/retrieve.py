@@ -1,4 +1,4 @@
-"""`clir retrieve`: from a collection to candidate lists, a TREC run file a split."""
+"""`clir retrieve`: from a collection to candidate lists, one TREC run file per split."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
-from clir_lightning.build import build
+from clir_lightning.build import build, plain
 from clir_lightning.data.candidates import add_missing_relevant, fill_random
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.trec import write_run
@@ -37,7 +37,7 @@ def _check(config: DictConfig) -> None:
     one_of(config.maximise, config.measures, "maximise")
     one_of(config.fill, ("none", "random"), "fill")
     if config.depth < 1 or not config.splits:
-        raise ConfigError("depth must be a number from 1, and splits must name one at least")
+        raise ConfigError("depth must be a number from 1, and splits must name at least one")
     if config.add_missing_relevant_to_train and "train" not in config.splits:
         raise ConfigError("add_missing_relevant_to_train works on the split train alone; add it to splits")
 
@@ -58,6 +58,8 @@ def main(config: DictConfig) -> float:
     folder = output_folder(config)
     _check(config)
     watch = Stopwatch()
+
+    # What is retrieved with, and from what.
     first: Any = loaded(build(config.retriever))
     retriever: Retriever = first if config.rm3 is None else RM3(first, **config.rm3)
     translation: Translation = build(config.translation)
@@ -72,6 +74,7 @@ def main(config: DictConfig) -> float:
         with watch.stage(f"{split}: queries"):
             queries[split] = translation.queries(collection, split)
 
+    # One run file per split; a folder used again must not show another run's results.
     rows: dict[str, Evaluation] = {}
     for split in config.splits:
         with watch.stage(f"{split}: documents"):
@@ -82,12 +85,12 @@ def main(config: DictConfig) -> float:
         if empty:
             log.warning("%s: %d of %d queries found nothing", split, empty, len(found))
         rows[split] = evaluate(Run(found.by_query, split), collection.split(split).qrels, config.measures)
-        if len(rows) == 1:  # what could be refused has been; a folder used again must not show another run's results
+        if len(rows) == 1:  # what could be refused has been
             claim(config, folder, FILES)
         write_run(lists_for(config, collection, split, found), folder / "runs" / f"{split}.trec")
 
-    plain: Any = OmegaConf.to_container(config, resolve=True)
-    write_json(provenance(plain, config.seed, watch), folder / "provenance.json")
+    # The results, as files and as a table.
+    write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
     write_json({split: row.means for split, row in rows.items()}, folder / "metrics.json")
     console = Console()
     console.print(result_table(f"{collection.name}: {retriever.name}, as found", list(rows.values())))

@@ -52,7 +52,7 @@ def read_topics(path: str | Path, language: str) -> dict[str, Query]:
 
 @dataclass(frozen=True)
 class Reranker:
-    """A second checkpoint, of any architecture, over the first `depth` documents; the others stay behind them."""
+    """A second model, of any architecture, over the first `depth` documents; the others stay behind them."""
 
     trained: Trained
     depth: int
@@ -64,13 +64,16 @@ class Reranker:
         lists = {query: dict.fromkeys(run.ranking(query)[: self.depth], 0) for query in run if run[query]}
         if not lists:
             return run
+
+        # The lists as the split of a collection, which the model's own batches are made of.
         split = Split({query: queries[query] for query in lists}, Qrels(lists))
         asked = Collection(collection.name, collection.documents, {ASKED: split})
         settings = self.trained.config
         batches = replace(build(settings.batches), score_size=self.batch_size)
         candidates = CandidateSet(asked, ASKED, Run(lists), batches)
         candidates.tokenise(self.trained.encoder.tokenizer, cache=settings.cache)
-        engine = Engine(self.trained.module.model, self.at)
+
+        engine = Engine(self.trained.model, self.at)
         scores = engine.score(candidates.loader(), name=f"{run.name}, reranked")
         return Run({query: above(scores.by_query.get(query, {}), run, query) for query in run}, name=scores.name)
 
@@ -104,11 +107,13 @@ class FirstStage:
 
 def answerer(config: DictConfig, collection: Collection, trained: Trained) -> Answer:
     """From queries to a run, by all that the settings name."""
+    # The second model first: what is wrong with it is told before the documents are encoded.
     reranker = None
     if config.rerank is not None:
         second = Trained.load(config.rerank)
         at = second.computing(config.device, config.precision)
         reranker = Reranker(second, config.rerank_depth, config.score_batch_size, at)
+
     dense = DenseRetriever(
         str(config.model),
         config.index,
@@ -117,6 +122,7 @@ def answerer(config: DictConfig, collection: Collection, trained: Trained) -> An
         config.cache,
         encoder=trained.text_encoder(trained.computing(config.device, config.precision)),
     ).open(collection.documents)
+
     other = None
     if config.get("retriever"):
         other = FirstStage(build(config.retriever), build(config.translation))
@@ -149,14 +155,22 @@ def typed(language: str) -> Iterator[Query]:
         yield Query(str(number), text, language)
 
 
-def main(config: DictConfig) -> None:
-    """Run the job."""
-    folder = output_folder(config)
+def _check(config: DictConfig) -> None:
+    """Complain before the work."""
     for name in config.measures:
         measure(name)
     if sum(config[name] is not None for name in ("topics", "split", "query")) > 1:
         raise ConfigError("give one of topics=FILE, split=NAME and query=TEXT, or none to be asked")
-    watch, console = Stopwatch(), Console()
+
+
+def main(config: DictConfig) -> None:
+    """Run the job."""
+    folder = output_folder(config)
+    _check(config)
+    watch = Stopwatch()
+    console = Console()
+
+    # What is searched, and for what.
     with watch.stage("data"):
         trained = Trained.load(config.model)
         collection = trained.collection(config.data)
@@ -169,16 +183,21 @@ def main(config: DictConfig) -> None:
         except UnfinishedError as waiting:
             console.print(str(waiting), soft_wrap=True)
             return
-    if config.topics is None and config.split is None:
+
+    # One query, or those typed at the prompt: shown, and nothing is written.
+    if config.topics is None and split is None:
         given = [Query("query", config.query, language)] if config.query is not None else typed(language)
         for query in given:
             show(console, collection, answer({query.id: query}), query, config.show)
         return
+
     with watch.stage("search"):
         run = answer(queries if split is None else split.queries)
     claim(config, folder, FILES)
     write_run(run, folder / "runs" / "search.trec")
     write_json(provenance(plain(config), trained.config.seed, watch), folder / "provenance.json")
+
+    # A split has judgements.
     if split is not None:
         result = evaluate(run, split.qrels, config.measures)
         write_json({config.split: result.means}, folder / "metrics.json")

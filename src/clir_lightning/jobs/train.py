@@ -41,6 +41,7 @@ from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.needs import check_samples, check_settings
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.model_folder import FOLDER as MODEL
+from clir_lightning.models.model_folder import refuse_trained
 from clir_lightning.models.saved import Recipe
 from clir_lightning.outputs.baselines import BASELINES, floors
 from clir_lightning.outputs.folder import claim, output_folder
@@ -136,6 +137,7 @@ def _encoder(config: DictConfig, data: RankingDataModule, folder: Path) -> Encod
     made = folder / "encoder.partial"  # where every process finds an encoder that the first has made; gone at the end
     try:
         name = once(lambda: source.prepare(data.collection, data.splits["train"], made, config.seed))
+        refuse_trained(name)
         encoder = Encoder(name, source)
         if torch.distributed.is_initialized():
             torch.distributed.barrier()

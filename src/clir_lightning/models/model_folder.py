@@ -81,6 +81,13 @@ def home(path: Path) -> Path:
     return path if (path / SETTINGS).exists() else path / FOLDER
 
 
+def refuse_trained(name: str) -> None:
+    """Refuse a model folder, or an output folder, as the name of a pretrained encoder: none would find its weights."""
+    if (home(Path(name)) / SETTINGS).is_file():
+        problem = f"encoder.name is {name}, a model that clir train wrote, whose weights are those of an architecture"
+        raise ConfigError(f"{problem}; give its own encoder.name, and init_from={name}")
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """The `clir.json` of a model folder.
 

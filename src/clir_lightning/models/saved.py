@@ -30,7 +30,7 @@ NAME = re.compile(r"\w[\w.-]*(?<!\.py)")
 
 
 def check_names(names: Mapping[str, Any], source: Path) -> None:
-    """Refuse an encoder's file that is a program, or whose name leads elsewhere: a model from elsewhere may list any."""
+    """Refuse an encoder's file that is a program, or whose name leads elsewhere: a model from elsewhere may."""
     for name in names:
         if not NAME.fullmatch(name):
             raise ConfigError(f"{source} holds an encoder's file {name!r}; allowed: plain names of files, none of *.py")

@@ -26,8 +26,10 @@ def floors(data: RankingDataModule, pool: Pool, folder: Path) -> tuple[list[Eval
     """
     train = data.splits["train"]
     test = data.candidates["test"]
+
     rows: list[Evaluation] = []
     notes: list[str] = []
+
     for name, own_names in BASELINES.items():
         try:
             found = bm25_row(
@@ -40,6 +42,7 @@ def floors(data: RankingDataModule, pool: Pool, folder: Path) -> tuple[list[Eval
             cause = " ".join(str(error).split()) or type(error).__name__
             notes.append(f"the row {name} is missing: {cause}")
             log.debug("%s", notes[-1], exc_info=True)
+
     for note in notes:
         log.warning(note)
     return [random_order(pool, MEASURES), *rows, ideal(pool, MEASURES)], notes

@@ -43,6 +43,7 @@ def export_dual(texts: TextEncoder, folder: Path) -> list[Path]:
 
 def _write_side(model: DualEncoder, side: Side, folder: Path, prompts: Mapping[Side, str], length: int) -> None:
     """Transformer, pooling and what follows it, each module in its folder."""
+    # The modules behind the transformer: kind, settings and tensors.
     encoder = model.encoder if side == "query" or model.document_encoder is None else model.document_encoder
     _write_encoder(encoder, folder, length)
     parts: list[tuple[str, dict[str, Any], dict[str, Tensor]]] = [("Pooling", _pooling(model, encoder), {})]
@@ -53,6 +54,8 @@ def _write_side(model: DualEncoder, side: Side, folder: Path, prompts: Mapping[S
     if bool(model.mean(side).any()):
         parts.append(_dense(torch.eye(model.width), -model.mean(side)))
         parts += [("Normalize", {}, {})] if model.cosine else []
+
+    # Each in a folder of its own, listed in the order in which a text goes through them.
     modules = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]
     for number, (kind, settings, tensors) in enumerate(parts, start=1):
         path = f"{number}_{kind}"
@@ -63,6 +66,7 @@ def _write_side(model: DualEncoder, side: Side, folder: Path, prompts: Mapping[S
         kind = f"sentence_transformers.models.{kind}"
         modules.append({"idx": number, "name": str(number), "path": path, "type": kind})
     _json(folder / "modules.json", modules)
+
     similarity = "cosine" if model.cosine else "dot"
     settings = {"prompts": dict(prompts), "default_prompt_name": None, "similarity_fn_name": similarity}
     _json(folder / "config_sentence_transformers.json", settings)
@@ -98,22 +102,27 @@ def export_cross(model: CrossEncoder, folder: Path, length: int) -> None:
     Expressed are heads over the first state that are as wide as the encoder, as the classification heads of BERT and
     (XLM-)RoBERTa are; `ConfigError` for all others.
     """
-    encoder, kind = model.encoder, model.encoder.model.config.model_type
+    encoder = model.encoder
+    kind = encoder.model.config.model_type
     first, last = model.head[1], model.head[4]
     if model.pooling != "cls" or first.out_features != encoder.width:
         got = f"pooling {model.pooling} with a head {first.out_features} wide over an encoder {encoder.width} wide"
         raise ConfigError(f"{got} cannot be exported; allowed: architecture.pooling=cls and architecture.hidden=null")
     if kind not in ("bert", "roberta", "xlm-roberta"):
         raise ConfigError(f"a cross model over {kind} cannot be exported; allowed: bert, roberta, xlm-roberta")
+
+    # The encoder's configuration with one label; two of its own would overrule the number.
     settings = encoder.model.config.to_dict()
-    for names in ("id2label", "label2id"):  # two labels of the encoder's own would overrule the number
+    for names in ("id2label", "label2id"):
         settings.pop(names, None)
     config = type(encoder.model.config).from_dict({**settings, "num_labels": 1})
     config.sentence_transformers = {"activation_fn": IDENTITY}
+
+    # A fresh classifier, filled with the encoder, all but BERT's pooler, which the head becomes, and with the head.
     auto: Any = AutoModelForSequenceClassification
     exported = auto.from_config(config)
     base = getattr(exported, exported.base_model_prefix)
-    base.load_state_dict(encoder.model.state_dict(), strict=False)  # all but BERT's pooler, which the head becomes
+    base.load_state_dict(encoder.model.state_dict(), strict=False)
     hidden, output = (
         (base.pooler.dense, exported.classifier)
         if kind == "bert"
@@ -121,6 +130,7 @@ def export_cross(model: CrossEncoder, folder: Path, length: int) -> None:
     )
     hidden.load_state_dict(first.state_dict())
     output.load_state_dict(last.state_dict())
+
     folder.mkdir(parents=True, exist_ok=True)
     exported.save_pretrained(folder)
     encoder.tokenizer.model_max_length = length

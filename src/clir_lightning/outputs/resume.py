@@ -73,19 +73,23 @@ def start(resume: str | None, config: Mapping[str, Any], folder: Path) -> Start:
 
     Raises `ConfigError` for a folder or checkpoint of other settings, `DataError` if no checkpoint in it is whole.
     """
-    checkpoints = folder / "checkpoints"
+    # A folder with results is done, if they are this job's.
     if resume == "auto" and (folder / "metrics.json").is_file():
         _same(json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["config"], config, folder)
         log.info("%s is finished: nothing is left to do", folder)
         return Start(finished=json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
     if resume is None:
         return Start()
-    found = newest_whole(checkpoints) if resume == "auto" else Path(resume)
+
+    # The checkpoint to go on from.
+    found = newest_whole(folder / "checkpoints") if resume == "auto" else Path(resume)
     if found is None:
         log.info("nothing to go on from in %s: starting anew", folder)
         return Start()
     if not is_whole(found):
         raise ConfigError(f"resume={found} is missing or no whole checkpoint; give a checkpoints/last.ckpt, or auto")
+
+    # It says itself what it is of.
     head = torch.load(found, map_location="cpu", weights_only=True, mmap=True)
     _same(head.get("config", {}), config, found)
     log.info("going on from %s, step %d", found, head["global_step"])

@@ -88,7 +88,7 @@ class Inputs:
 
 
 def newest_of_each_seed(members: Sequence[Member]) -> tuple[Member, ...]:
-    """One member a seed, the newest run, in the order of seeds."""
+    """One member per seed, the newest run, in the order of seeds."""
     by_seed: dict[int, Member] = {}
     for member in sorted(members, key=_written):
         if member.seed in by_seed:
@@ -126,7 +126,7 @@ def trained(members: Sequence[Member]) -> list[System]:
 
 
 def files(members: Mapping[Path, Member]) -> list[System]:
-    """A system a run file, by its file's name, or its path where two files have one name."""
+    """One system per run file, by its file's name, or its path where two files have one name."""
     names = [member.run.name for member in members.values()]
     return [
         System(member.run.name if names.count(member.run.name) == 1 else str(path), (member,))
@@ -142,18 +142,24 @@ def systems_of(runs: Sequence[str] | Mapping[str, Sequence[str]], qrels: str | N
     inputs = Inputs(qrels)
     if isinstance(runs, Mapping):
         return [_named(name, patterns, inputs) for name, patterns in runs.items()]
-    single, folders = {}, []
+
+    # Run files by path, and what output folders hold.
+    single: dict[Path, Member] = {}
+    folders: list[Member | None] = []
     for path in paths(runs):
         if path.is_dir():
             folders.append(inputs.folder(path))
         else:
             single[path] = inputs.file(path)
+
     found = [member for member in folders if member is not None]
     systems = [*baselines(found), *files(single), *trained(found)]
     if not systems:
         raise ConfigError(
             "runs: there is no run file and no folder with runs/test.trec; give the folders of clir train"
         )
+
+    # A name stands for one system: those that share one get their places.
     names = [system.name for system in systems]
     return [
         replace(system, name=f"{system.name} ({place})" if names.count(system.name) > 1 else system.name)

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,19 +62,20 @@ def _to_disk(folder: Path, *, entries: bool = True) -> None:
 
 
 def _put(partial: Path, target: Path) -> None:
-    """Move `partial` to `target`; what stood there, if anything, is at `partial` then."""
-    try:
-        os.rename(partial, target)  # to a free place, or over an empty folder
-        return
-    except OSError as error:
-        if error.errno not in TAKEN:
-            raise
-    try:
-        _exchange(partial, target)
-    except OSError as error:
-        if error.errno not in WITHOUT_EXCHANGE:
-            raise
-        _one_after_the_other(partial, target)
+    """Move `partial` to `target`; what stood there, if anything, is at `partial` then.
+
+    Another process may do the same at the same time: then one of both is there at the end, and this looks again.
+    """
+    for left in reversed(range(PATIENCE)):
+        for way in (os.rename, _exchange, _one_after_the_other):
+            try:
+                way(partial, target)
+                return
+            except OSError as error:
+                if error.errno not in (*TAKEN, *WITHOUT_EXCHANGE, errno.ENOENT) or not left:
+                    raise
+                if way is _exchange and error.errno not in WITHOUT_EXCHANGE:
+                    break
 
 
 def _exchange(one: Path, other: Path) -> None:
@@ -94,7 +95,9 @@ def _one_after_the_other(partial: Path, target: Path) -> None:
     try:
         os.rename(partial, target)
     except OSError:
-        os.rename(aside, target)
+        with suppress(OSError):  # another process may have put its own there
+            os.rename(aside, target)
+        remove(aside)
         raise
     os.rename(aside, partial)
 

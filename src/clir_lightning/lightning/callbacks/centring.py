@@ -27,7 +27,7 @@ def training_texts(split: Split, count: int, seed: int) -> dict[Side, list[str]]
 class Centring(pl.Callback):
     """Before each validation, sets a `DualEncoder`'s means to those of the training texts, queries and documents apart.
 
-    The model subtracts them outside of training, in the model folder and exports too: what all texts of a language share
+    The model subtracts them outside of training, in its folder and exports too: what all texts of a language share
     tells none of them apart. Dev and test texts have no part in the means.
 
     Args:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
 
+from clir_lightning.build import build
+from clir_lightning.configuration import config_folder
 from clir_lightning.data.batches.kinds import PairBatches
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.data.collection import Collection, Split
@@ -40,6 +44,13 @@ def sizes(queries: Sequence[Query], documents: Sequence[Document]) -> Tensor:
     return torch.tensor(
         [[float(len(query.text.split())), float(len(document.text.split()))] for query, document in pairs]
     )
+
+
+class Sizes:
+    """The same as a class that a configuration can name."""
+
+    def __call__(self, queries: Sequence[Query], documents: Sequence[Document]) -> Tensor:
+        return sizes(queries, documents)
 
 
 class Ratio(nn.Module):
@@ -85,6 +96,30 @@ def test_a_feature_moves_with_its_batch() -> None:
     (batch,) = made().train_dataloader()
     moved = batch.to(torch.device("meta"))
     assert moved.extra["sizes"].device.type == moved.input_ids.device.type == "meta"
+
+
+def test_an_architectures_file_brings_its_feature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `data.batches.features` describes it, from a folder of the user's; the command line still sets the rest."""
+    (tmp_path / "architecture").mkdir()
+    (tmp_path / "architecture" / "ratio.yaml").write_text(
+        "# @package _global_\n"
+        f"architecture: {{_target_: {__name__}.Ratio}}\n"
+        f"batches: {{features: {{sizes: {{_target_: {__name__}.Sizes}}}}}}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("CLIR_ALLOW", __name__.partition(".")[0])
+    overrides = ["architecture=ratio", "batches.max_length=77", f"hydra.searchpath=[file://{tmp_path}]"]
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("train", overrides=overrides)
+    batches = build(config.batches)
+    assert isinstance(batches, PairBatches)
+    assert batches.max_length == 77
+    data = RankingDataModule(collection(), batches, sampling=Listwise(4))
+    data.tokenise(bert_like())
+    (batch,) = data.val_dataloader()
+    assert build(config.architecture)(batch)[:, 0].tolist() == pytest.approx(
+        [expected("dev", s.query_id, s.document_ids)[0] for s in batch.samples]
+    )
 
 
 def test_a_feature_must_have_a_row_per_pair() -> None:

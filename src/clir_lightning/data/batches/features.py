@@ -1,4 +1,13 @@
-"""What a pair of texts has beside its tokens, for architectures with inputs of their own."""
+"""What a pair of texts has beside its tokens, for architectures with inputs of their own.
+
+Such an architecture and its features are one file of configuration, with `CLIR_ALLOW=mine` in the environment:
+
+    # @package _global_
+    architecture: {_target_: mine.Model}
+    batches: {features: {overlap: {_target_: mine.Overlap}}}
+
+`mine.Model` then reads `batch.extra["overlap"]`, `[B·D, …]`, in training, validation and every later scoring.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +23,8 @@ from clir_lightning.types import Document, Query
 class Feature(Protocol):
     """Numbers of query-document pairs that are known before the encoder reads them.
 
-    Under `batches.features.NAME` in the configuration, one reaches an architecture as `batch.extra[NAME]`, moved,
-    reordered and cut together with the tokens of the same rows.
+    It is given records, not ids: an id is unique within a split only. Its rows are moved to the device, reordered and
+    cut together with the tokens of the same pairs.
 
     >>> import torch
     >>> def same_start(queries, documents):

@@ -69,6 +69,7 @@ def test_a_long_command_is_one_for_a_shell(monkeypatch: pytest.MonkeyPatch) -> N
         "  clir train architecture=cedr encoder=mbert \\",
         "    init_from=VANILLA/checkpoints/best.ckpt",
     ]
+    assert max(map(len, _command(f"clir train init_from={'x' * 36} seed=1", "  "))) <= 60  # with the backslash
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -9,7 +9,7 @@ from clir_lightning.build import changed, portable
 from clir_lightning.errors import ConfigError
 
 CLIRMATRIX = "clir_lightning.data.read_clirmatrix"
-SEVERAL = "clir_lightning.data.join"
+SEVERAL = "clir_lightning.data.join_collections"
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from .sources.clirmatrix import read_clirmatrix as read_clirmatrix
 from .sources.demo import build_demo as build_demo
 from .sources.folder import read_folder as read_folder
 from .sources.ir_datasets import read_ir_datasets as read_ir_datasets
-from .sources.joined import join as join
+from .sources.joined import join_collections as join_collections
 from .sources.source import Source as Source
 from .sources.term_pairs import read_translations as read_translations
 from .training_set import TrainingSet as TrainingSet

@@ -23,7 +23,7 @@ def unjudged(ids: Sequence[str], judged: Grades, count: int, rng: random.Random)
 
 
 def candidates(collection: Collection, split: str, *, depth: int, seed: int, limit: int | None = None) -> Run:
-    """Candidate lists of `depth` documents a query, in an order that only `seed` decides.
+    """Candidate lists of `depth` documents per query, in an order that only `seed` decides.
 
     Where the split brings a run along, its first `depth` documents are the candidates, however few. Otherwise they are
     the judged documents: lists that are short are filled up with random documents of the collection (grade 0 by
@@ -36,6 +36,8 @@ def candidates(collection: Collection, split: str, *, depth: int, seed: int, lim
     fill = _Fill(collection)
     queries = sorted(part.queries)
     random.Random(f"{seed}/{split}").shuffle(queries)
+
+    # A query draws from a generator of its own: its list does not depend on which others are asked for.
     lists = {}
     for query_id in queries[:limit]:
         rng = random.Random(f"{seed}/{split}/{query_id}")
@@ -47,6 +49,8 @@ def candidates(collection: Collection, split: str, *, depth: int, seed: int, lim
             chosen += fill(depth - len(chosen), grades, rng)
         else:
             chosen = part.run.ranking(query_id)[:depth] if query_id in part.run else []
+
+        # Scores fall by 1 along the shuffled list.
         rng.shuffle(chosen)
         lists[query_id] = {document: float(len(chosen) - rank) for rank, document in enumerate(chosen)}
     return Run(lists, name="random order")

@@ -27,7 +27,7 @@ class Split:
 class Collection:
     """Everything an experiment reads. `documents` maps id → `Document`; `splits` maps name → `Split`.
 
-    `notes` tell what the reading left out, a line each. `key` stands for the content of one that is prepared on disk.
+    `notes` tell what the reading left out, one line each. `key` stands for the content of one that is prepared on disk.
     """
 
     name: str

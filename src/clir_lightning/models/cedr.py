@@ -49,7 +49,8 @@ class CEDR(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.encoder, self.query_length = encoder, query_length
+        self.encoder = encoder
+        self.query_length = query_length
         self.chunk_length = chunk_length or encoder.longest
         self.levels = list(range(encoder.depth + 1)) if levels is None else sorted(levels)
         if not self.levels or not set(self.levels) <= set(range(encoder.depth + 1)):

@@ -30,7 +30,7 @@ class Chunks:
         return total / self.counts.to(rows.dtype).view(-1, *[1] * (rows.ndim - 1))
 
 
-def _places(spans: Tensor, width: int) -> tuple[Tensor, Tensor]:
+def _within(spans: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """The numbers 0 … width−1 for each span, and which of them lie within it, `[P, width]` both."""
     steps = torch.arange(width, device=spans.device).expand(len(spans), width)
     return steps, steps < (spans[:, 1] - spans[:, 0])[:, None]
@@ -44,35 +44,41 @@ def cut_into_chunks(batch: PairBatch, *, length: int, query_length: int, pad_id:
     """
     assert batch.query_spans is not None
     assert batch.document_spans is not None
-    lengths = batch.attention_mask.sum(dim=1)
-    start, stop = batch.document_spans.unbind(dim=1)  # the tokens before `start` and from `stop` on are in every chunk
-    tokens, extra = stop - start, start + lengths - stop
+
+    # [P]: how many chunks a pair needs. The tokens before `start` and from `stop` on are in every one of them.
+    start, stop = batch.document_spans.unbind(dim=1)
+    tokens = stop - start
+    extra = batch.attention_mask.sum(dim=1) - tokens
     room = (length - extra).clamp(min=1)
-    counts = ((tokens + room - 1) // room).clamp(min=1)  # [P]
-    first = counts.cumsum(0) - counts
-    pair = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)  # [N]
+    counts = ((tokens + room - 1) // room).clamp(min=1)
+
+    # [N]: of each row, its pair, and the bounds of its part within the document.
+    first = counts.cumsum(0) - counts  # [P], each pair's first row
+    pair = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
     number = torch.arange(len(pair), device=counts.device) - first[pair]
-    begin, end = (step * tokens[pair] // counts[pair] for step in (number, number + 1))
+    begin = number * tokens[pair] // counts[pair]
+    end = (number + 1) * tokens[pair] // counts[pair]
+
+    # [N, T]: where in its pair each of a row's tokens stands: before the document, in its part, or behind the document.
     sizes = end - begin + extra[pair]
-
-    width = int(sizes.max())
-    column = torch.arange(width, device=counts.device)[None]
-    document_end = (start[pair] + end - begin)[:, None]
+    column = torch.arange(int(sizes.max()), device=counts.device)[None]
+    part_end = (start[pair] + end - begin)[:, None]
     source = column + torch.where(column < start[pair][:, None], 0, begin[:, None])
-    source = torch.where(column < document_end, source, column - document_end + stop[pair][:, None])
+    source = torch.where(column < part_end, source, column - part_end + stop[pair][:, None])
     real = column < sizes[:, None]
-    source, rows = torch.where(real, source, 0), pair[:, None]
-    types = None if batch.token_type_ids is None else torch.where(real, batch.token_type_ids[rows, source], 0)
+    source = torch.where(real, source, 0)
+    types = batch.token_type_ids
+    types = None if types is None else torch.where(real, types[pair[:, None], source], 0)
 
-    steps, query_mask = _places(batch.query_spans, query_length)
+    # [P, Q]: the query is in every row; it is read from the first.
+    width = column.shape[1]
+    steps, query_mask = _within(batch.query_spans, query_length)
     query_at = torch.where(query_mask, first[:, None] * width + batch.query_spans[:, :1] + steps, 0)
-    steps, document_mask = _places(batch.document_spans, max(1, int(tokens.max())))
-    many, size = counts[:, None], tokens[:, None].clamp(min=1)
-    holder = ((steps + 1) * many - 1) // size  # the last chunk that begins at or before the token
-    inside = start[:, None] + steps - holder * size // many
-    document_at = torch.where(document_mask, (first[:, None] + holder) * width + inside, 0)
+
+    # [P, D]: the document is put together again over them.
+    document_at, document_mask = _document_places(batch.document_spans, counts, first, width)
     return Chunks(
-        torch.where(real, batch.input_ids[rows, source], pad_id),
+        torch.where(real, batch.input_ids[pair[:, None], source], pad_id),
         real.long(),
         types,
         pair,
@@ -82,3 +88,19 @@ def cut_into_chunks(batch: PairBatch, *, length: int, query_length: int, pad_id:
         document_at,
         document_mask,
     )
+
+
+def _document_places(spans: Tensor, counts: Tensor, first: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Where the tokens of documents lie in the rows laid end to end, and which there are, `[P, D]` both.
+
+    `counts` `[P]` chunks of each pair, of which `first` `[P]` is the first row, `width` tokens to a row.
+    """
+    tokens = spans[:, 1] - spans[:, 0]
+    steps, mask = _within(spans, max(1, int(tokens.max())))
+
+    # Token i is in the last chunk k that begins, at ⌊k·L/n⌋, at or before it.
+    many = counts[:, None]
+    size = tokens[:, None].clamp(min=1)
+    holder = ((steps + 1) * many - 1) // size
+    inside = spans[:, :1] + steps - holder * size // many
+    return torch.where(mask, (first[:, None] + holder) * width + inside, 0), mask

@@ -41,7 +41,8 @@ class CrossEncoder(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.pooling = one_of(pooling, POOLINGS, "architecture.pooling")
-        hidden, width = hidden or encoder.width, encoder.width * POOLINGS[pooling]
+        width = encoder.width * POOLINGS[pooling]
+        hidden = hidden or encoder.width
         self.head = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(width, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, 1)
         )
@@ -52,7 +53,7 @@ class CrossEncoder(nn.Module):
         return frozenset({"scores"})
 
     def check_lengths(self, max_length: int, query_length: int | None) -> None:
-        """Refuse pairs longer than the encoder has positions for."""
+        """Reject pairs longer than the encoder has positions for."""
         self.encoder.check_length(max_length)
 
     def _pool(self, states: Tensor, batch: PairBatch) -> Tensor:

@@ -73,7 +73,10 @@ class DualEncoder(nn.Module):
         self.encoder = encoder
         separate = one_of(towers, ("shared", "separate"), "architecture.towers") == "separate"
         self.document_encoder = copy.deepcopy(encoder) if separate else None
-        self.pooling, self._pool = pooling, pooling_of(pooling)
+        self.pooling = pooling
+        self._pool = pooling_of(pooling)
+
+        # [B, T, E] states to [B, P] vectors, and what a similarity of two of them is.
         self.projection = None if projection is None else nn.Linear(encoder.width, projection)
         self.width = projection or encoder.width
         self.cosine = one_of(similarity, ("cosine", "dot"), "architecture.similarity") == "cosine"
@@ -81,6 +84,7 @@ class DualEncoder(nn.Module):
         if any(not 1 <= size < self.width for size in dimensions):
             raise ConfigError(f"architecture.dimensions are {list(dimensions)}; allowed: 1 to {self.width - 1}")
         self.dimensions = tuple(dimensions)
+
         # Each side's mean vector, subtracted outside of training; zero unless the callback `centring` sets them.
         self.register_buffer("query_mean", torch.zeros(self.width))
         self.register_buffer("document_mean", torch.zeros(self.width))
@@ -92,7 +96,7 @@ class DualEncoder(nn.Module):
         return given | {"cosines"} if similarity == "cosine" else given
 
     def check_lengths(self, max_length: int, query_length: int | None) -> None:
-        """Refuse texts longer than the encoder has positions for."""
+        """Reject texts longer than the encoder has positions for."""
         self.encoder.check_length(max_length)
         self.encoder.check_length(query_length or 0, "batches.query_length")
 

@@ -1,4 +1,4 @@
-"""Late interaction: a vector a token, and each query token takes its best document token (ColBERT)."""
+"""Late interaction: one vector per token, and each query token takes its best document token (ColBERT)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class LateInteraction(nn.Module):
         return frozenset({"scores", "similarities"})
 
     def check_lengths(self, max_length: int, query_length: int | None) -> None:
-        """Refuse texts longer than the encoder has positions for."""
+        """Reject texts longer than the encoder has positions for."""
         self.encoder.check_length(max_length)
         self.encoder.check_length(query_length or 0, "batches.query_length")
 

@@ -10,7 +10,7 @@ import pytest
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.sources.clirmatrix import read_clirmatrix
-from clir_lightning.data.sources.joined import join
+from clir_lightning.data.sources.joined import join_collections
 from clir_lightning.data.store.tables import RecordTable
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Document, Qrels, Query, Run
@@ -25,7 +25,7 @@ def test_train_is_of_all_and_the_rest_of_the_first(
     files = read_clirmatrix(str(clirmatrix_folder()), query_language="zh", document_language="kk", cache=cache)
     parts = {"files": files, "more": files} if cached else {"small": collection, "files": files}
     first, second = parts.values()
-    joined = join(parts, cache=cache)
+    joined = join_collections(parts, cache=cache)
     name = list(parts)[1]
     assert isinstance(joined.documents, RecordTable) is cached
     assert len(joined.documents) == len(first.documents) + len(second.documents)
@@ -41,7 +41,7 @@ def test_train_is_of_all_and_the_rest_of_the_first(
 def test_the_firsts_candidates_come_along_but_not_for_training(collection: Collection) -> None:
     run = Run({"q3": {"a": 1.0}}, name="first stage")
     splits = {name: Split(part.queries, part.qrels, run) for name, part in collection.splits.items()}
-    joined = join({"a": replace(collection, splits=splits), "b": collection})
+    joined = join_collections({"a": replace(collection, splits=splits), "b": collection})
     assert joined.split("dev").run == run
     assert joined.split("train").run is None
 
@@ -57,36 +57,38 @@ def test_an_id_that_two_collections_would_share_is_refused_instead_of_losing_one
     with pytest.raises(
         ConfigError, match=r"data\.collections\.b: its document 'a' would be called 'b/a', as one of .*a"
     ):
-        join({"a": first, "b": second}, cache=cache)
+        join_collections({"a": first, "b": second}, cache=cache)
     train = collection.split("train")
     clashing = Split(
         {**train.queries, "b/q1": Query("b/q1", "别的", "zh")}, Qrels({**train.qrels, "b/q1": {"a": 1}}), None
     )
     first = replace(collection, splits={**collection.splits, "train": clashing}, key=key)
     with pytest.raises(ConfigError, match=r"its query 'q1' would be called 'b/q1', as one of data\.collections\.a is"):
-        join({"a": first, "b": second}, cache=cache)
-    joined = join({"a": replace(first, documents=documents), "c": second}, cache=cache)  # the cure that it names
+        join_collections({"a": first, "b": second}, cache=cache)
+    joined = join_collections(
+        {"a": replace(first, documents=documents), "c": second}, cache=cache
+    )  # the cure that it names
     assert {"b/a", "c/a", "a"} < set(joined.documents)
     assert {"b/q1", "c/q1", "q1"} < set(joined.split("train").queries)
 
 
 def test_slashes_in_ids_that_nobody_shares_are_no_trouble(collection: Collection) -> None:
     documents = {i: Document(i, i, "kk") for i in (*collection.documents, "b/e", "c/a", "a/a", "b", "b/b/a", "/a")}
-    joined = join({"a": replace(collection, documents=documents), "b": collection})
+    joined = join_collections({"a": replace(collection, documents=documents), "b": collection})
     assert set(joined.documents) == {*documents, "b/a", "b/b", "b/c", "b/d"}
 
 
 def test_what_cannot_be_joined_is_refused(collection: Collection) -> None:
     with pytest.raises(ConfigError, match=r"data=several has no collections; add some: \+data@"):
-        join({})
+        join_collections({})
     english = {i: replace(document, language="en") for i, document in collection.documents.items()}
     with pytest.raises(ConfigError, match=r"data.collections.b is zh→en, a is zh→kk; collections"):
-        join({"a": collection, "b": replace(collection, documents=english)})
+        join_collections({"a": collection, "b": replace(collection, documents=english)})
     with pytest.raises(ConfigError, match="a name goes before ids"):
-        join({"a b": collection})
+        join_collections({"a b": collection})
     rest = {name: part for name, part in collection.splits.items() if name != "train"}
     with pytest.raises(ConfigError, match=r"split of data.collections.b is 'train'; allowed: dev, test1"):
-        join({"a": collection, "b": replace(collection, splits=rest)})
+        join_collections({"a": collection, "b": replace(collection, splits=rest)})
 
 
 def test_a_training_on_two(clirmatrix_folder: Callable[..., Path], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.sources.joined import join
+from clir_lightning.data.sources.joined import join_collections
 from clir_lightning.data.sources.term_pairs import read_translations
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.types import Document, Query
@@ -45,7 +45,7 @@ def test_terms_ask_for_their_translations(table: str, tmp_path: Path, cached: bo
 
 
 def test_they_join_a_collection(collection: Collection, table: str, tmp_path: Path) -> None:
-    joined = join(
+    joined = join_collections(
         {"main": collection, "terms": read_translations([table], query_language="zh", document_language="kk")}
     )
     assert list(joined.split("train").queries) == ["q1", "q2", "terms/q0", "terms/q1", "terms/q2"]

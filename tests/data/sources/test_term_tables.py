@@ -39,7 +39,7 @@ def test_pairs_with_a_null_label_are_left_out_and_counted(tmp_path: Path, caplog
     [
         ({"q_item_info": {"label_zh": "a\ud800", "label_kk": "b"}}, "holds half a character"),
         ({"q_item_info": {"label_zh": "a", "label_kk": "\udc00b"}}, "holds half a character"),
-        ({"q_item_info": {"label_zh": "a", "label_kk": 7}}, "7 is no label"),
+        ({"q_item_info": {"label_zh": "a", "label_kk": 7}}, "7 is not a label"),
         ({"q_item_info": {"label_zh": "a"}}, "'label_kk'"),
         ({"q_item_info": None, "adj_item_info": {"label_zh": ["a", "b"], "label_kk": ["c"]}}, "shorter"),
         ({"q_item_info": None, "adj_item_info": {"label_zh": "ab", "label_kk": "cd"}}, "neighbours are lists"),
@@ -47,7 +47,7 @@ def test_pairs_with_a_null_label_are_left_out_and_counted(tmp_path: Path, caplog
         ([], "list indices"),
     ],
 )
-def test_what_is_no_label_is_one_line_with_its_place(tmp_path: Path, row: Any, problem: str) -> None:
+def test_what_is_not_a_label_is_one_line_with_its_place(tmp_path: Path, row: Any, problem: str) -> None:
     whole = {"q_item_info": {"label_zh": "阿拜", "label_kk": "Абай"}}
     path = entities(tmp_path / "entities.jsonl", whole, row)
     with pytest.raises(DataError, match=rf"entities\.jsonl, line 2: no entity labels \(.*{problem}"):

@@ -19,10 +19,10 @@ Found = Callable[[DataError], None]  # is told of each defect, and raises it or 
 
 def find_one(folder: str | Path, stem: str) -> Path | None:
     """The file `stem` or `stem.gz` in `folder`, if there is one; `DataError` for both, of which one is out of date."""
-    found = [path for name in (f"{stem}.gz", stem) if (path := Path(folder) / name).is_file()]
-    if len(found) > 1:
+    files = [path for name in (f"{stem}.gz", stem) if (path := Path(folder) / name).is_file()]
+    if len(files) > 1:
         raise DataError(f"{stem}.gz and {stem} are both there", path=folder, cure="remove the wrong one")
-    return found[0] if found else None
+    return files[0] if files else None
 
 
 def find_file(folder: str | Path, stem: str) -> Path:
@@ -31,8 +31,8 @@ def find_file(folder: str | Path, stem: str) -> Path:
         return path
     if not Path(folder).is_dir():
         raise DataError("no such folder", path=folder, cure="give the folder that holds the files")
-    found = ", ".join(sorted(path.name for path in Path(folder).iterdir())[:12]) or "nothing"
-    raise DataError(f"no file {stem}.gz or {stem}", path=folder, cure=f"put it there (the folder holds: {found})")
+    there = ", ".join(sorted(path.name for path in Path(folder).iterdir())[:12]) or "nothing"
+    raise DataError(f"no file {stem}.gz or {stem}", path=folder, cure=f"put it there (the folder holds: {there})")
 
 
 def stop(error: DataError) -> None:
@@ -50,13 +50,11 @@ def read_lines(path: str | Path, found: Found = stop) -> Iterator[tuple[int, str
     try:
         with gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as stream:
             for number, line in enumerate(stream, start=1):
-                try:
-                    text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                except UnicodeDecodeError as error:
-                    problem = f"not UTF-8 (byte {error.object[error.start]:#04x})"
-                    found(DataError(problem, path=path, line=number, cure="convert the file to UTF-8"))
-                    continue
-                yield number, text
+                text = _decoded(line, number, path, found)
+                if text is not None:
+                    yield number, text
+
+    # Of what can be wrong with the file itself, a broken archive alone has lines before it that are worth keeping.
     except FileNotFoundError as error:
         raise DataError("no such file", path=path, cure="check the path") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -66,6 +64,16 @@ def read_lines(path: str | Path, found: Found = stop) -> Iterator[tuple[int, str
         raise DataError(
             f"cannot be read ({error.strerror})", path=path, cure="check the path and its rights"
         ) from error
+
+
+def _decoded(line: bytes, number: int, path: str | Path, found: Found) -> str | None:
+    """A line as text, without the mark that may open a file; `None`, once `found` knows, if it is not UTF-8."""
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        problem = f"not UTF-8 (byte {error.object[error.start]:#04x})"
+        found(DataError(problem, path=path, line=number, cure="convert the file to UTF-8"))
+    return None
 
 
 def tab_rows(path: Path, found: Found) -> Iterator[tuple[int, str, str]]:

@@ -45,8 +45,15 @@ class Problems:
             raise error
         self.defects.append(str(error) if len(self.defects) < SHOWN else "")
 
+    def absent(self, document_id: str, path: str | Path, line: Line) -> None:
+        """Raise for a document that is not in the collection, or count it."""
+        if self.on_missing == "error":
+            cure = "complete the documents, or set data.on_missing=skip to leave such rows out"
+            raise DataError(f"document {document_id!r} is not in the collection", path=path, line=line, cure=cure)
+        self.missing += 1
+
     def notes(self) -> list[str]:
-        """What was left out, a line each."""
+        """What was left out, one line each."""
         notes = []
         if self.defects:
             first = " | ".join(filter(None, self.defects))
@@ -134,29 +141,28 @@ class Intake:
         """Document id → value of the rows whose document is in the collection and whose value `valid` accepts."""
         values: dict[str, Any] = {}
         for line, document_id, value in rows:
-            if problem := valid(value):
-                problem = f"{problem} of document {document_id!r}"
+            # What is wrong with the row itself comes first: an absent document may be left out silently.
+            problem = valid(value)
+            if problem:
+                problem = f"document {document_id!r} has {problem}"
             elif document_id in values:
                 problem = f"document {document_id!r} twice for query {query_id!r}"
-            elif document_id not in self.known:
-                if self.problems.on_missing == "error":
-                    cure = "complete the documents, or set data.on_missing=skip to leave such rows out"
-                    problem = f"document {document_id!r} is not in the collection"
-                    raise DataError(problem, path=path, line=line, cure=cure)
-                self.problems.missing += 1
-                continue
-            else:
+
+            # Only a right row is kept.
+            if problem:
+                self.problems.found(DataError(problem, path=path, line=line, cure="correct or remove it"))
+            elif document_id in self.known:
                 values[document_id] = value
-                continue
-            self.problems.found(DataError(problem, path=path, line=line, cure="correct or remove it"))
+            else:
+                self.problems.absent(document_id, path, line)
         return values
 
 
 def is_grade(value: Any) -> str:
     """What is wrong with a grade, or nothing."""
-    return "" if type(value) is int and abs(value) <= LARGEST_GRADE else f"grade {value!r}, no whole number,"
+    return "" if type(value) is int and abs(value) <= LARGEST_GRADE else f"grade {value!r}, which is not a whole number"
 
 
 def is_score(value: Any) -> str:
     """What is wrong with a score, or nothing."""
-    return "" if isinstance(value, float) and not math.isnan(value) else f"score {value!r}, no number,"
+    return "" if isinstance(value, float) and not math.isnan(value) else f"score {value!r}, which is not a number"

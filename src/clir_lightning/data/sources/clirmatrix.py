@@ -1,8 +1,8 @@
 """Reader of the raw CLIRMatrix layout, for any language pair (Sun and Duh, EMNLP 2020).
 
-A folder holds the documents, `kk.tsv` (`id<TAB>text`), and a file a split, `zh.kk.train.base.jl`, with one query a
-line: `{"src_id": "42", "src_query": "…", "tgt_results": [["17", 6], ["99", 0], …]}`. Each may be gzipped (`.gz`). The
-files of BI-139 end in `base.jl` or `full.jl`; those of MULTI-8 are named `zh.ja.train.jl`.
+A folder holds the documents, `kk.tsv` (`id<TAB>text`), and one file per split, `zh.kk.train.base.jl`, with one query
+per line: `{"src_id": "42", "src_query": "…", "tgt_results": [["17", 6], ["99", 0], …]}`. Each may be gzipped (`.gz`).
+The files of BI-139 end in `base.jl` or `full.jl`; those of MULTI-8 are named `zh.ja.train.jl`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def query_rows(path: Path, found: Found) -> Iterator[QueryRow]:
             continue
         try:
             pairs = [(document_id, grade) for document_id, grade in row["tgt_results"]]
-            query_id, text = row["src_id"], row["src_query"]
+            query_id = row["src_id"]
+            text = row["src_query"]
             if type(text) is not str or any(type(i) not in (str, int) for i in (query_id, *(i for i, _ in pairs))):
                 raise TypeError("an id is a string or a whole number, a text a string")
         except (ValueError, KeyError, TypeError) as error:
@@ -88,6 +89,7 @@ def read_clirmatrix(
     def queries(file: Path) -> Iterator[tuple[str, str, dict[str, int]]]:
         return intake.queries(query_rows(file, problems.found), file)
 
+    # Nothing is read before someone asks for it.
     source = Source(
         Path(path).resolve().name,
         query_language,
@@ -105,15 +107,17 @@ def write_clirmatrix(collection: Collection, path: str | Path, *, variant: str =
     Grades stand highest first, as in the original. Runs have no place in this layout and are left out, which the log
     says; line breaks within a text become blanks. Raises `DataError` for a folder that holds anything.
     """
-    query_language, document_language = collection.query_language, collection.document_language
+    document_language = collection.document_language
     names = [f"{document_language}.tsv.gz"]
     with fresh_folder(path, last=names[0]) as home:
         with write_whole(home / names[0]) as stream:
             stream.writelines(tab_line(document) for document in collection.documents.values())
+
+        # One file per split, with one query per line.
         for name, split in collection.splits.items():
             if split.run is not None:
                 log.warning("%s: the layout has no place for candidates; run %s is left out", name, split.run.name)
-            names.append(f"{split_file(query_language, document_language, name, variant)}.gz")
+            names.append(f"{split_file(collection.query_language, document_language, name, variant)}.gz")
             with write_whole(home / names[-1]) as stream:
                 for query_id, query in split.queries.items():
                     grades = sorted(split.qrels[query_id].items(), key=lambda graded: -graded[1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.types import Document, Qrels, Query
@@ -74,9 +75,10 @@ class _Graph:
 
 def _names(graph: _Graph) -> None:
     from babel import Locale
-    from babel.core import get_global
 
-    zh, kk = Locale("zh"), Locale("kk")
+    # What CLDR names by a code of its own.
+    zh = Locale("zh")
+    kk = Locale("kk")
     for kind, chinese, kazakh in (
         ("territory", zh.territories, kk.territories),
         ("language", zh.languages, kk.languages),
@@ -85,36 +87,35 @@ def _names(graph: _Graph) -> None:
     ):
         for code in sorted(chinese):
             graph.add(kind, code, chinese[code], kazakh.get(code))
+
+    # A zone is named after its city.
     for zone in sorted(zh.time_zones):
         graph.add("city", zone, zh.time_zones[zone].get("city"), kk.time_zones.get(zone, {}).get("city"))
+    _composed_names(graph, (zh, kk))
+
+
+def _composed_names(graph: _Graph, locales: tuple[Any, Any]) -> None:
+    """Names made of others: *Kazakhstan time*, *Russian (Kazakhstan)*."""
+    from babel.core import get_global
+
     for territory in sorted(get_global("territory_zones")):
         if f"territory:{territory}" in graph.entities:
-            names = (locale.zone_formats["region"] % locale.territories[territory] for locale in (zh, kk))
+            names = (locale.zone_formats["region"] % locale.territories[territory] for locale in locales)
             graph.add("time", territory, *names)
     for territory, languages in sorted(get_global("territory_languages").items()):
         for language in sorted(languages):
             if f"language:{language}" in graph.entities and f"territory:{territory}" in graph.entities:
-                names = (f"{locale.languages[language]} ({locale.territories[territory]})" for locale in (zh, kk))
+                names = (f"{locale.languages[language]} ({locale.territories[territory]})" for locale in locales)
                 graph.add("locale", f"{language}_{territory}", *names)
 
 
 def _relations(graph: _Graph) -> None:
     from babel.core import get_global
-    from babel.languages import get_official_languages
-    from babel.numbers import get_territory_currencies
 
     for entity in list(graph.entities.values()):
         kind, _, code = entity.id.partition(":")
         if kind == "territory":
-            for language in get_official_languages(code, de_facto=True):
-                graph.relate(entity.id, "official language", f"language:{language}", "spoken in", 5)
-            for currency in get_territory_currencies(code):
-                graph.relate(entity.id, "uses currency", f"currency:{currency}", "money of", 4)
-            for zone in get_global("territory_zones").get(code, ()):
-                graph.relate(entity.id, "has city", f"city:{zone}", "lies in", 3)
-                continent = CONTINENTS.get(zone.split("/")[0])
-                if continent and not entity.relations["continent"]:
-                    entity.relations["continent"].append((f"territory:{continent}", 1))
+            _relate_territory(graph, entity, code)
         elif kind == "language":
             parts = get_global("likely_subtags").get(code, "").split("_")
             if len(parts) == 3:
@@ -125,6 +126,22 @@ def _relations(graph: _Graph) -> None:
             language, _, territory = code.partition("_")
             graph.relate(entity.id, "of language", f"language:{language}", "has locale", 4)
             graph.relate(entity.id, "of territory", f"territory:{territory}", "has locale", 3)
+
+
+def _relate_territory(graph: _Graph, entity: Entity, code: str) -> None:
+    from babel.core import get_global
+    from babel.languages import get_official_languages
+    from babel.numbers import get_territory_currencies
+
+    for language in get_official_languages(code, de_facto=True):
+        graph.relate(entity.id, "official language", f"language:{language}", "spoken in", 5)
+    for currency in get_territory_currencies(code):
+        graph.relate(entity.id, "uses currency", f"currency:{currency}", "money of", 4)
+    for zone in get_global("territory_zones").get(code, ()):
+        graph.relate(entity.id, "has city", f"city:{zone}", "lies in", 3)
+        continent = CONTINENTS.get(zone.split("/")[0])
+        if continent and not entity.relations["continent"]:
+            entity.relations["continent"].append((f"territory:{continent}", 1))
 
 
 def _text(entity: Entity, graph: _Graph, longest_list: int) -> str:
@@ -149,7 +166,7 @@ def _judgements(entity: Entity, pool: list[str], judged: int, rng: random.Random
 def build_demo(
     *, dev: int = 100, test: int = 200, judged: int = 100, longest_list: int = 4, seed: int = 7
 ) -> Collection:
-    """Build the demo: about 2,900 documents, one query for each distinct Chinese name, `judged` documents a query.
+    """Build the demo: about 2,900 documents, one query for each distinct Chinese name, `judged` documents per query.
 
     Grade-0 documents of a training query describe entities of training queries, so that training never takes a
     dev or test query's own document for a negative; those of dev and test queries describe any entity.
@@ -163,6 +180,8 @@ def build_demo(
     graph = _Graph()
     _names(graph)
     _relations(graph)
+
+    # Two entities of one Chinese name would be one query with two answers: the first by id asks.
     rng = random.Random(seed)
     everything = sorted(graph.entities)
     by_name: dict[str, str] = {}
@@ -176,6 +195,7 @@ def build_demo(
         queries = {i: Query(i, graph.entities[i].chinese, "zh") for i in entity_ids}
         return Split(queries, Qrels({i: _judgements(graph.entities[i], pool, judged, rng) for i in queries}))
 
+    # The dictionary is built in the order of the draws: train, dev, test.
     documents = {i: Document(i, _text(graph.entities[i], graph, longest_list), "kk") for i in everything}
     splits = {
         "train": split(train, sorted(train)),

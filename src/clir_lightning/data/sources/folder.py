@@ -45,7 +45,9 @@ def json_rows(path: Path, found: Found) -> Iterator[TextRow]:
     for number, line in read_lines(path, found):
         try:
             row: Any = json.loads(line)
-            text_id, text, title = row["_id"], row["text"], row.get("title") or ""
+            text_id = row["_id"]
+            text = row["text"]
+            title = row.get("title") or ""
             if type(text) is not str or type(title) is not str or type(text_id) not in (str, int):
                 raise TypeError("`_id`, `title` and `text` are strings")
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
@@ -144,8 +146,9 @@ class _Folder:
             if query_id in self.queries(split):
                 yield query_id
             else:
-                problem, cure = f"query {query_id!r} is not in {self.topics[split].name}", "complete or correct it"
-                self.intake.problems.found(DataError(problem, path=path, line=rows[0][0], cure=cure))
+                problem = f"query {query_id!r} is not in {self.topics[split].name}"
+                error = DataError(problem, path=path, line=rows[0][0], cure="complete or correct it")
+                self.intake.problems.found(error)
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -194,13 +197,17 @@ def read_folder(
         on_error: `error` or `skip`: leave defective lines out and report their number and the first of them.
         cache: where the collection is prepared once, to be opened in no time; `None` keeps it in memory.
     """
+    # Every file that is wanted, before the slow reading.
     home = Path(path)
     form = _layout(home, layout)
     qrels = {split: _find(home, form.qrels.format(split)) for split in splits}
     runs = {split: file for split in splits if (file := find_one(home / "runs", f"{split}.trec"))}
     topics, own = _find_topics(home, form, splits)
+    corpus = _find(home, form.documents)
+
+    # The readers of its parts.
     problems = Problems(on_error, on_missing)
-    folder = _Folder(form, Intake(problems), _find(home, form.documents), topics, own)
+    folder = _Folder(form, Intake(problems), corpus, topics, own)
     source = Source(
         home.resolve().name,
         query_language,
@@ -209,6 +216,8 @@ def read_folder(
         {split: partial(folder.split, split, file) for split, file in qrels.items()},
         {split: partial(folder.run, split, file) for split, file in runs.items()},
     )
-    files = [folder.corpus, *topics.values(), *qrels.values(), *runs.values()]
+
+    # What a prepared collection depends on.
+    files = [corpus, *topics.values(), *qrels.values(), *runs.values()]
     settings = ("folder", query_language, document_language, layout, tuple(splits), on_missing, on_error)
     return load(source, problems, stamps=stamps(files), settings=settings, cache=cache)

@@ -86,7 +86,8 @@ class _Registry:
     """Reads the splits of one collection, every defect through the intake."""
 
     def __init__(self, ids: dict[str, str], intake: Intake) -> None:
-        self.ids, self.intake = ids, intake
+        self.ids = ids
+        self.intake = intake
         self.first = next(iter(ids.values()))
 
     def _rows(self, dataset_id: str, records: Iterable[Any]) -> Iterator[TextRow]:
@@ -112,7 +113,8 @@ class _Registry:
 
     def split(self, name: str) -> Iterator[tuple[str, str, dict[str, int]]]:
         """The judged queries of a split."""
-        dataset_id, texts = self.ids[name], self.queries[name]
+        dataset_id = self.ids[name]
+        texts = self.queries[name]
         judged: dict[str, list[tuple[None, str, int]]] = {}
         with _reading(dataset_id):
             for row in _lookup(dataset_id).qrels_iter():
@@ -128,7 +130,8 @@ class _Registry:
 
     def run(self, name: str) -> Run:
         """The candidates that a split brings along."""
-        dataset_id, texts = self.ids[name], self.queries[name]
+        dataset_id = self.ids[name]
+        texts = self.queries[name]
         lists: dict[str, list[tuple[None, str, float]]] = {}
         with _reading(dataset_id):
             for row in _lookup(dataset_id).scoreddocs_iter():
@@ -143,14 +146,14 @@ class _Registry:
 def files_of(ids: Iterable[str]) -> Iterator[Path]:
     """The files that these ids were read from: what the package keeps under the name, and what its readers tell."""
     home = _package().util.home_path()
-    found: set[Path] = set()
+    files: set[Path] = set()
     for dataset_id in ids:
-        found.update((home / dataset_id.partition("/")[0]).rglob("*"))
+        files.update((home / dataset_id.partition("/")[0]).rglob("*"))
         for kind in ("docs", "queries", "qrels", "scoreddocs"):
             with suppress(Exception):  # not every reader tells its path, and each fails in its own way
                 told = getattr(_lookup(dataset_id), f"{kind}_path")()
-                found.update(map(Path, told if isinstance(told, list) else [told]))
-    return (path for path in sorted(found) if path.is_file())
+                files.update(map(Path, told if isinstance(told, list) else [told]))
+    return (path for path in sorted(files) if path.is_file())
 
 
 def _language(given: str | None, told: Any, setting: str) -> str:
@@ -186,6 +189,8 @@ def read_ir_datasets(
         for kind in ("docs", "queries", "qrels"):
             if not dataset.has(kind):
                 raise ConfigError(f"{ids[name]} has no {kind}; take an id that has documents, queries and judgements")
+
+    # Languages are those of the first split: all share the documents.
     first = next(iter(sets.values()))
     problems = Problems(on_error, on_missing)
     reader = _Registry(ids, Intake(problems))
@@ -197,6 +202,8 @@ def read_ir_datasets(
         {name: partial(reader.split, name) for name in ids},
         {name: partial(reader.run, name) for name, dataset in sets.items() if dataset.has("scoreddocs")},
     )
+
+    # The package's files, versions and home stand for the content; some of them are there only once it has read.
     package = _package()
     settings = (*ids.values(), source.query_language, source.document_language, on_missing, on_error)
     return load(

@@ -52,7 +52,31 @@ def _run(run: Run) -> Run:
     return run
 
 
-def join(collections: Mapping[str, Collection], *, train: str = "train", cache: str | None = None) -> Collection:
+def _check(collections: Mapping[str, Collection], train: str) -> None:
+    """`ConfigError` where the collections cannot be one."""
+    if not collections:
+        raise ConfigError(
+            "data=several has no collections; add some: +data@data.collections.NAME=clirmatrix "
+            "data.collections.NAME.path=FOLDER"
+        )
+
+    # Names and languages, each against the first collection's.
+    languages = {name: (part.query_language, part.document_language) for name, part in collections.items()}
+    first = next(iter(collections))
+    for name, pair in languages.items():
+        if "/" in name or name.split() != [name]:
+            raise ConfigError(f"data.collections.{name}: a name goes before ids; take one of letters and digits")
+        if pair != languages[first]:
+            raise ConfigError(
+                f"data.collections.{name} is {'→'.join(pair)}, {first} is {'→'.join(languages[first])}; "
+                "collections that are joined share both languages"
+            )
+        one_of(train, collections[name].splits, f"split of data.collections.{name}")
+
+
+def join_collections(
+    collections: Mapping[str, Collection], *, train: str = "train", cache: str | None = None
+) -> Collection:
     """One collection of several in the same two languages.
 
     Its documents are those of all, its split `train` the training queries of all, and its other splits the first
@@ -66,22 +90,8 @@ def join(collections: Mapping[str, Collection], *, train: str = "train", cache: 
     Raises `ConfigError` for none, for a name with white space or a slash, for collections whose languages differ, and
     for an id of the first that is an id of another with its name in front.
     """
-    if not collections:
-        raise ConfigError(
-            "data=several has no collections; add some: +data@data.collections.NAME=clirmatrix "
-            "data.collections.NAME.path=FOLDER"
-        )
+    _check(collections, train)
     first_name, first = next(iter(collections.items()))
-    languages = {name: (part.query_language, part.document_language) for name, part in collections.items()}
-    for name, pair in languages.items():
-        if "/" in name or name.split() != [name]:
-            raise ConfigError(f"data.collections.{name}: a name goes before ids; take one of letters and digits")
-        if pair != languages[first_name]:
-            raise ConfigError(
-                f"data.collections.{name} is {'→'.join(pair)}, {first_name} is {'→'.join(languages[first_name])}; "
-                "collections that are joined share both languages"
-            )
-        one_of(train, collections[name].splits, f"split of data.collections.{name}")
     joined = Source(
         name="+".join(part.name for part in collections.values()),
         query_language=first.query_language,

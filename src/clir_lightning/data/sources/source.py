@@ -40,9 +40,11 @@ class Source:
         documents = {i: Document(i, text, self.document_language) for i, text in self.documents()}
         splits = {}
         for split, rows in self.splits.items():
-            queries, qrels = {}, {}
+            queries = {}
+            qrels = {}
             for query_id, text, grades in rows():
-                queries[query_id], qrels[query_id] = Query(query_id, text, self.query_language), grades
+                queries[query_id] = Query(query_id, text, self.query_language)
+                qrels[query_id] = grades
             splits[split] = Split(queries, Qrels(qrels), self.runs[split]() if split in self.runs else None)
         return Collection(self.name, documents, splits)
 
@@ -51,12 +53,17 @@ class Source:
         writer = RecordWriter(folder, "documents")
         for document_id, text in self.documents():
             writer.append(document_id, text)
-        documents, splits = writer.close(), {}
+        documents = writer.close()
+
+        # Documents first: the judgements are held against them.
+        splits = {}
         for split, rows in self.splits.items():
             part = SplitWriter(folder, f"split.{split}")
             for row in rows():
                 part.append(*row)
             splits[split] = part.close(self.runs[split]() if split in self.runs else None)
+
+        # What opening needs to know without reading a column.
         return {
             "kind": "collection",
             "name": self.name,
@@ -81,21 +88,24 @@ def load(
     `files` lists, after the reading, what only the reading tells or fetches; a later change of one of them makes the
     collection anew, while one that is gone is not missed.
     """
-    key = "" if cache is None else fingerprint([FORMAT, repr(settings), *stamps])
+
+    def build(folder: Path) -> dict[str, Any]:
+        manifest = {**source.write(folder), "notes": problems.notes()}
+        return {**manifest, "read": {str(file): file_stamp(file) for file in files()}}
+
+    # The notes of the reading are kept with what it read: a prepared collection tells them each time.
+    key = ""
     if cache is None:
         collection = source.in_memory()
         notes = problems.notes()
     else:
-
-        def build(folder: Path) -> dict[str, Any]:
-            manifest = {**source.write(folder), "notes": problems.notes()}
-            return {**manifest, "read": {str(file): file_stamp(file) for file in files()}}
-
         home = Path(cache).expanduser() / "collections"
-        key = current_key(home, key)
+        key = current_key(home, fingerprint([FORMAT, repr(settings), *stamps]))
         folder = build_once(home / key, build)
         collection = open_collection(folder)
         notes = read_manifest(folder)["notes"]
+
+    # Whoever uses the collection should know what it lacks.
     for note in notes:
         log.warning("%s: %s", source.name, note)
     return replace(collection, notes=tuple(notes), key=key)

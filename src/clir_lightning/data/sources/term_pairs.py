@@ -27,11 +27,11 @@ class _Pairs:
     @cached_property
     def table(self) -> dict[str, list[str]]:
         """Each term's translations, one each."""
-        found: dict[str, dict[str, None]] = {}
+        table: dict[str, dict[str, None]] = {}
         for path in self.paths:
             for term, translation, _ in read_entries(path, *self.languages):
-                found.setdefault(term, {})[translation] = None
-        return {term: list(translations) for term, translations in found.items()}
+                table.setdefault(term, {})[translation] = None
+        return {term: list(translations) for term, translations in table.items()}
 
     @cached_property
     def ids(self) -> dict[str, str]:

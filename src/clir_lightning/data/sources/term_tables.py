@@ -31,13 +31,14 @@ def read_entries(path: str | Path, query_language: str, document_language: str) 
     for number, line in read_lines(path):
         fields = line.split("\t")
         try:
-            term, translation = _composed(fields[0]), _composed(fields[1])
+            term = _composed(fields[0])
+            translation = _composed(fields[1])
             weight = float(fields[2]) if len(fields) == 3 else 1.0
             if len(fields) > 3 or not term or not translation or not 0 < weight < float("inf"):
                 raise ValueError
         except (ValueError, IndexError):
             cure = "a line is 'term<TAB>translation', or with a third field, a weight above 0"
-            raise DataError(f"{line[:60]!r} is no entry", path=path, line=number, cure=cure) from None
+            raise DataError(f"{line[:60]!r} is not an entry", path=path, line=number, cure=cure) from None
         yield term, translation, weight
 
 
@@ -75,9 +76,9 @@ def _pairs(row: Any, source: str, target: str) -> list[tuple[str, str]]:
 
 
 def _label(value: Any) -> str:
-    """A label as text, empty for null; `TypeError` or `ValueError` for what is no text."""
+    """A label as text, empty for null; `TypeError` or `ValueError` for what is not a text."""
     if value is not None and type(value) is not str:
-        raise TypeError(f"{value!r} is no label")
+        raise TypeError(f"{value!r} is not a label")
     label = _composed(value or "")
     if label and (problem := check_text(label)):
         raise ValueError(f"label {label!r} {problem}")

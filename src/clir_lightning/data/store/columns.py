@@ -30,7 +30,9 @@ class ArrayWriter:
     """Writes one array file piece by piece, in constant memory, and its offsets beside it."""
 
     def __init__(self, folder: Path, name: str, dtype: type[np.generic]) -> None:
-        self.folder, self.name, self.dtype = folder, name, np.dtype(dtype)
+        self.folder = folder
+        self.name = name
+        self.dtype = np.dtype(dtype)
         self.lengths: list[NDArray[np.int64]] = []
         self.size = 0
         self._stream = open(folder / f"{name}.npy", "wb")  # noqa: SIM115  closed by `close`
@@ -58,7 +60,7 @@ class ArrayWriter:
 
 
 class StringWriter:
-    """Writes a `StringColumn`, a string at a time."""
+    """Writes a `StringColumn`, one string at a time."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._writer = ArrayWriter(folder, name, np.uint8)
@@ -75,7 +77,8 @@ class StringWriter:
 
     def _flush(self) -> None:
         self._writer.extend(b"".join(self._parts), [len(part) for part in self._parts])
-        self._parts, self._bytes = [], 0
+        self._parts = []
+        self._bytes = 0
 
     def close(self) -> None:
         """Finish the files."""

@@ -57,7 +57,7 @@ class RecordTable(Mapping[str, Record], Generic[Record]):
 
 @dataclass(frozen=True)
 class ListTable(Mapping[str, dict[str, Value]], Generic[Value]):
-    """A list of documents with a value each, a query: judgements with their grades, or runs with their scores."""
+    """One list per query, of documents with a value each: judgements with their grades, or runs with their scores."""
 
     index: HashIndex
     documents: StringColumn  # the ids of one query's documents, with line ends between them
@@ -91,8 +91,10 @@ class RecordWriter:
     """Writes the columns of a `RecordTable`."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
-        self._ids, self._texts = StringWriter(folder, f"{name}.ids"), StringWriter(folder, f"{name}.texts")
+        self.folder = folder
+        self.name = name
+        self._ids = StringWriter(folder, f"{name}.ids")
+        self._texts = StringWriter(folder, f"{name}.texts")
 
     def append(self, text_id: str, text: str) -> None:
         """Add one record."""
@@ -108,10 +110,12 @@ class RecordWriter:
 
 
 class ListWriter:
-    """Writes a `ListTable`, a query at a time; the index of its queries is another's."""
+    """Writes a `ListTable`, one query at a time; the index of its queries is another's."""
 
     def __init__(self, folder: Path, name: str, dtype: type[np.generic]) -> None:
-        self.folder, self.name, self.dtype = folder, name, dtype
+        self.folder = folder
+        self.name = name
+        self.dtype = dtype
         self._documents = StringWriter(folder, f"{name}.documents")
         self._values: list[NDArray[Any]] = []
 
@@ -132,7 +136,8 @@ class SplitWriter:
     """Writes a split: its queries, their judgements, and the run that the source brings along."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
+        self.folder = folder
+        self.name = name
         self._queries = RecordWriter(folder, name)
         self._judgements = ListWriter(folder, f"{name}.qrels", np.int32)
 

@@ -40,7 +40,10 @@ class CollapseAlarm(pl.Callback):
     """
 
     def __init__(self, *, steps: int = 100, tolerance: float = 1e-3, every: int = 10, stop: bool = False) -> None:
-        self.steps, self.tolerance, self.every, self.stop = steps, float(tolerance), every, stop
+        self.steps = steps
+        self.tolerance = float(tolerance)
+        self.every = every
+        self.stop = stop
         self.gone_since: int | None = None
         self.raised = False
 

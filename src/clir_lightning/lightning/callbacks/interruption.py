@@ -1,4 +1,4 @@
-"""Training that stops on purpose: on a signal with a checkpoint, on a loss that is no number with the batch's ids."""
+"""Training that stops on purpose: on a signal with a checkpoint, on a loss that is not finite with the batch's ids."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Interruption(pl.Callback):
     """
 
     def __init__(self, checkpoints: LastCheckpoint, grace: float = 300) -> None:
-        self.checkpoints, self.grace = checkpoints, grace
+        self.checkpoints = checkpoints
+        self.grace = grace
         self.received: int | None = None
         self._moved = time.monotonic()  # when the last step ended
         self._bell: Bell | None = None
@@ -66,7 +67,8 @@ class Interruption(pl.Callback):
 
     def _wait(self, number: int) -> None:
         """End this process if no step ends for `grace` seconds; in a thread of its own."""
-        told, bell = time.monotonic(), self._bell
+        told = time.monotonic()
+        bell = self._bell
         while bell is not None and not bell.closed.wait(min(1.0, self.grace)):
             still = time.monotonic() - max(told, self._moved)
             if still > self.grace:

@@ -26,8 +26,11 @@ class Pruning(pl.Callback):
     def __init__(
         self, *, storage: str, trial: int, study: str = "clir", monitor: str = "val/ndcg_10", startup: int = 5
     ) -> None:
-        self.storage, self.number, self.study = storage, trial, study
-        self.monitor, self.startup = monitor, startup
+        self.storage = storage
+        self.number = trial
+        self.study = study
+        self.monitor = monitor
+        self.startup = startup
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Report, and ask."""

@@ -24,7 +24,10 @@ class Throughput(pl.Callback):
         self._reset()
 
     def _reset(self) -> None:
-        self.tokens, self.cells, self.queries, self.seconds = 0, 0, 0, 0.0
+        self.tokens = 0
+        self.cells = 0
+        self.queries = 0
+        self.seconds = 0.0
         self._since = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -36,7 +39,8 @@ class Throughput(pl.Callback):
     ) -> None:
         """Count one step."""
         now = time.perf_counter()
-        self.seconds, self._since = self.seconds + now - self._since, now
+        self.seconds += now - self._since
+        self._since = now
         if queries := own_queries(batch):
             self.tokens += batch.tokens
             self.cells += batch.cells

@@ -21,7 +21,7 @@ def workspace(entity: str, project: str, *, by: str = "encoder.name", name: str 
     Args:
         entity: the user or team that owns the project.
         project: what `logger.wandb.project` was.
-        by: the setting whose values are compared; runs that share one are a line, their mean ± standard deviation.
+        by: the setting whose values are compared; runs that share one are one line, their mean ± standard deviation.
         name: of the view; `None` makes one of `by`.
     """
     try:
@@ -29,6 +29,8 @@ def workspace(entity: str, project: str, *, by: str = "encoder.name", name: str 
         import wandb_workspaces.workspaces as workspaces
     except ModuleNotFoundError as error:
         raise ConfigError("clir dashboard needs a further package; pip install 'clir-lightning[dashboard]'") from error
+
+    # One panel per key; a value of the setting is one line, whatever the number of its runs.
     grouped = {"groupby": panels.Config(by), "groupby_aggfunc": "mean", "groupby_rangefunc": "stddev"}
     shown: dict[str, list[Any]] = {
         section: [panels.LinePlot(x="Step", y=[key], title=key, **grouped) for key in keys]
@@ -36,6 +38,8 @@ def workspace(entity: str, project: str, *, by: str = "encoder.name", name: str 
     }
     shown["test"] = [panels.BarPlot(metrics=[key], title=key, **grouped) for key in BARS]
     shown["test"] += [panels.WeavePanelSummaryTable(table_name=key) for key in TABLES]
+
+    # The best runs on dev come first.
     settings = workspaces.RunsetSettings(
         groupby=[workspaces.Config(by)],
         order=[workspaces.Ordering(workspaces.Summary("val/ndcg_10"), ascending=False)],

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 SOURCE = Path(__file__).parents[1] / "src"
 LONG_FUNCTION = 20
 PARAGRAPH = 12

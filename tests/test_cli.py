@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from clir_lightning.cli import VERBS, _command, _setting, main
+from clir_lightning.cli import VERBS, main
 from clir_lightning.configuration import config_folder, root_name
-from clir_lightning.jobs.launch.nearest import nearest
 from program import clir
 
 
@@ -50,28 +49,6 @@ def test_help_fits_a_terminal_and_loses_no_word(
     assert " ".join(settings) in " ".join(printed.replace("#", " ").split())
 
 
-def test_a_long_comment_goes_on_in_its_column(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    assert _setting("  depth: 100                    # candidates of each query, and one") == [
-        "  depth: 100                      # candidates of each",
-        "                                  # query, and one",
-    ]
-    assert _setting("  a: {b: 1, c: 2, d: 3, e: 4, f: 5, g: 6, h: 7, i: 8, j: 9, k: 10}") == [
-        "  a: {b: 1, c: 2, d: 3, e: 4, f: 5, g: 6, h: 7, i: 8, j: 9,",
-        "      k: 10}",
-    ]
-
-
-def test_a_long_command_is_one_for_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    lines = _command("clir train architecture=cedr encoder=mbert init_from=VANILLA/checkpoints/best.ckpt", "  ")
-    assert lines == [
-        "  clir train architecture=cedr encoder=mbert \\",
-        "    init_from=VANILLA/checkpoints/best.ckpt",
-    ]
-    assert max(map(len, _command(f"clir train init_from={'x' * 36} seed=1", "  "))) <= 60  # with the backslash
-
-
 def test_help_imports_nothing_heavy() -> None:
     heavy = ("torch", "hydra", "omegaconf", "transformers", "numpy", "pytorch_lightning", "rich")
     code = f"import sys; from clir_lightning.cli import main; main(['--help']); main(['train', '--help']); \
@@ -100,24 +77,3 @@ def test_an_unknown_option_lists_those_there_are(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "clirmatrix" in done.stderr
     assert done.stderr.splitlines()[-1] == "clir train: data=dmeo: did you mean data=demo?"
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("optimizer.learnng_rate=1", "optimizer.learning_rate"),
-        ("learning_rate=1", "optimizer.learning_rate"),
-        ("archi=cross", "architecture"),
-        ("architecture=cedr/dram", "architecture=cedr/drmm"),
-        ("loss=[lec,ranknet]", "loss=lce"),
-    ],
-)
-def test_a_setting_that_is_not_there_is_answered_with_the_nearest(typed: str, meant: str) -> None:
-    others = ["seed=3", "architecture=cross"] if not typed.startswith("arch") else ["seed=3"]
-    lines = nearest("train", [*others, typed, "-m"], config_folder())
-    assert len(lines) == 1
-    assert lines[0].startswith(f"{typed}: did you mean {meant}")
-
-
-def test_what_resembles_nothing_has_no_answer() -> None:
-    assert nearest("train", ["qqqq=3", "+zzz=1", "seed=2"], config_folder()) == []

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import textwrap
-from pathlib import Path
 
 from clir_lightning.configuration import config_folder, root_name
+from clir_lightning.jobs.launch.usage import usage, verb_usage
 
 VERBS = {
     "train": ("train a model, score the test candidates, print the table", "clir train data=demo encoder=tiny"),
@@ -62,14 +60,13 @@ VERBS = {
 
 # Their `data` is what a model or an output folder names, with settings changed.
 OF_TRAINED_DATA = ("evaluate", "search", "geometry", "compare")
-COMMENTS = 32  # the column in which the configuration's comments stand
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `clir` program."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(usage())
+        print(usage(VERBS))
         return
 
     # A verb is one word or two; what follows is Hydra's.
@@ -79,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not words:
         sys.exit(f"clir: there is no verb {' '.join(arguments[:2])!r}; allowed: {', '.join(VERBS)}")
     if "-h" in rest or "--help" in rest:
-        print(verb_usage(verb))
+        print(verb_usage(verb, VERBS[verb][0]))
         return
     run_verb(verb, rest)
 
@@ -90,8 +87,11 @@ def run_verb(verb: str, typed: list[str]) -> None:
     import hydra
     from omegaconf import DictConfig
 
-    from clir_lightning.jobs.launch.job import run
+    from clir_lightning.jobs.launch.job import job_of, run
     from clir_lightning.jobs.launch.nearest import nearest
+
+    # Imported before Hydra sets up logging, whose handlers Lightning would write to otherwise.
+    job_of(verb)
 
     # Hydra calls it for the command, or for each job of a sweep.
     begun = False
@@ -134,87 +134,3 @@ def of_any_data(verb: str, override: str) -> str:
     ('++data.path=FOLDER', 'data.path=FOLDER')
     """
     return f"++{override}" if verb in OF_TRAINED_DATA and override.startswith("data.") else override
-
-
-def usage() -> str:
-    """What `clir --help` prints: every verb with an example."""
-    lines = ["clir: experiments in cross-lingual information retrieval", "", "usage: clir VERB [setting=value …]", ""]
-    for verb, (what, example) in VERBS.items():
-        lines += _wrapped(what, f"  {verb:<12} ", " " * 15)
-        lines += _command(example, " " * 17)
-    closing = "clir VERB --help lists a verb's groups and settings; clir VERB --cfg job prints its configuration."
-    return "\n".join([*lines, "", *_wrapped(closing)])
-
-
-def verb_usage(verb: str) -> str:
-    """What `clir VERB --help` prints: its examples, the groups with their options, and its file's settings."""
-    file = config_folder() / f"{root_name(verb)}.yaml"
-    root = file.read_text(encoding="utf-8")
-    lines = [*_wrapped(f"clir {verb}: {VERBS[verb][0]}"), ""]
-    for example in _examples(file):
-        lines += _command(example, "  ")
-
-    # Each group of the file's defaults list.
-    groups = [path for path in sorted(config_folder().iterdir()) if path.is_dir() and f"- {path.name}:" in root]
-    if groups:
-        lines += ["", "groups (name=option):"]
-    for group in groups:
-        options = sorted(str(path.relative_to(group).with_suffix("")) for path in group.rglob("*.yaml"))
-        lines += _wrapped(", ".join(options), f"  {group.name:<12} ", " " * 15)
-        lines += _command(_examples(group / f"{options[0]}.yaml")[0], " " * 17)
-
-    # What stands between the defaults list and Hydra's own settings.
-    lines += ["", "settings, each changed by name=value (a.b=value inside):"]
-    for line in root.partition("\n\n")[2].partition("\nhydra:")[0].splitlines():
-        lines += _setting(f"  {line}")
-    closing = (
-        "-m runs every combination of comma-separated values; --cfg job prints the composed configuration; "
-        "--info defaults-tree shows where it comes from; --config-dir DIR adds your own files; --hydra-help."
-    )
-    return "\n".join([*lines, "", *_wrapped(closing)])
-
-
-def _examples(file: Path) -> list[str]:
-    """The commands in the head of a configuration file."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return [line.removeprefix("# ") for line in lines if line.startswith("# clir ")]
-
-
-def _width() -> int:
-    """The terminal's, where prose is still read with ease."""
-    return min(max(shutil.get_terminal_size().columns, 60), 100)
-
-
-def _wrapped(text: str, first: str = "", later: str = "", room: int = 0) -> list[str]:
-    """Lines of a text that leave `room` columns free, `first` before the first of them and `later` before others."""
-    return textwrap.wrap(
-        text,
-        _width() - room,
-        initial_indent=first,
-        subsequent_indent=later,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _command(text: str, indent: str) -> list[str]:
-    """A command in lines that a shell reads as one."""
-    lines = _wrapped(text, indent, f"{indent}  ", room=2)
-    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
-
-
-def _setting(line: str) -> list[str]:
-    """A line of a configuration file; what is too long for the terminal goes on below, a comment in its column."""
-    code, mark, comment = line.partition("# ")
-    indent = " " * (len(line) - len(line.lstrip()))
-    if len(line) <= _width():
-        return [line]
-    if not code.strip():
-        return _wrapped(comment, f"{code}# ", f"{code}# ")
-
-    # The setting, and its comment beside it where there is room, or else below.
-    column = COMMENTS + 2
-    beside = f"{code.rstrip():<{column}}"
-    above = [] if len(beside) == column else _wrapped(code.strip(), indent, f"{indent}    ")
-    first = " " * column if above else beside
-    return [*above, *(_wrapped(comment, f"{first}# ", f"{' ' * column}# ") if mark else [])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 
 from omegaconf import DictConfig, MissingMandatoryValue
 
@@ -14,13 +15,19 @@ from clir_lightning.jobs.launch.quiet import quiet
 from clir_lightning.jobs.launch.sweep import guarded, in_sweep
 
 
+def job_of(verb: str) -> Callable[[DictConfig], object]:
+    """The `main` of the verb's module in `jobs/`, which is imported."""
+    job: Callable[[DictConfig], object] = importlib.import_module(f"clir_lightning.jobs.{root_name(verb)}").main
+    return job
+
+
 def run(verb: str, config: DictConfig) -> object:
     """What the job returns; an error of the user's ends the process with one line and status 1.
 
     A sweep's job ends nothing: its failure is written down, and the sweep goes on.
     """
     quiet()
-    job = importlib.import_module(f"clir_lightning.jobs.{root_name(verb)}").main
+    job = job_of(verb)
     if in_sweep():
         return guarded(job, config)
     try:

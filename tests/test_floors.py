@@ -25,6 +25,7 @@ FLOORS = {  # a room imports from itself and from rooms with a lower number
     "lightning": 8,
     "outputs": 9,
     "jobs": 10,
+    "api": 10,
     "cli": 11,
 }
 # Within `data`, in the order in which a query goes through it.

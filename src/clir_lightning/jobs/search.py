@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from clir_lightning.build import build, plain
-from clir_lightning.data.candidate_set import CandidateSet
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.files.lines import stop, tab_rows
 from clir_lightning.data.files.trec import write_run
@@ -23,12 +22,11 @@ from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.tables import result_table
 from clir_lightning.outputs.folder import claim, output_folder
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
+from clir_lightning.outputs.ranker import Ranker
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.retrieval.dense import DenseRetriever
 from clir_lightning.retrieval.fusion import fuse
 from clir_lightning.retrieval.vectors import UnfinishedError
-from clir_lightning.scoring.computing import Computing
-from clir_lightning.scoring.engine import Engine
 from clir_lightning.types import Qrels, Query, Run
 
 log = logging.getLogger(__name__)
@@ -54,28 +52,17 @@ def read_topics(path: str | Path, language: str) -> dict[str, Query]:
 class Reranker:
     """A second model, of any architecture, over the first `depth` documents; the others stay behind them."""
 
-    trained: Trained
+    ranker: Ranker
     depth: int
-    batch_size: int
-    at: Computing
 
     def __call__(self, collection: Collection, queries: Mapping[str, Query], run: Run) -> Run:
         """The run with new scores."""
-        lists = {query: dict.fromkeys(run.ranking(query)[: self.depth], 0) for query in run if run[query]}
-        if not lists:
-            return run
-
-        # The lists as the split of a collection, which the model's own batches are made of.
-        split = Split({query: queries[query] for query in lists}, Qrels(lists))
-        asked = Collection(collection.name, collection.documents, {ASKED: split})
-        settings = self.trained.config
-        batches = replace(build(settings.batches), score_size=self.batch_size)
-        candidates = CandidateSet(asked, ASKED, Run(lists), batches)
-        candidates.tokenise(self.trained.encoder.tokenizer, cache=settings.cache)
-
-        engine = Engine(self.trained.model, self.at)
-        scores = engine.score(candidates.loader(), name=f"{run.name}, reranked")
-        return Run({query: above(scores.by_query.get(query, {}), run, query) for query in run}, name=scores.name)
+        lists = {
+            query: {document: run[query][document] for document in run.ranking(query)[: self.depth]} for query in run
+        }
+        cache = self.ranker.trained.config.cache
+        scores = self.ranker.score(collection.documents, queries, Run(lists, f"{run.name}, reranked"), cache=cache)
+        return Run({query: above(scores[query], run, query) for query in run}, name=scores.name)
 
 
 def above(scores: Mapping[str, float], run: Run, query: str) -> dict[str, float]:
@@ -110,9 +97,9 @@ def answerer(config: DictConfig, collection: Collection, trained: Trained) -> An
     # The second model first: what is wrong with it is told before the documents are encoded.
     reranker = None
     if config.rerank is not None:
-        second = Trained.load(config.rerank)
-        at = second.computing(config.device, config.precision)
-        reranker = Reranker(second, config.rerank_depth, config.score_batch_size, at)
+        size = config.score_batch_size
+        second = Ranker(config.rerank, device=config.device, precision=config.precision, size=size)
+        reranker = Reranker(second, config.rerank_depth)
 
     dense = DenseRetriever(
         str(config.model),

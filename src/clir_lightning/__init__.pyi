@@ -1,0 +1,16 @@
+"""Cross-lingual retrieval from Python: the verbs of `clir` as functions."""
+
+from .api import compare as compare
+from .api import load_collection as load_collection
+from .api import load_model as load_model
+from .api import retrieve as retrieve
+from .api import table as table
+from .data.files.trec import read_qrels as read_qrels
+from .data.files.trec import read_run as read_run
+from .data.files.trec import write_run as write_run
+from .errors import ClirError as ClirError
+from .evaluation.evaluate import evaluate as evaluate
+from .types import Document as Document
+from .types import Qrels as Qrels
+from .types import Query as Query
+from .types import Run as Run

@@ -66,8 +66,8 @@ class RankingDataModule(pl.LightningDataModule):
         """The number of queries of each split, for the log."""
         usage = self.training.usage
         used = f"{usage.used} of {usage.queries}" if usage.left_out else f"{usage.queries}"
-        counts = {self.training.name: used} | {each.name: f"{len(each.run)}" for each in self.candidates.values()}
-        return ", ".join(f"{split} {count}" for split, count in counts.items())
+        scored = [f"{each.name} {len(each.run)}" for each in self.candidates.values()]
+        return ", ".join([f"{self.training.name} {used}", *scored])
 
     def tokenise(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Tokenise every query and document once. Raises `ConfigError` for a text that the lengths leave no room."""

@@ -16,7 +16,7 @@ from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import BestAgainstRandom
 from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.pair_module import CrossModule
+from clir_lightning.lightning.pair_module import PairModule
 from clir_lightning.losses.pairwise import SoftmaxHinge
 from clir_lightning.types import Document, Qrels, Query, Sample
 from data.tokenizers_for_tests import bert_like
@@ -134,7 +134,7 @@ def batch(grades: list[list[float]], weights: tuple[float, ...]) -> PairBatch:
 
 
 def test_unequal_weights_scale_each_query() -> None:
-    cross = CrossModule(ByGrade(), {"hinge": SoftmaxHinge()})
+    cross = PairModule(ByGrade(), {"hinge": SoftmaxHinge()})
     cross.log = lambda *_, **__: None  # type: ignore[method-assign]
     both = cross.training_step(batch([[2.0, 0.0], [6.0, 0.0]], (0.5, 2.0)), 0)
     one, other = torch.sigmoid(torch.tensor([-1.0, -3.0]))  # the hinge with margin 0 is 1 − σ(s⁺ − s⁻)

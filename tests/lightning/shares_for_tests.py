@@ -18,8 +18,9 @@ from clir_lightning.data.batches.samplers import TrainingBatches
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
-from clir_lightning.lightning.pair_module import CrossModule
-from clir_lightning.lightning.text_module import DualModule
+from clir_lightning.lightning.pair_module import PairModule
+from clir_lightning.lightning.ranking_module import RankingModule
+from clir_lightning.lightning.text_module import TextModule
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
@@ -64,18 +65,18 @@ def prepared(folder: Path) -> str:
     return maker.prepare(collection(), "train", folder / "encoder", seed=3)
 
 
-def module(architecture: str, name: str, losses: Mapping[str, RankingLoss], **settings: Any) -> CrossModule:
+def module(architecture: str, name: str, losses: Mapping[str, RankingLoss], **settings: Any) -> RankingModule[Any]:
     """A module of the encoder `name`, the same in each process, whose `logged` keeps what it logs."""
     torch.manual_seed(0)
     encoder = Encoder(name)
-    made: CrossModule
+    made: RankingModule[Any]
     if architecture == "cross":
-        made = CrossModule(CrossEncoder(encoder, dropout=0.0), losses, **settings)
+        made = PairModule(CrossEncoder(encoder, dropout=0.0), losses, **settings)
     elif architecture == "late":
-        made = DualModule(LateInteraction(encoder, dimension=8, learn_temperature=True), losses, **settings)
+        made = TextModule(LateInteraction(encoder, dimension=8, learn_temperature=True), losses, **settings)
     else:
         model = DualEncoder(encoder, learn_temperature=True, temperature=0.2, dimensions=[8], projection=12)
-        made = DualModule(model, losses, **settings)
+        made = TextModule(model, losses, **settings)
     return made
 
 
@@ -92,7 +93,7 @@ def steps(architecture: str, name: str, rank: int, world: int) -> list[Any]:
     return [source[step] for step in TrainingBatches(samples, size=STEP, rank=rank, world_size=world)]
 
 
-def keep_logs(made: CrossModule) -> list[tuple[str, float, int]]:
+def keep_logs(made: RankingModule[Any]) -> list[tuple[str, float, int]]:
     """The name, value and number of queries of all that a module will log."""
     kept: list[tuple[str, float, int]] = []
 

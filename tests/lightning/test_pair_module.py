@@ -1,4 +1,4 @@
-"""`CrossModule`'s optimiser and losses."""
+"""`PairModule`: losses, weights, and parts of like length."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -16,7 +15,7 @@ from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.pair_module import CrossModule
+from clir_lightning.lightning.pair_module import PairModule
 from clir_lightning.losses.listwise import softmax_cross_entropy
 from clir_lightning.losses.pairwise import MarginHinge
 from clir_lightning.models.cedr import CEDR
@@ -25,52 +24,10 @@ from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.heads.knrm import KNRM
 from clir_lightning.models.tiny import TinyEncoder
 from clir_lightning.types import Sample
+from models.fakes import Contract
 
 
-class Steps:
-    """Stands for a trainer that will make a hundred steps."""
-
-    estimated_stepping_batches = 100
-
-
-def optimiser(
-    monkeypatch: pytest.MonkeyPatch, **settings: float | str
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    module = CrossModule(nn.Linear(2, 2), {}, **settings)  # type: ignore[arg-type]
-    monkeypatch.setattr(pl.LightningModule, "trainer", Steps())
-    made = module.configure_optimizers()
-    return made["optimizer"], made["lr_scheduler"]["scheduler"]
-
-
-def rates(monkeypatch: pytest.MonkeyPatch, **settings: float | str) -> list[float]:
-    """The learning rate of each of the hundred steps."""
-    optimizer, scheduler = optimiser(monkeypatch, **settings)
-    seen = []
-    for _ in range(100):
-        seen.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    return seen
-
-
-def test_the_rate_rises_and_falls_linearly(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = rates(monkeypatch, learning_rate=1.0, warmup=0.2)
-    assert seen[0] == 0.0
-    assert seen[10] == pytest.approx(0.5)
-    assert seen[20] == pytest.approx(1.0)
-    assert seen[60] == pytest.approx(0.5)
-
-
-def test_constant_schedule_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert rates(monkeypatch, learning_rate=1.0, warmup=0.0, schedule="constant")[99] == 1.0
-
-
-def test_biases_are_not_decayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    groups = optimiser(monkeypatch, weight_decay=0.3)[0].param_groups
-    assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(1, 0.3), (1, 0.0)]
-
-
-class Fixed(nn.Module):
+class Fixed(Contract):
     """Gives the scores that it holds."""
 
     def __init__(self, scores: list[list[float]]) -> None:
@@ -81,7 +38,7 @@ class Fixed(nn.Module):
         return self.scores
 
 
-def step(module: CrossModule, weights: tuple[float, ...]) -> float:
+def step(module: PairModule, weights: tuple[float, ...]) -> float:
     samples = (Sample("q", ("a", "b"), (6, 0)), Sample("r", ("a", "b"), (6, 0)))
     one = torch.zeros(4, 1)
     grades = torch.tensor([sample.grades for sample in samples])
@@ -92,7 +49,7 @@ def step(module: CrossModule, weights: tuple[float, ...]) -> float:
 def test_losses_add_by_their_weights_and_queries_by_theirs() -> None:
     """Differences 0 and 2: hinges of 3 and 1 with margin 3, of 2 and 0 with margin 2."""
     losses = {"one": MarginHinge(margin=3.0), "two": MarginHinge(margin=2.0, weight=0.5)}
-    module = CrossModule(Fixed([[0.0, 0.0], [2.0, 0.0]]), losses)
+    module = PairModule(Fixed([[0.0, 0.0], [2.0, 0.0]]), losses)
     values = [3 + 0.5 * 2, 1 + 0.5 * 0]
     assert step(module, ()) == pytest.approx(sum(values) / 2)
     assert step(module, (0.5, 1.5)) == pytest.approx((0.5 * values[0] + 1.5 * values[1]) / 2)
@@ -113,7 +70,7 @@ def test_parts_of_like_length_have_the_gradients_of_the_whole(
     assert len(set(batch.attention_mask.sum(dim=1).tolist())) > 1
     found = []
     for parts in (1, 2, 4):
-        module = CrossModule(model, {}, parts=parts)
+        module = PairModule(model, {}, parts=parts)
         module.zero_grad()
         scores = module(batch)
         assert scores.shape == (2, 3)
@@ -125,4 +82,4 @@ def test_parts_of_like_length_have_the_gradients_of_the_whole(
         for one, other in zip(found[0], several, strict=True):  # a kernel's gradients reach hundreds
             assert (one - other).abs().max() <= 1e-5 * max(1.0, float(one.abs().max()))
     with pytest.raises(ConfigError, match=r"module.parts is 0; allowed: 1 or more"):
-        CrossModule(model, {}, parts=0)
+        PairModule(model, {}, parts=0)

@@ -1,4 +1,4 @@
-"""`DualModule`: steps worked out by hand, masks, cached gradients, candidates' scores."""
+"""`TextModule`: steps worked out by hand, masks, cached gradients, candidates' scores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clir_lightning.data.batches.pairs import Step
 from clir_lightning.data.batches.texts import Encode, Rank, TextBatch, TextDataset
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.tokens.texts import Texts
-from clir_lightning.lightning.text_module import DualModule, join
+from clir_lightning.lightning.text_module import TextModule, stacked
 from clir_lightning.losses.contrastive import CoSENT, InfoNCE, Triplet, cosent
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.pairwise import MarginHinge
@@ -62,7 +62,7 @@ def infonce(queries: Tensor, documents: Tensor) -> Tensor:
 
 def step(losses: dict[str, RankingLoss], model: TextTable, of: TextBatch) -> tuple[Tensor, dict[str, float]]:
     """What is minimised, and what is logged."""
-    module = DualModule(model, losses)
+    module = TextModule(model, losses)
     kept = keep_logs(module)
     value = module.training_step(of, 0)
     assert {count for _, _, count in kept} == {3}
@@ -117,7 +117,7 @@ def test_losses_add_and_are_logged_under_their_names() -> None:
 
 def test_the_scores_of_a_step_are_kept_for_callbacks() -> None:
     model = TextTable(sizes=(2,))
-    module = DualModule(model, {"infonce": InfoNCE()})
+    module = TextModule(model, {"infonce": InfoNCE()})
     keep_logs(module)
     module.training_step(batch(), 0)
     queries, documents = vectors(model)
@@ -140,7 +140,7 @@ def test_a_process_without_a_query_of_its_own_adds_nothing() -> None:
         weights=(0.0,),
     )
     model = TextTable()
-    module = DualModule(model, {"margin_hinge": MarginHinge()})
+    module = TextModule(model, {"margin_hinge": MarginHinge()})
     contrast = module.contrasts(stand_in)[0]
     assert [len(part) for part in (contrast.queries, contrast.documents, contrast.similarities)] == [0, 0, 0]
     value = module._minimised({"margin_hinge": MarginHinge().of_vectors(contrast, stand_in)}, stand_in)
@@ -161,19 +161,19 @@ def test_a_process_without_a_query_of_its_own_adds_nothing() -> None:
 )
 def test_texts_are_encoded_in_so_many_parts(settings: dict[str, Any], expected: list[tuple[str, int]]) -> None:
     model = TextTable()
-    DualModule(model, {}, **settings).contrasts(batch())
+    TextModule(model, {}, **settings).contrasts(batch())
     assert model.encoded == expected
     model.encoded.clear()
     with torch.no_grad():
-        DualModule(model, {}, **settings).encode(rows(1, 2, 3), "query")
+        TextModule(model, {}, **settings).encode(rows(1, 2, 3), "query")
     assert model.encoded == [("query", 3)]
 
 
 def test_parts_of_unlike_length_are_joined_with_zeros_behind() -> None:
-    joined = join([torch.ones(1, 3, 2), 2 * torch.ones(2, 1, 2)])
+    joined = stacked([torch.ones(1, 3, 2), 2 * torch.ones(2, 1, 2)])
     assert joined.shape == (3, 3, 2)
     assert joined[:, :, 0].tolist() == [[1, 1, 1], [2, 0, 0], [2, 0, 0]]
-    assert join([torch.ones(1, 2), torch.zeros(2, 2)]).tolist() == [[1, 1], [0, 0], [0, 0]]
+    assert stacked([torch.ones(1, 2), torch.zeros(2, 2)]).tolist() == [[1, 1], [0, 0], [0, 0]]
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def texts(collection: Collection, encoder: Encoder) -> TextDataset:
 
 def test_relevant_documents_of_other_queries_are_no_negatives(collection: Collection, encoder: Encoder) -> None:
     """a is q1's positive and has grade 3 for q2, so q2 must not push it away, nor b's second copy."""
-    module = DualModule(DualEncoder(encoder, dimensions=[8]), {"infonce": InfoNCE()})
+    module = TextModule(DualEncoder(encoder, dimensions=[8]), {"infonce": InfoNCE()})
     whole, short = module.contrasts(texts(collection, encoder)[Step(SAMPLES)])
     # columns: a b | b d
     assert whole.allowed.tolist() == [[True, True, True, True], [False, False, True, True]]
@@ -208,7 +208,7 @@ def test_cached_gradients_are_equal(collection: Collection, encoder: Encoder, la
     model = LateInteraction(encoder, dimension=8) if late else DualEncoder(encoder, learn_temperature=True)
     found = []
     for chunk, parts in ((None, 1), (1, 1), (None, 2), (3, 1)):
-        module = DualModule(model, {"infonce": InfoNCE(symmetric=True)}, chunk=chunk, parts=parts)
+        module = TextModule(model, {"infonce": InfoNCE(symmetric=True)}, chunk=chunk, parts=parts)
         module.zero_grad()
         contrast = module.contrasts(batch)[0]
         loss: torch.Tensor = module.losses["infonce"](contrast).mean()
@@ -225,7 +225,7 @@ def test_cached_gradients_are_equal(collection: Collection, encoder: Encoder, la
 def test_candidates_score_as_they_do_alone(collection: Collection, encoder: Encoder, late: bool) -> None:
     """Two queries whose candidates lie in unlike order; a vector is kept for each text, to its end."""
     model = LateInteraction(encoder, dimension=8) if late else DualEncoder(encoder)
-    module = DualModule(model, {}).eval()
+    module = TextModule(model, {}).eval()
     made = texts(collection, encoder)
     lists = [("d", "a"), ("b", "d")]
     with torch.no_grad():
@@ -246,7 +246,7 @@ def test_candidates_score_as_they_do_alone(collection: Collection, encoder: Enco
 
 @pytest.mark.parametrize("stage", ["validation", "test"])
 def test_vectors_of_another_state_of_the_model_are_forgotten(stage: str) -> None:
-    module = DualModule(TextTable(), {})
+    module = TextModule(TextTable(), {})
     with torch.no_grad():
         getattr(module, f"{stage}_step")(replace(batch(), queries=rows(), samples=()), 0)
     assert len(module.engine.documents) == 6

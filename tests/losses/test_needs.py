@@ -24,7 +24,7 @@ from clir_lightning.data.sampling.judged import Listwise
 from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.jobs import train
-from clir_lightning.lightning.text_module import DualModule
+from clir_lightning.lightning.text_module import TextModule
 from clir_lightning.losses.contrastive import CosineHinge, InfoNCE
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.needs import check_samples, check_settings
@@ -201,7 +201,7 @@ def test_what_is_let_through_trains_the_encoder_and_the_temperature_if_it_reads_
         similarity = "dot" if architecture == "dual_dot" else "cosine"
         model = DualEncoder(encoder, similarity=similarity, learn_temperature=True)
     model.zero_grad()
-    module = DualModule(model, {loss: loss_of(loss)})
+    module = TextModule(model, {loss: loss_of(loss)})
     module.log = module.log_dict = lambda *_, **__: None  # type: ignore[method-assign,assignment]
     value: Any = module.training_step(batch, 0)
     value.backward()

@@ -6,6 +6,7 @@ import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -35,10 +36,11 @@ from clir_lightning.lightning.callbacks.resumption import Resumption
 from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.lightning.checkpoints import BEFORE, LAST, LastCheckpoint, WholeFileIO
 from clir_lightning.lightning.loggers.wandb_run import JobInfo, close_runs, hardest, open_runs, report
-from clir_lightning.lightning.pair_module import CrossModule
+from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.needs import check_samples, check_settings
+from clir_lightning.models.contracts import check_contract
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.model_folder import FOLDER as MODEL
 from clir_lightning.models.model_folder import refuse_trained
@@ -61,7 +63,7 @@ UNFINISHED = ("runs/val.trec", MODEL, f"checkpoints/{LAST}", f"checkpoints/{BEFO
 
 
 def _trainer(
-    config: DictConfig, folder: Path, metrics: RankingMetrics, begin: Start, module: CrossModule
+    config: DictConfig, folder: Path, metrics: RankingMetrics, begin: Start, module: RankingModule[Any]
 ) -> pl.Trainer:
     # What is kept of the model: the best epoch's folder, and the checkpoints to go on from.
     recipe = Recipe.of(portable(config), module.model.encoder)  # type: ignore[arg-type]
@@ -147,14 +149,17 @@ def _encoder(config: DictConfig, data: RankingDataModule, folder: Path) -> Encod
     return encoder
 
 
-def _module(config: DictConfig, losses: dict[str, RankingLoss], data: RankingDataModule, folder: Path) -> CrossModule:
+def _module(
+    config: DictConfig, losses: dict[str, RankingLoss], data: RankingDataModule, folder: Path
+) -> RankingModule[Any]:
     encoder = _encoder(config, data, folder)
     model = build(config.architecture, encoder)
+    check_contract(model)
     model.check_lengths(data.batches.max_length, data.batches.query_length)
     if config.init_from is not None:
         load_weights(model, Path(config.init_from))
     data.tokenise(encoder.tokenizer)
-    module: CrossModule = build(config.module, model, losses, **config.optimizer)
+    module: RankingModule[Any] = build(config.module, model, losses, optimisation=build(config.optimizer))
     _check_samples(config, losses, data)
     return module
 

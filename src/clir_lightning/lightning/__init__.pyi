@@ -8,6 +8,7 @@ from .callbacks.ranking_metrics import RankingMetrics as RankingMetrics
 from .loggers.loggers import csv as csv
 from .loggers.loggers import tensorboard as tensorboard
 from .loggers.wandb_run import wandb as wandb
-from .pair_module import CrossModule as CrossModule
+from .optimisation import Optimisation as Optimisation
+from .pair_module import PairModule as PairModule
 from .sharding import Sharded as Sharded
-from .text_module import DualModule as DualModule
+from .text_module import TextModule as TextModule

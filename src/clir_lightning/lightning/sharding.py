@@ -55,15 +55,15 @@ def equally_often(places: Tensor, size: int) -> list[Tensor]:
     return parts + [places[-1:]] * lacking
 
 
-def gather(model: nn.Module) -> None:
-    """Hold all weights in every process from here on: scoring, where processes have unlike numbers of batches."""
+def hold_whole(model: nn.Module) -> None:
+    """Hold all weights in every process from here on: for scoring, where processes have unlike numbers of batches."""
     for part in model.modules():
         if isinstance(part, FSDPModule):
             part.set_reshard_after_forward(False, recurse=False)
             part.unshard()
 
 
-def release(model: nn.Module) -> None:
+def share_out(model: nn.Module) -> None:
     """Share the weights out again after scoring."""
     for part in model.modules():
         if isinstance(part, FSDPModule):

@@ -1,10 +1,9 @@
-"""`DualModule`: training and scoring of every architecture that encodes queries and documents apart."""
+"""`TextModule`: training and scoring of every architecture that encodes queries and documents apart."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,76 +12,88 @@ from torch.utils.checkpoint import checkpoint
 
 from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.data.tokens.texts import Side, Texts
-from clir_lightning.lightning.pair_module import CrossModule
+from clir_lightning.lightning.optimisation import Optimisation
+from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.lightning.sharding import equally_often
 from clir_lightning.losses.contrast import Contrast
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.scoring.gathering import gather_rows, own_queries
 
 
-def join(parts: list[Tensor]) -> Tensor:
+def stacked(parts: list[Tensor]) -> Tensor:
     """Encoded parts `[N, P]` or `[N, T, P]` below each other, the latter with zeros to the longest T."""
     if parts[0].ndim == 2:
         return torch.cat(parts)
     return pad_sequence([row for part in parts for row in part], batch_first=True)
 
 
-class DualModule(CrossModule):
-    """Wraps a model that encodes texts (`models.dual.Representation`); optimised as `CrossModule` is.
+class TextModule(RankingModule[TextBatch]):
+    """A `RankingModule` around a `models.contracts.TextModel`.
 
     Args:
         model: the architecture.
         losses: by name; contrastive ones see the whole step, others scores and grades `[B, D]` of own documents.
+        optimisation, parts: as of `RankingModule`.
         chunk: encode so many texts at a time and keep no activations but those of the chunk that gradients are being
             computed of: GradCache (Gao et al., 2021), equal gradients in the memory of a chunk for a second forward
             pass. `None` keeps all.
-        optimisation: as of `CrossModule`.
     """
-
-    model: Any
 
     def __init__(
         self,
         model: nn.Module,
         losses: Mapping[str, RankingLoss],
         *,
+        optimisation: Optimisation | None = None,
+        parts: int = 1,
         chunk: int | None = None,
-        **optimisation: Any,
     ) -> None:
-        super().__init__(model, losses, **optimisation)
+        super().__init__(model, losses, optimisation=optimisation, parts=parts)
         self.chunk = chunk
 
     def encode(self, texts: Texts, side: Side) -> Tensor:
         """Vectors `[N, P]` or `[N, T, P]`; in training texts of like length together, a chunk at a time."""
-
-        def encoded(part: Texts) -> Tensor:
-            if self.chunk is None or not torch.is_grad_enabled():
-                vectors: Tensor = self.model.encode(part, side)
-                return vectors
-            cached: Tensor = checkpoint(self.model.encode, part, side, use_reentrant=False)
-            return cached
-
         if not torch.is_grad_enabled() or (self.chunk is None and self.parts == 1):
-            return encoded(texts)
+            return self._encode_part(texts, side)
+
+        # Each part is padded to its own longest text.
         order = texts.attention_mask.sum(dim=1).argsort(descending=True, stable=True)
         size = self.chunk or math.ceil(len(texts) / self.parts)
         parts = [texts.rows(places) for places in equally_often(order, size)]
         trimmed = [next(part.parts(len(part))) for part in parts]
-        return join([encoded(part) for part in trimmed])[: len(texts)][order.argsort()]
+
+        # [N, …] by length, without what was only repeated, and back into the batch's order.
+        by_length = stacked([self._encode_part(part, side) for part in trimmed])[: len(texts)]
+        return by_length[order.argsort()]
+
+    def _encode_part(self, texts: Texts, side: Side) -> Tensor:
+        """Vectors of texts that go through the encoder together; with `chunk`, computed again for their gradients."""
+        if self.chunk is None or not torch.is_grad_enabled():
+            vectors: Tensor = self.model.encode(texts, side)
+            return vectors
+        cached: Tensor = checkpoint(self.model.encode, texts, side, use_reentrant=False)
+        return cached
 
     def contrasts(self, batch: TextBatch) -> list[Contrast]:
-        """The batch's queries against the documents of all processes, once for each size of vectors."""
-        count, width = own_queries(batch), batch.grades.shape[1]
+        """This process's queries against the documents of all processes, once for each size of vectors."""
+        # B own queries with D documents each; one that only stands in for none is left out.
+        count = own_queries(batch)
+        width = batch.grades.shape[1]
         texts = count * width
 
-        # Vectors and judgements of all processes, a process's below the other's: documents D by D as their queries are.
+        # Vectors of all processes, one's below the other's: [Q, …] and [N = Q·D, …].
         queries, mine = gather_rows(self.encode(batch.queries, "query")[:count])
         documents, _ = gather_rows(self.encode(batch.documents, "document")[:texts])
+
+        # What is judged of them: which document a column is, which are relevant to a query, [Q, R], and grades [Q, D].
         rows, _ = gather_rows(batch.rows[:texts])
         relevant, _ = gather_rows(batch.relevant[:count], fill=-1)
         grades, _ = gather_rows(batch.grades[:count])
+
+        # Query i's own documents are columns i·D to i·D + D − 1; [B, D] of this process's.
         own = torch.arange(len(rows), device=rows.device).view(-1, width)[mine]
 
+        # One view at a time: its similarities [B, N], of which all processes' own pairs are gathered, [Q, D].
         made = []
         for query, document in zip(self.model.views(queries), self.model.views(documents), strict=True):
             similarities = self.model.similarity(query[mine], document)
@@ -104,22 +115,12 @@ class DualModule(CrossModule):
             )
         return made
 
-    def training_step(self, batch: TextBatch, batch_idx: int) -> Tensor:  # type: ignore[override]
-        """One step: the sum of the losses, each a mean over the sizes of vectors and logged under its name."""
+    def weighted_losses(self, batch: TextBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Scores `[B, D]` of this process's own queries, and the losses as means over the sizes of vectors."""
         contrasts = self.contrasts(batch)
-        self.step_scores = contrasts[0].own_similarities.detach()
-        values = {
+        losses = {
             name: torch.stack([loss.of_vectors(contrast, batch) for contrast in contrasts]).mean(dim=0)
             for name, loss in self.losses.items()
         }
-        self._log_losses(values, len(self.step_scores))
         self.log("train/temperature", 1 / self.model.scale().detach(), batch_size=len(contrasts[0].queries))
-        return self._minimised(values, batch)
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget the vectors of another state of the model."""
-        self.engine.reset()
-
-    def on_test_epoch_start(self) -> None:
-        """Forget the vectors of another state of the model."""
-        self.engine.reset()
+        return contrasts[0].own_similarities, losses

@@ -19,7 +19,7 @@ from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.pair_module import CrossModule
+from clir_lightning.lightning.pair_module import PairModule
 from clir_lightning.scoring.memory import TokenBudget
 from clir_lightning.types import Document, Qrels, Query
 from data.tokenizers_for_tests import bert_like
@@ -76,7 +76,7 @@ def made(**settings: Any) -> RankingDataModule:
 def test_a_training_step_reads_each_pairs_own(parts: int) -> None:
     """Also where the module reorders the step's rows by length and cuts it into parts, with rows to fill up."""
     (batch,) = made().train_dataloader()
-    scores = CrossModule(Ratio(), {}, parts=parts)(batch.to(torch.device("cpu")))
+    scores = PairModule(Ratio(), {}, parts=parts)(batch.to(torch.device("cpu")))
     assert scores.shape == (3, 4)
     for sample, row in zip(batch.samples, scores.tolist(), strict=True):
         assert row == pytest.approx(expected("train", sample.query_id, sample.document_ids))

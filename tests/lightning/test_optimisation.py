@@ -1,14 +1,16 @@
-"""Learning rates by layer, worked out by hand."""
+"""Learning rates by layer and by step, worked out by hand."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import nn
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.parameters import parameter_groups
+from clir_lightning.lightning.optimisation import Optimisation
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.tiny import TinyEncoder
@@ -22,7 +24,7 @@ def model(collection: Collection, tmp_path: Path) -> CrossEncoder:
 
 
 def test_each_layer_below_learns_slower_and_the_head_at_its_own_rate(model: CrossEncoder) -> None:
-    groups = parameter_groups(model, learning_rate=1.0, head_learning_rate=7.0, layer_decay=0.5, weight_decay=0.1)
+    groups = Optimisation(learning_rate=1.0, head_learning_rate=7.0, layer_decay=0.5, weight_decay=0.1).groups(model)
     rate = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
     names = dict(model.named_parameters())
     assert len(rate) == len(names) == sum(len(group["params"]) for group in groups)
@@ -36,7 +38,7 @@ def test_each_layer_below_learns_slower_and_the_head_at_its_own_rate(model: Cros
 def test_a_norm_behind_the_last_layer_learns_as_fast_as_that(tmp_path: Path) -> None:
     """ModernBERT's, at the rate of layer 3 of 3; its embeddings three layers below."""
     model = CrossEncoder(Encoder(str(write("modernbert", tmp_path))))
-    groups = parameter_groups(model, learning_rate=1.0, head_learning_rate=7.0, layer_decay=0.5)
+    groups = Optimisation(learning_rate=1.0, head_learning_rate=7.0, layer_decay=0.5).groups(model)
     rate = {id(p): group["lr"] for group in groups for p in group["params"]}
     assert rate[id(model.get_parameter("encoder.model.final_norm.weight"))] == 1.0
     assert rate[id(model.get_parameter("encoder.model.layers.1.mlp.Wi.weight"))] == 0.5
@@ -44,10 +46,38 @@ def test_a_norm_behind_the_last_layer_learns_as_fast_as_that(tmp_path: Path) -> 
 
 
 def test_without_settings_all_learn_alike(model: CrossEncoder) -> None:
-    groups = parameter_groups(model, learning_rate=0.3, weight_decay=0.1)
+    groups = Optimisation(learning_rate=0.3, weight_decay=0.1).groups(model)
     assert sorted((group["lr"], group["weight_decay"]) for group in groups) == [(0.3, 0.0), (0.3, 0.1)]
 
 
-def test_a_decay_that_cannot_be_is_refused(model: CrossEncoder) -> None:
+def test_a_decay_that_cannot_be_is_rejected() -> None:
     with pytest.raises(ConfigError, match=r"optimizer.layer_decay is 0; allowed: above 0, 1 for none"):
-        parameter_groups(model, learning_rate=1.0, layer_decay=0)
+        Optimisation(layer_decay=0)
+
+
+def rates(**settings: Any) -> list[float]:
+    """The learning rate of each of a hundred steps."""
+    optimizer, scheduler = Optimisation(**settings).start(nn.Linear(2, 2), 100)
+    seen = []
+    for _ in range(100):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return seen
+
+
+def test_the_rate_rises_and_falls_linearly() -> None:
+    seen = rates(learning_rate=1.0, warmup=0.2)
+    assert seen[0] == 0.0
+    assert seen[10] == pytest.approx(0.5)
+    assert seen[20] == pytest.approx(1.0)
+    assert seen[60] == pytest.approx(0.5)
+
+
+def test_constant_schedule_stays() -> None:
+    assert rates(learning_rate=1.0, warmup=0.0, schedule="constant")[99] == 1.0
+
+
+def test_biases_are_not_decayed() -> None:
+    groups = Optimisation(weight_decay=0.3).start(nn.Linear(2, 2), 100)[0].param_groups
+    assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(1, 0.3), (1, 0.0)]

@@ -61,11 +61,11 @@ def computing(
     trained: str | int | None = None,
     gpus: int | None = None,
 ) -> Computing:
-    """Decide.
+    """The device and the precision for these settings, on this machine.
 
     Args:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        precision: as `precision_for` takes it; `None` for that of training.
+        precision: as `precision_for` takes it; `None` for that of the training.
         trained: `trainer.precision` of the training.
         gpus: how many this machine has; `None` counts them.
 

@@ -59,7 +59,7 @@ class Engine:
     def step(self, batch: Any) -> Tensor:
         """Scores `[B, D]` of one batch that lies on the model's device; `[0, 0]` of one of documents alone.
 
-        For a trainer's loop, which cares for gradients, modes and precision itself. Raises `OrderError`.
+        For a trainer's loop, which sees to gradients, modes and precision itself. Raises `OrderError`.
         """
         return self._scorer(batch)
 
@@ -68,6 +68,7 @@ class Engine:
 
         Of several processes each gives its own share of the batches, and all get the same run of all of them.
         """
+        # This process's batches, whose documents alone have no samples.
         self.reset()
         lists: dict[str, dict[str, float]] = {}
         bar = tqdm(batches, desc=f"scoring {name}", unit=" batches", leave=False, disable=world()[0] > 0)
@@ -77,7 +78,7 @@ class Engine:
                 for sample, row in zip(batch.samples, scores.float().cpu().tolist(), strict=True):
                     lists.setdefault(sample.query_id, {}).update(zip(sample.document_ids, row, strict=True))
 
-        # A query's documents may have been scored by several processes, and a pair by two of them.
+        # Several processes may have scored a query's documents, and two of them the same pair.
         merged: dict[str, dict[str, float]] = {}
         for share in gather_objects(lists):
             for query, scored in share.items():
@@ -102,9 +103,12 @@ class Engine:
             tokens: encoded at a time, padding included; texts of like length come together.
             name: of a progress bar, which shows after a second; `None` shows none.
         """
+        # The longest first: its batch shows whether memory suffices.
         lengths = texts.lengths(rows)
         order = np.argsort(-lengths, kind="stable")
         vectors = np.empty((len(rows), self.model.width), np.float32)
+
+        # Each batch's vectors [n, P] go to the places that its texts were asked for in.
         bar = tqdm(desc=name, total=len(rows), unit=" texts", leave=False, disable=name is None, delay=1)
         with self._ready() as device, bar:
             for cut in cut_by_budget(lengths[order], width=1, tokens=tokens, size=None):

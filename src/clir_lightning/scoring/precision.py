@@ -20,7 +20,7 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def precision_for(setting: str | int | None, *, gpu: bool, name: str = "trainer.precision") -> str:
-    """One of `PRECISIONS` for a setting: `mixed` is what the hardware computes in fastest.
+    """One of `PRECISIONS` for a setting: `mixed` is what the hardware computes fastest in.
 
     On a GPU bfloat16 or else half precision; on a CPU bfloat16 where it has instructions for that, 32 bits where it
     would emulate them, which is many times slower. Half precision is for GPUs: on a CPU it becomes bfloat16, as in
@@ -31,8 +31,8 @@ def precision_for(setting: str | int | None, *, gpu: bool, name: str = "trainer.
         gpu: whether it is computed on a GPU.
         name: the setting's name.
 
-    Raises `ConfigError` for all else, `bf16-true` and `16-true` among it: in half precision most weights would stand
-    still under small steps.
+    Raises `ConfigError` for all else, `bf16-true` and `16-true` among it: small steps would leave most weights in half
+    precision where they are.
 
     >>> precision_for("bf16", gpu=True), precision_for("16-mixed", gpu=False), precision_for(None, gpu=True)
     ('bf16-mixed', 'bf16-mixed', '32-true')
@@ -41,6 +41,8 @@ def precision_for(setting: str | int | None, *, gpu: bool, name: str = "trainer.
     if precision not in (*PRECISIONS, "mixed"):
         why = "weights have 32 bits, since small steps would not move them in half precision"
         raise ConfigError(f"{name} is {setting!r}; allowed: {', '.join(PRECISIONS)}, mixed; {why}")
+
+    # What this machine is fast in; a GPU that emulates bfloat16 is not.
     if precision == "mixed" and gpu:
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     if precision == "mixed":

@@ -38,14 +38,14 @@ class Centring(pl.Callback):
         self.texts = texts
 
     def check(self, module: pl.LightningModule) -> None:
-        """Refuse a model without such means."""
+        """Raise `ConfigError` for a model without such means."""
         if not isinstance(module.model, DualEncoder):
             raise ConfigError("the callback `centring` is for architecture=dual; leave it out of callbacks=[…]")
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Set the means of the weights as they are now."""
-        data = trainer.datamodule  # type: ignore[attr-defined]  # clir's own
         module: Any = pl_module
+        data = trainer.datamodule  # type: ignore[attr-defined]  # clir's own
         dataset = data.training.dataset
         sides: dict[Side, TextAssembler] = {"query": dataset.queries, "document": dataset.documents}
         chosen = training_texts(data.training.split, self.texts, data.training.seed)

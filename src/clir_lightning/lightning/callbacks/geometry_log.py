@@ -28,32 +28,35 @@ class GeometryLog(pl.Callback):
         self.queries = queries
 
     def check(self, module: pl.LightningModule) -> None:
-        """Refuse a model without a vector a text."""
+        """Raise `ConfigError` for a model without one vector per text."""
         if not isinstance(module.model, DualEncoder):
             raise ConfigError("the callback `geometry` is for architecture=dual; set callbacks.geometry=null")
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at the vectors that the modules of all processes keep."""
+        """Look at the vectors that the engines of all processes keep."""
         data = trainer.datamodule  # type: ignore[attr-defined]  # clir's own
         module: Any = pl_module
         scored = data.candidates["val"]
-        candidates, table = scored.run, scored.dataset.documents.table.index
+        candidates = scored.run
+        table = scored.dataset.documents.table.index
 
         # The first queries of all processes, in order of their ids; each process brings those of its own that can be.
-        # Documents' vectors are in all processes.
         own = module.engine.queries
         queries: dict[str, Tensor] = {}
         for share in gather_objects({query: own[query] for query in sorted(own)[: self.queries]}):
             queries.update(share)
         chosen = sorted(queries)[: self.queries]
 
-        # Pairs of their rows in the matrices of vectors.
+        # Which query and document are to be told apart, by their rows in the two matrices of vectors.
         lists = {query: list(candidates[query]) for query in chosen}
         ids = sorted({document for listed in lists.values() for document in listed})
-        places = ({query: place for place, query in enumerate(chosen)}, {name: place for place, name in enumerate(ids)})
-        pairs = told_apart(lists, scored.qrels, *places)
+        of_queries = {query: place for place, query in enumerate(chosen)}
+        of_documents = {document: place for place, document in enumerate(ids)}
+        pairs = told_apart(lists, scored.qrels, of_queries, of_documents)
         if not trainer.is_global_zero or not len(pairs[0]):
             return
+
+        # Documents' vectors are in every process since the first query was scored.
         documents = torch.stack([module.engine.documents[row] for row in as_rows(table, ids).tolist()])
         found = geometry(torch.stack([queries[query] for query in chosen]), documents, *pairs)
         for name, value in found.rounded().items():

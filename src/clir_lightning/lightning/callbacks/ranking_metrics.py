@@ -40,7 +40,9 @@ class RankingMetrics(pl.Callback):
         measures: Sequence[str] = MEASURES,
         monitor: str = "ndcg_10",
     ) -> None:
-        self.folder, self.name, self.monitor = folder, name, monitor
+        self.folder = folder
+        self.name = name
+        self.monitor = monitor
         self.measures = tuple(dict.fromkeys((*measures, monitor)))
         self.metrics = {stage: RankingMeasures(pool, self.measures) for stage, pool in pools.items()}
         self.evaluations: dict[str, Evaluation] = {}
@@ -55,7 +57,8 @@ class RankingMetrics(pl.Callback):
         self._best = state_dict
         if state_dict:
             metric = self.metrics["val"]
-            metric.scores, metric.scored = state_dict["scores"].clone(), state_dict["scored"].clone()
+            metric.scores = state_dict["scores"].clone()
+            metric.scored = state_dict["scored"].clone()
             self.evaluations["val"] = metric.evaluation(self.name)
             metric.reset()
 
@@ -86,11 +89,15 @@ class RankingMetrics(pl.Callback):
         stage = _stage(trainer)
         metric = self.metrics[stage]
         with metric.sync_context():
-            result, run = metric.evaluation(self.name), metric.run(self.name)
+            result = metric.evaluation(self.name)
+            run = metric.run(self.name)
             state = {"scores": metric.scores.cpu().clone(), "scored": metric.scored.cpu().clone()}
+
+        # Every process holds the same values: there is nothing to reduce.
         for name, value in result.means.items():
-            # Every process holds the same value: there is nothing to reduce.
             pl_module.log(f"{stage}/{name}", value, prog_bar=name == self.monitor, rank_zero_only=False)
+
+        # Of validations the best so far is kept, of tests the last one.
         best = self.evaluations.get(stage)
         if stage == "test" or best is None or result.means[self.monitor] > best.means[self.monitor]:
             self.evaluations[stage] = result

@@ -1,4 +1,4 @@
-"""Starting from a checkpoint: the encoders always, the same head too, settings and other shapes never."""
+"""Starting from a trained model: the encoders always, the same head too, settings and other shapes never."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from clir_lightning.models.heads.knrm import KNRM
 from clir_lightning.models.heads.maxsim import MaxSim
 from clir_lightning.models.heads.vanilla import Vanilla
 from clir_lightning.models.late import LateInteraction
+from clir_lightning.models.model_folder import write_model_folder
+from clir_lightning.models.saved import Recipe
 from clir_lightning.models.tiny import TinyEncoder
 
 
@@ -38,7 +40,7 @@ def vanilla(folder: str, tmp_path: Path) -> tuple[CEDR, Path]:
 
 
 def save(model: nn.Module, folder: Path) -> Path:
-    path = folder / "best.ckpt"
+    path = folder / "last.ckpt"
     torch.save({"state_dict": {f"model.{name}": value for name, value in model.state_dict().items()}}, path)
     return path
 
@@ -83,11 +85,20 @@ def test_more_layers_are_refused(vanilla: tuple[CEDR, Path], collection: Collect
         load_weights(model, vanilla[1])
 
 
-def test_a_file_that_is_no_checkpoint_is_named(folder: str, tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"nowhere is no checkpoint of clir train \(FileNotFoundError\); give the path"
-    ):
+def test_a_path_without_a_model_is_named(folder: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nowhere is missing; give an output folder of clir train, its folder model"):
         load_weights(CEDR(Encoder(folder), Vanilla), tmp_path / "nowhere")
+
+
+def test_a_model_folder_and_the_output_folder_around_it_give_their_weights(
+    vanilla: tuple[CEDR, Path], folder: str, tmp_path: Path
+) -> None:
+    recipe = Recipe.of({"seed": 1}, vanilla[0].encoder)
+    write_model_folder(tmp_path / "out" / "model", recipe, vanilla[0].state_dict())
+    for path in (tmp_path / "out", tmp_path / "out" / "model"):
+        model = CEDR(Encoder(folder), Vanilla)
+        load_weights(model, path)
+        assert same(model, vanilla[0])
 
 
 def test_temperature_and_means_stay_as_this_run_sets_them(folder: str, tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ from clir_lightning.models.model_folder import (
 from clir_lightning.models.saved import Recipe
 
 CONFIG: dict[str, Any] = {"seed": 1, "data": {"path": "қала 城市"}, "rates": [1e-5, None, float("inf")], "on": True}
-FILES = {"config.json": b'{"model_type": "bert"}', "tokenizer.json": bytes(range(256))}
+FILES = {"config.json": b"{}", "tokenizer.json": bytes(range(256)), "tokenizer_config.json": b"{}"}
+NAMES = list(FILES)
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_weights_that_share_memory_are_written_under_each_name(tmp_path: Path) -
         assert file.metadata() == {"format": "pt"}  # what transformers wants
 
 
-@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_missing_file_is_named(name: str, folder: Path) -> None:
     (folder / name).unlink()
     with pytest.raises(
@@ -117,10 +118,11 @@ def test_weights_that_are_missing_or_truncated_are_named(size: int | None, folde
         ({"config": {}}, "format, encoder_files or config is not what it should be"),
         ({"config": [1]}, "format, encoder_files or config is not what it should be"),
         ({"encoder_files": [["a"]]}, "format, encoder_files or config is not what it should be"),
-        ({"encoder_files": ["../config.json"]}, "holds an encoder's file '../config.json'"),
-        ({"encoder_files": ["/etc/passwd"]}, "holds an encoder's file '/etc/passwd'"),
-        ({"encoder_files": ["config.json", "modeling.py"]}, "holds an encoder's file 'modeling.py'; .* none of .*py"),
-        ({"encoder_files": [".."]}, r"holds an encoder's file '\.\.'"),
+        ({"encoder_files": [*NAMES, "../config.json"]}, "holds an encoder's file '../config.json'"),
+        ({"encoder_files": [*NAMES, "/etc/passwd"]}, "holds an encoder's file '/etc/passwd'"),
+        ({"encoder_files": [*NAMES, "modeling.py"]}, "holds an encoder's file 'modeling.py'; .* none of .*py"),
+        ({"encoder_files": NAMES[:2]}, "clir.json lists no tokenizer_config.json among its encoder's files"),
+        ({"encoder_files": [*NAMES, ".."]}, r"holds an encoder's file '\.\.'"),
     ],
 )
 def test_settings_that_are_no_settings_are_refused(changed: dict[str, Any], message: str, folder: Path) -> None:

@@ -21,7 +21,7 @@ from clir_lightning.models.saved import (
     KINDS,
     Recipe,
     Saved,
-    check_names,
+    check_files,
     read_checkpoint,
     saved_in_checkpoint,
     weights_of_checkpoint,
@@ -136,7 +136,7 @@ def _saved_in_folder(given: Path, folder: Path) -> Saved:
 
     # The encoder's files, by the names that the settings list: nothing else in the folder is looked at.
     names = dict.fromkeys(settings["encoder_files"])
-    check_names(names, folder / SETTINGS)
+    check_files(names, folder / SETTINGS)
     files = {}
     for name in names:
         try:

@@ -26,11 +26,17 @@ KINDS = "give an output folder of clir train, its folder model, or one of its ch
 MODULE = "model."  # what the names of the architecture's weights begin with in a checkpoint
 CONFIG = "config"
 FILES = "encoder_files"
+NEEDED = ("config.json", "tokenizer_config.json")
 NAME = re.compile(r"\w[\w.-]*(?<!\.py)")
 
 
-def check_names(names: Mapping[str, Any], source: Path) -> None:
-    """Refuse an encoder's file that is a program, or whose name leads elsewhere: a model from elsewhere may."""
+def check_files(names: Mapping[str, Any], source: Path) -> None:
+    """Refuse an encoder's files without a tokenizer, and a program or a name that leads elsewhere among them.
+
+    Without its files a library would make up an empty tokenizer; a model from elsewhere may list anything.
+    """
+    if missing := [name for name in NEEDED if name not in names]:
+        raise ConfigError(f"{source} lists no {missing[0]} among its encoder's files; {KINDS}")
     for name in names:
         if not NAME.fullmatch(name):
             raise ConfigError(f"{source} holds an encoder's file {name!r}; allowed: plain names of files, none of *.py")
@@ -109,6 +115,6 @@ def saved_in_checkpoint(path: Path) -> Saved:
     if not all(isinstance(part, dict) and part for part in (config, files, content["state_dict"])):
         problem = f"{path} does not hold its settings and its encoder's files"
         raise ConfigError(f"{problem}; give a checkpoint that this version of clir train wrote")
-    check_names(files, path)
+    check_files(files, path)
     contents = {name: content.numpy().astype(np.uint8).tobytes() for name, content in files.items()}
     return Saved(Recipe(config, contents), weights_of_checkpoint(content))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def test_the_new_folder_takes_the_place_of_whatever_stands_there(
     # A file, an empty folder and a link to another folder, which stays as it is.
     other = tmp_path / "other"
     write(other, "linked")
-    for make in (target.touch, target.mkdir, lambda: target.symlink_to(other)):
+    makers: list[Callable[[], None]] = [target.touch, target.mkdir, lambda: target.symlink_to(other)]
+    for make in makers:
         remove(target)
         make()
         write(target, "third")
@@ -160,7 +162,7 @@ def test_an_error_of_a_folder_that_stays_is_raised_at_once(tmp_path: Path) -> No
 def test_what_is_read_of_two_folders_is_read_again(tmp_path: Path) -> None:
     target = tmp_path / "model"
     write(target, "old")
-    calls = []
+    calls: list[str] = []
 
     def slow(folder: Path) -> list[str]:
         first = (folder / "a").read_text()

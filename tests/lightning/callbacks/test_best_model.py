@@ -19,7 +19,7 @@ from clir_lightning.lightning.callbacks.best_model import BestModel
 from clir_lightning.models.model_folder import read_settings, read_weights
 from clir_lightning.models.saved import Recipe
 
-RECIPE = Recipe({"seed": 1}, {"config.json": b"{}"})
+RECIPE = Recipe({"seed": 1}, {"config.json": b"{}", "tokenizer_config.json": b"{}"})
 
 
 class Scripted(pl.LightningModule):
@@ -125,6 +125,25 @@ def test_a_model_newer_than_the_checkpoint_is_written_again(tmp_path: Path) -> N
     fitted(tmp_path, [0.2, 0.9])
     fitted(tmp_path, [0.2, 0.9], ckpt_path=tmp_path / "last.ckpt", weights_only=True)
     assert weight(tmp_path) == 4
+
+
+def test_another_jobs_model_is_not_tested(tmp_path: Path) -> None:
+    made, module = fitted(tmp_path, [0.2, 0.9])
+    fitted(tmp_path, [0.9])
+    with pytest.raises(
+        ClirError, match=r"model no longer holds the model of step 4, .*; give each job a folder"
+    ):
+        made.test(module, loader(1), verbose=False)
+
+
+def test_a_crash_in_the_middle_of_a_swap_is_mended_when_training_goes_on(tmp_path: Path) -> None:
+    made, _ = fitted(tmp_path, [0.2, 0.9])
+    made.save_checkpoint(tmp_path / "last.ckpt")
+    (tmp_path / "model").rename(tmp_path / ".model.host.999999.aaaa.partial")
+    for values in ([0.2, 0.9, 0.1], [0.2, 0.9]):  # an epoch is left, or none
+        made, module = fitted(tmp_path, values, ckpt_path=tmp_path / "last.ckpt", weights_only=True)
+        made.test(module, loader(1), verbose=False)
+        assert module.tested == 4
 
 
 def test_without_a_validation_there_is_nothing_to_test(tmp_path: Path) -> None:

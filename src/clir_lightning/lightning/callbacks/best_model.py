@@ -48,15 +48,16 @@ class BestModel(pl.Callback):
         """Take it over."""
         self.best = state_dict["best"]
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget a best validation whose model is not in the folder: of another folder's, or removed."""
-        self.best = once(lambda: self.best if self.best is not None and self._holds(self.best) else None)
+        if not once(self._is_there):
+            self.best = None
 
-    def _holds(self, best: Mapping[str, Any]) -> bool:
-        """Whether the folder's model is of that validation."""
+    def _is_there(self) -> bool:
+        """Whether the folder's model is of the best validation."""
         restore(self.folder, lambda folder: (folder / SETTINGS).is_file())
         try:
-            return bool(read_settings(self.folder).get("best") == best)
+            return self.best is not None and bool(read_settings(self.folder).get("best") == self.best)
         except ClirError:
             return False
 
@@ -88,10 +89,14 @@ class BestModel(pl.Callback):
         self.best = found
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Load the best model. Raises `ClirError` if no validation has been."""
+        """Load the best model. Raises `ClirError` if no validation has been, or if its model is no longer there."""
         if self.best is None:
             cure = "train for an epoch at least, or until a validation"
             raise ClirError(f"there was no validation, so that {self.folder} holds no model to test; {cure}")
+        if not once(self._is_there):
+            problem = f"{self.folder} no longer holds the model of step {self.best['step']}, this training's best"
+            raise ClirError(f"{problem}; give each job a folder of its own, and train again")
+
         weights: dict[str, Any] = dict(read_weights(self.folder))
         model: Any = pl_module.model
         if isinstance(trainer.strategy, Sharded):

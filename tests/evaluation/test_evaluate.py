@@ -116,7 +116,7 @@ def test_a_score_that_is_no_number_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["ndcg@10", "ndcg_0", "recall", "bleu_4", "mrr_ten"])
-def test_unknown_measures_are_refused_with_those_there_are(name: str) -> None:
+def test_unknown_measures_are_rejected_with_those_there_are(name: str) -> None:
     with pytest.raises(ConfigError, match=r"allowed: mrr_K, ndcg_K, ndcgexp2_K, recall_K, precision_K, map_K"):
         evaluate(Run({}), {}, [name])
 

@@ -174,7 +174,7 @@ def test_only_the_levels_asked_for_are_compared(encoder: Encoder, batches: Batch
         architecture("cedr_knrm", encoder, levels=[0, 3])
 
 
-def test_lengths_that_cannot_work_are_refused(encoder: Encoder) -> None:
+def test_lengths_that_cannot_work_are_rejected(encoder: Encoder) -> None:
     architecture("cedr_drmm", encoder).check_lengths(500, 8)  # type: ignore[operator]
     for name, settings, lengths, message in (
         ("cedr_drmm", {}, (500, None), r"query_length is None; .* set batches.query_length=8"),

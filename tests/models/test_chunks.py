@@ -11,7 +11,7 @@ from models.conftest import Batches
 
 
 def test_by_hand() -> None:
-    """C q S d×5 S in rows of 6 leaves 2 document tokens a row: 3 chunks of 1, 2, 2; the other pair has one of 1."""
+    """C q S d×5 S in rows of 6 leaves 2 document tokens per row: 3 chunks of 1, 2, 2; the other pair has one of 1."""
     ids = torch.tensor([[1, 20, 2, 30, 31, 32, 33, 34, 2], [1, 21, 2, 40, 2, 0, 0, 0, 0]])
     types = torch.tensor([[0, 0, 0, 1, 1, 1, 1, 1, 1], [0, 0, 0, 1, 1, 0, 0, 0, 0]])
     spans = torch.tensor([[1, 2], [1, 2]]), torch.tensor([[3, 8], [3, 4]])

@@ -41,7 +41,7 @@ def test_an_unknown_language_is_an_error_that_names_the_choices() -> None:
     assert choose("words", "xx", lucene=True).name == "words"
 
 
-def test_lucenes_analyser_is_refused_where_lucene_has_none() -> None:
+def test_lucenes_analyser_is_rejected_where_lucene_has_none() -> None:
     with pytest.raises(ConfigError, match="Lucene has no analyser for language 'kk'"):
         choose("lucene", "kk", lucene=True)
     with pytest.raises(ConfigError, match=r"retriever.analyser is 'lucene'; allowed: auto, words"):

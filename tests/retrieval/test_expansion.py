@@ -117,7 +117,7 @@ def test_rm3_finds_what_the_query_does_not_name(collection: Collection) -> None:
     assert expanded.name == "BM25 (bm25s) + RM3"
 
 
-def test_rm3_refuses_what_it_cannot_do() -> None:
+def test_rm3_rejects_what_it_cannot_do() -> None:
     with pytest.raises(ConfigError, match="rm3 takes"):
         RM3(LightBM25(), original=1.5)
     with pytest.raises(ConfigError, match=r"rm3 expands queries by terms, retriever 'dense' has none"):

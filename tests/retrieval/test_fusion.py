@@ -76,7 +76,7 @@ def test_a_document_that_no_run_ranks_lower_is_not_ranked_lower(
                 assert fused[one] >= fused[other] - 1e-9
 
 
-def test_infinite_scores_are_refused_where_they_cannot_be_added() -> None:
+def test_infinite_scores_are_rejected_where_they_cannot_be_added() -> None:
     endless = Run({"q": {"a": float("inf"), "b": 1.0}}, name="first")
     assert fuse([endless]).ranking("q") == ["a", "b"]
     with pytest.raises(DataError, match="run 'first' has an infinite score for query 'q'; take method=rrf"):
@@ -111,7 +111,7 @@ def test_weights_tuned_on_dev_are_used_on_test(tmp_path: Path) -> None:
     assert "weights [" in done.stdout + done.stderr
 
 
-def test_a_refused_command_leaves_the_results_of_the_one_before(tmp_path: Path) -> None:
+def test_a_rejected_command_leaves_the_results_of_the_one_before(tmp_path: Path) -> None:
     (tmp_path / "a.trec").write_text("q Q0 x 1 2 a\n")
     (tmp_path / "out").mkdir()
     results = ("fused.trec", "weights.json", "metrics.json")

@@ -260,7 +260,7 @@ def test_failures_are_one_line_and_leave_no_index(
 
 
 @needs_java
-def test_the_machines_own_old_java_is_refused() -> None:
+def test_the_machines_own_old_java_is_rejected() -> None:
     old = shutil.which("java")
     if old is None or "too old" not in _said_by(old):
         pytest.skip("there is no Java older than 21 on the path")

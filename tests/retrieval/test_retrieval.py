@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clir_lightning.data.collection import Collection, Split
-from clir_lightning.retrieval.bm25 import LightBM25, rerank
+from clir_lightning.retrieval.bm25 import LightBM25, order_candidates
 from clir_lightning.retrieval.lexicon import Lexicon, names_lexicon
 from clir_lightning.types import Document, Qrels, Query, Run
 
@@ -27,14 +27,19 @@ def test_bm25_orders_as_the_formula_does(collection: Collection) -> None:
     """ "тілі" is in two documents of equal length, "қазақ" in one: a > b > the rest, which keep their order."""
     found = LightBM25(analyser="words")(collection.documents, own_language(q="қазақ тілі"), depth=10)
     assert found.ranking("q") == ["a", "b"]
-    assert rerank(Run({"q": {"d": 4.0, "b": 3.0, "a": 2.0, "c": 1.0}}), found).ranking("q") == ["a", "b", "d", "c"]
+    assert order_candidates(Run({"q": {"d": 4.0, "b": 3.0, "a": 2.0, "c": 1.0}}), found).ranking("q") == [
+        "a",
+        "b",
+        "d",
+        "c",
+    ]
 
 
 def test_an_untranslated_query_keeps_the_candidates_order(collection: Collection) -> None:
     candidates = Run({"q": {"d": 4.0, "b": 3.0, "a": 2.0}})
     for text in ("", "жоқсөз"):
         found = LightBM25()(collection.documents, own_language(q=text), depth=10)
-        assert rerank(candidates, found).ranking("q") == candidates.ranking("q")
+        assert order_candidates(candidates, found).ranking("q") == candidates.ranking("q")
 
 
 def test_a_sentence_with_a_dash_late_in_it_is_no_title() -> None:

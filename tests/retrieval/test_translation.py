@@ -58,7 +58,7 @@ def test_entity_labels_give_own_and_neighbours_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["one field", "a\tb\t-1", "a\tb\tx", "\tb", "a\tb\t1\t2", "a\tb\tnan"])
 def test_a_bad_table_names_its_line(line: str, tmp_path: Path) -> None:
     (tmp_path / "terms.tsv").write_text(f"a\tb\n{line}\n")
-    with pytest.raises(DataError, match=r"terms.tsv, line 2: .* is no entry"):
+    with pytest.raises(DataError, match=r"terms.tsv, line 2: .* is not an entry"):
         list(read_entries(tmp_path / "terms.tsv", "zh", "kk"))
 
 
@@ -147,7 +147,7 @@ def test_leaving_entries_out_takes_no_lexicon_a_query() -> None:
     collection = training(texts, dict.fromkeys(texts, "a"))
     start = time.process_time()
     translated = LexiconTranslation(names="train").queries(collection, "train")
-    assert time.process_time() - start < 60  # one lexicon a query would take hours
+    assert time.process_time() - start < 60  # one lexicon per query would take hours
     assert {query.text for query in translated.values()} == {str(i) for i in range(count)}
 
 

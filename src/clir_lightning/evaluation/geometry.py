@@ -34,8 +34,16 @@ class Cosines:
     @classmethod
     def of(cls, together: Tensor, above: Tensor, below: Tensor) -> Cosines:
         """From the cosines `[Q, N]` of all pairs and those `[M]` of positive and of negative ones."""
-        moments = [float(x) for values in (together, above, below) for x in (values.mean(), values.std(correction=0))]
-        return cls(*moments, gap=float(above.mean() - below.mean()), auc=area_under_curve(above, below))
+        return cls(
+            random_mean=float(together.mean()),
+            random_deviation=float(together.std(correction=0)),
+            positive_mean=float(above.mean()),
+            positive_deviation=float(above.std(correction=0)),
+            negative_mean=float(below.mean()),
+            negative_deviation=float(below.std(correction=0)),
+            gap=float(above.mean() - below.mean()),
+            auc=area_under_curve(above, below),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Ranked:
 
 
 def sort_keys(scores: Tensor) -> Tensor:
-    """One whole number a document, `[..., D]`, that sorts as trec_eval does: by score in single precision, then column.
+    """One whole number per document, `[..., D]`, that sorts as trec_eval does: by score in 32 bits, then by column.
 
     The columns stand in the order of document ids, so that of equal scores the higher id wins. The bits of a float,
     with those of a negative one flipped, order as the float does; they fill the upper half, the column the lower.

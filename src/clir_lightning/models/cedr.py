@@ -64,7 +64,7 @@ class CEDR(nn.Module):
         return frozenset({"scores"})
 
     def check_lengths(self, max_length: int, query_length: int | None) -> None:
-        """Refuse queries longer than the matrices, and chunks without room for a document."""
+        """Reject queries longer than the matrices, and chunks without room for a document."""
         if query_length is None or query_length > self.query_length:
             raise ConfigError(
                 f"batches.query_length is {query_length}; this architecture reads {self.query_length} query "

@@ -1,4 +1,4 @@
-"""TREC files: exact round trips, refusals with line numbers, and other tools reading ours."""
+"""TREC files: exact round trips, rejections with line numbers, and other tools reading ours."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_blanks_and_tabs_both_separate(tmp_path: Path) -> None:
         ("", "line 2: 0 fields"),
     ],
 )
-def test_bad_run_lines_are_refused_by_number(line: str, says: str, tmp_path: Path) -> None:
+def test_bad_run_lines_are_rejected_by_number(line: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "run").write_text(f"q1 Q0 d0 1 2.0 name\n{line}\n")
     with pytest.raises(DataError, match=says):
         read_run(tmp_path / "run")
@@ -75,7 +75,7 @@ def test_bad_run_lines_are_refused_by_number(line: str, says: str, tmp_path: Pat
     ("line", "says"),
     [("q1 0 d1 high", "line 2: grade 'high'"), ("q1 0 d0 1", "line 2: document 'd0' twice"), ("q1 d1 1", "3 fields")],
 )
-def test_bad_qrels_lines_are_refused_by_number(line: str, says: str, tmp_path: Path) -> None:
+def test_bad_qrels_lines_are_rejected_by_number(line: str, says: str, tmp_path: Path) -> None:
     (tmp_path / "qrels").write_text(f"q1 0 d0 1\n{line}\n")
     with pytest.raises(DataError, match=says):
         read_qrels(tmp_path / "qrels")

@@ -94,7 +94,7 @@ def test_the_common_file_alone_where_it_tells_everything(collection: Collection,
         assert all(path.is_file() for path in files)
 
 
-def test_a_folder_that_holds_other_files_is_refused_and_stays_as_it_is(
+def test_a_folder_that_holds_other_files_is_rejected_and_stays_as_it_is(
     collection: Collection, layout: str, tmp_path: Path
 ) -> None:
     """An old `runs/dev.trec`, or a plain file beside a new gzipped one, would be read with what is written."""
@@ -155,7 +155,7 @@ def test_an_export_at_work_is_in_the_way_and_the_file_that_readers_look_for_come
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
 
 
-def test_the_command_refuses_before_it_reads_the_collection(tmp_path: Path) -> None:
+def test_the_command_rejects_before_it_reads_the_collection(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old.tsv").write_text("")
     for command in (["data", "export", "data=folder", "data.path=nowhere"], ["data", "fetch"]):
@@ -169,7 +169,7 @@ def test_the_command_refuses_before_it_reads_the_collection(tmp_path: Path) -> N
         )
 
 
-def test_two_files_of_one_name_or_two_layouts_are_refused_in_reading(collection: Collection, tmp_path: Path) -> None:
+def test_two_files_of_one_name_or_two_layouts_are_rejected_in_reading(collection: Collection, tmp_path: Path) -> None:
     write_folder(collection, tmp_path / "beir")
     write_folder(collection, tmp_path / "trec", layout="trec")
     for file in ("corpus.jsonl", "queries.jsonl", "qrels/dev.tsv", "runs/dev.trec", "queries/dev.jsonl"):

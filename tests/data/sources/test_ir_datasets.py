@@ -140,7 +140,7 @@ def test_the_cache_follows_the_files_the_version_and_the_home_of_the_package(
     assert grade()[0] == fifth
 
 
-def test_unknown_ids_and_splits_are_refused(registered: str) -> None:
+def test_unknown_ids_and_splits_are_rejected(registered: str) -> None:
     with pytest.raises(ConfigError, match="knows no 'nowhere/at-all'"):
         read_ir_datasets("nowhere/at-all")
     with pytest.raises(ConfigError, match="knows neither"):

@@ -47,7 +47,7 @@ def test_the_firsts_candidates_come_along_but_not_for_training(collection: Colle
 
 
 @pytest.mark.parametrize("cached", [False, True])
-def test_an_id_that_two_collections_would_share_is_refused_instead_of_losing_one(
+def test_an_id_that_two_collections_would_share_is_rejected_instead_of_losing_one(
     collection: Collection, tmp_path: Path, cached: bool
 ) -> None:
     """`b/a` of the first collection is what `a` of the collection `b` would be called, among documents or queries."""
@@ -78,7 +78,7 @@ def test_slashes_in_ids_that_nobody_shares_are_no_trouble(collection: Collection
     assert set(joined.documents) == {*documents, "b/a", "b/b", "b/c", "b/d"}
 
 
-def test_what_cannot_be_joined_is_refused(collection: Collection) -> None:
+def test_what_cannot_be_joined_is_rejected(collection: Collection) -> None:
     with pytest.raises(ConfigError, match=r"data=several has no collections; add some: \+data@"):
         join_collections({})
     english = {i: replace(document, language="en") for i, document in collection.documents.items()}

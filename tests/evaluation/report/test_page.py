@@ -94,7 +94,7 @@ def test_a_browser_shows_it_whole(systems: list[System], tmp_path: Path, width: 
     assert found["fetched"] == 0
     assert found["title"] == f"2 systems {EVIL}"
     assert found["svgs"] == 1 + 1 + 2 + 2  # differences, recall, scores, training
-    assert found["lines"] == 1 + 2 + 2 * 2  # zero, a line a system, a line a seed
+    assert found["lines"] == 1 + 2 + 2 * 2  # zero, one line per system, one per seed
     assert found["articles"] == 6
 
 

@@ -130,9 +130,7 @@ def test_a_model_newer_than_the_checkpoint_is_written_again(tmp_path: Path) -> N
 def test_another_jobs_model_is_not_tested(tmp_path: Path) -> None:
     made, module = fitted(tmp_path, [0.2, 0.9])
     fitted(tmp_path, [0.9])
-    with pytest.raises(
-        ClirError, match=r"model no longer holds the model of step 4, .*; give each job a folder"
-    ):
+    with pytest.raises(ClirError, match=r"model no longer holds the model of step 4, .*; give each job a folder"):
         made.test(module, loader(1), verbose=False)
 
 

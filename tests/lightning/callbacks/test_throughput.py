@@ -24,7 +24,7 @@ class Module:
 
 
 def batch(queries: int, tokens: int) -> PairBatch:
-    """Two rows of five cells a query."""
+    """Two rows of five cells per query."""
     ids = torch.zeros(2 * queries, 5, dtype=torch.long)
     samples = (Sample("q", ("a", "b"), (1, 0)),) * queries
     return PairBatch(ids, ids, None, torch.zeros(queries, 2), samples, (), tokens)

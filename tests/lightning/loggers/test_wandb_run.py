@@ -97,7 +97,7 @@ def test_offline_without_a_key(
 
 def test_a_job_that_goes_on_keeps_its_run(tmp_path: Path) -> None:
     first = wandb(JobInfo(tmp_path))
-    assert not (tmp_path / ID).exists()  # a job may still be refused; `open_runs` writes it
+    assert not (tmp_path / ID).exists()  # a job may still be rejected; `open_runs` writes it
     (tmp_path / ID).write_text(str(first.version))
     assert wandb(JobInfo(tmp_path, step=5)).version == first.version
     assert wandb(JobInfo(tmp_path)).version != first.version

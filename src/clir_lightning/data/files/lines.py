@@ -14,7 +14,7 @@ from clir_lightning.data.store.folders import partial_path
 from clir_lightning.errors import DataError
 from clir_lightning.types import Document, Query
 
-Found = Callable[[DataError], None]  # is told of each defect, and raises it or goes on
+Report = Callable[[DataError], None]  # is told of each defect, and raises it or goes on
 
 
 def find_one(folder: str | Path, stem: str) -> Path | None:
@@ -36,21 +36,21 @@ def find_file(folder: str | Path, stem: str) -> Path:
 
 
 def stop(error: DataError) -> None:
-    """The plainest `Found`: the first defect ends the reading."""
+    """The plainest `Report`: the first defect ends the reading."""
     raise error
 
 
-def read_lines(path: str | Path, found: Found = stop) -> Iterator[tuple[int, str]]:
+def read_lines(path: str | Path, report: Report = stop) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its end) of a UTF-8 file; `.gz` is decompressed.
 
-    `found` is told of a line that is not UTF-8, which is then left out, and of a broken archive, where the
+    `report` is told of a line that is not UTF-8, which is then left out, and of a broken archive, where the
     reading then ends; without it both are raised.
     """
     number = 0
     try:
         with gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as stream:
             for number, line in enumerate(stream, start=1):
-                text = _decoded(line, number, path, found)
+                text = _decoded(line, number, path, report)
                 if text is not None:
                     yield number, text
 
@@ -59,30 +59,30 @@ def read_lines(path: str | Path, found: Found = stop) -> Iterator[tuple[int, str
         raise DataError("no such file", path=path, cure="check the path") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         cure = "fetch or compress the file again"
-        found(DataError(f"broken gzip ({error})", path=path, line=number + 1, cure=cure))
+        report(DataError(f"broken gzip ({error})", path=path, line=number + 1, cure=cure))
     except OSError as error:
         raise DataError(
             f"cannot be read ({error.strerror})", path=path, cure="check the path and its rights"
         ) from error
 
 
-def _decoded(line: bytes, number: int, path: str | Path, found: Found) -> str | None:
-    """A line as text, without the mark that may open a file; `None`, once `found` knows, if it is not UTF-8."""
+def _decoded(line: bytes, number: int, path: str | Path, report: Report) -> str | None:
+    """A line as text, without the mark that may open a file; `None`, once `report` knows, if it is not UTF-8."""
     try:
         return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         problem = f"not UTF-8 (byte {error.object[error.start]:#04x})"
-        found(DataError(problem, path=path, line=number, cure="convert the file to UTF-8"))
+        report(DataError(problem, path=path, line=number, cure="convert the file to UTF-8"))
     return None
 
 
-def tab_rows(path: Path, found: Found) -> Iterator[tuple[int, str, str]]:
+def tab_rows(path: Path, report: Report) -> Iterator[tuple[int, str, str]]:
     """(line number, id, text) of a file of `id<TAB>text` lines; further tabs belong to the text."""
-    for number, line in read_lines(path, found):
+    for number, line in read_lines(path, report):
         text_id, tab, text = line.partition("\t")
         if not tab:
             cure = "put a tab between the id and the text"
-            found(DataError("no 'id<TAB>text'", path=path, line=number, cure=cure))
+            report(DataError("no 'id<TAB>text'", path=path, line=number, cure=cure))
             continue
         yield number, text_id, text
 

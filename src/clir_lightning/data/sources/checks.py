@@ -39,7 +39,7 @@ class Problems:
         one_of(self.on_error, ("error", "skip"), "data.on_error")
         one_of(self.on_missing, ("error", "skip"), "data.on_missing")
 
-    def found(self, error: DataError) -> None:
+    def report(self, error: DataError) -> None:
         """Raise `error`, or note it."""
         if self.on_error == "error":
             raise error
@@ -112,7 +112,7 @@ class Intake:
             if not problem and text_id in seen:
                 problem = f"{what} id {text_id!r} twice"
             if problem:
-                self.problems.found(DataError(problem, path=path, line=line, cure="correct or remove it"))
+                self.problems.report(DataError(problem, path=path, line=line, cure="correct or remove it"))
                 continue
             seen.add(text_id)
             yield row
@@ -150,7 +150,7 @@ class Intake:
 
             # Only a right row is kept.
             if problem:
-                self.problems.found(DataError(problem, path=path, line=line, cure="correct or remove it"))
+                self.problems.report(DataError(problem, path=path, line=line, cure="correct or remove it"))
             elif document_id in self.known:
                 values[document_id] = value
             else:

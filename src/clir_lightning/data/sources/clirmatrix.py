@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.files.lines import Found, find_file, read_lines, tab_line, tab_rows, write_whole
+from clir_lightning.data.files.lines import Report, find_file, read_lines, tab_line, tab_rows, write_whole
 from clir_lightning.data.sources.checks import Intake, Problems, QueryRow
 from clir_lightning.data.sources.source import Source, load, stamps
 from clir_lightning.data.store.fresh import fresh_folder
@@ -36,13 +36,13 @@ def split_file(query_language: str, document_language: str, split: str, variant:
     return f"{query_language}.{document_language}.{split}{VARIANTS[one_of(variant, VARIANTS, 'data.variant')]}.jl"
 
 
-def query_rows(path: Path, found: Found) -> Iterator[QueryRow]:
+def query_rows(path: Path, report: Report) -> Iterator[QueryRow]:
     """The rows of a split's file."""
-    for number, line in read_lines(path, found):
+    for number, line in read_lines(path, report):
         try:
             row: Any = json.loads(line)
         except (ValueError, RecursionError) as error:
-            found(DataError(f"malformed JSON ({error})", path=path, line=number, cure="fetch the file again"))
+            report(DataError(f"malformed JSON ({error})", path=path, line=number, cure="fetch the file again"))
             continue
         try:
             pairs = [(document_id, grade) for document_id, grade in row["tgt_results"]]
@@ -52,7 +52,7 @@ def query_rows(path: Path, found: Found) -> Iterator[QueryRow]:
                 raise TypeError("an id is a string or a whole number, a text a string")
         except (ValueError, KeyError, TypeError) as error:
             wanted = '{"src_id": …, "src_query": "…", "tgt_results": [[id, grade], …]}'
-            found(DataError(f"not a CLIRMatrix query ({error})", path=path, line=number, cure=f"expected {wanted}"))
+            report(DataError(f"not a CLIRMatrix query ({error})", path=path, line=number, cure=f"expected {wanted}"))
             continue
         yield number, str(query_id), text, [(number, str(document_id), grade) for document_id, grade in pairs]
 
@@ -87,14 +87,14 @@ def read_clirmatrix(
     intake = Intake(problems)
 
     def queries(file: Path) -> Iterator[tuple[str, str, dict[str, int]]]:
-        return intake.queries(query_rows(file, problems.found), file)
+        return intake.queries(query_rows(file, problems.report), file)
 
     # Nothing is read before someone asks for it.
     source = Source(
         Path(path).resolve().name,
         query_language,
         document_language,
-        lambda: intake.documents(tab_rows(texts, problems.found), texts),
+        lambda: intake.documents(tab_rows(texts, problems.report), texts),
         {split: partial(queries, file) for split, file in files.items()},
     )
     settings = ("clirmatrix", query_language, document_language, variant, tuple(splits), on_missing, on_error)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.files.lines import Found, find_file, find_one, read_lines, tab_rows
+from clir_lightning.data.files.lines import Report, find_file, find_one, read_lines, tab_rows
 from clir_lightning.data.sources.checks import Intake, Problems, TextRow, ValueRow, is_grade, is_score
 from clir_lightning.data.sources.source import Source, load, stamps
 from clir_lightning.errors import DataError, one_of
@@ -36,13 +36,13 @@ class Layout:
     queries: str
     own_queries: str
     qrels: str
-    texts: Callable[[Path, Found], Iterable[TextRow]]
-    judgements: Callable[[Path, Found], Iterable[Triple]]
+    texts: Callable[[Path, Report], Iterable[TextRow]]
+    judgements: Callable[[Path, Report], Iterable[Triple]]
 
 
-def json_rows(path: Path, found: Found) -> Iterator[TextRow]:
+def json_rows(path: Path, report: Report) -> Iterator[TextRow]:
     """The rows of a BEIR file of texts, a title before its text."""
-    for number, line in read_lines(path, found):
+    for number, line in read_lines(path, report):
         try:
             row: Any = json.loads(line)
             text_id = row["_id"]
@@ -52,19 +52,21 @@ def json_rows(path: Path, found: Found) -> Iterator[TextRow]:
                 raise TypeError("`_id`, `title` and `text` are strings")
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             cure = 'expected {"_id": "…", "text": "…"}'
-            found(DataError(f"not a BEIR record ({error})", path=path, line=number, cure=cure))
+            report(DataError(f"not a BEIR record ({error})", path=path, line=number, cure=cure))
             continue
         yield number, str(text_id), f"{title} {text}".strip() if title else text
 
 
-def field_rows(path: Path, found: Found, *, form: str, separator: str | None, header: bool = False) -> Iterator[Triple]:
+def field_rows(
+    path: Path, report: Report, *, form: str, separator: str | None, header: bool = False
+) -> Iterator[Triple]:
     """The rows of a file whose lines have the fields that `form` names: query, document, and grade or score."""
     names = form.split()
     places = names.index("query"), names.index("document"), names.index("score" if "score" in names else "grade")
-    for number, line in read_lines(path, found):
+    for number, line in read_lines(path, report):
         fields = line.split(separator)
         if len(fields) != len(names):
-            found(DataError(f"{len(fields)} fields", path=path, line=number, cure=f"a line has {len(names)}: {form}"))
+            report(DataError(f"{len(fields)} fields", path=path, line=number, cure=f"a line has {len(names)}: {form}"))
         elif not (header and number == 1 and not fields[-1].lstrip("-").isdigit()):
             query_id, document_id, value = (fields[place] for place in places)
             yield number, query_id, document_id, value
@@ -106,7 +108,7 @@ class _Folder:
     _read: dict[Path, dict[str, str]] = field(default_factory=dict)
 
     def _texts(self, path: Path) -> Iterable[TextRow]:
-        return self.layout.texts(path, self.intake.problems.found)
+        return self.layout.texts(path, self.intake.problems.report)
 
     def documents(self) -> Iterator[tuple[str, str]]:
         """The corpus."""
@@ -121,7 +123,7 @@ class _Folder:
 
     def split(self, name: str, qrels: Path) -> Iterator[tuple[str, str, dict[str, int]]]:
         """The queries of a split's own file, or those of the common file that its qrels file judges."""
-        judged = grouped(self.layout.judgements(qrels, self.intake.problems.found), int)
+        judged = grouped(self.layout.judgements(qrels, self.intake.problems.report), int)
         if not judged and name not in self.own:
             raise DataError("no judgements", path=qrels, cure="it is empty: fetch it again")
         texts = self.queries(name)
@@ -132,7 +134,7 @@ class _Folder:
 
     def run(self, name: str, path: Path) -> Run:
         """The candidates that a run file holds."""
-        ranked = grouped(TREC_RUN(path, self.intake.problems.found), float)
+        ranked = grouped(TREC_RUN(path, self.intake.problems.report), float)
         if not ranked:
             raise DataError("no candidates", path=path, cure="the file is empty: write it again, or remove it")
         known = self._known(name, ranked, path)
@@ -148,7 +150,7 @@ class _Folder:
             else:
                 problem = f"query {query_id!r} is not in {self.topics[split].name}"
                 error = DataError(problem, path=path, line=rows[0][0], cure="complete or correct it")
-                self.intake.problems.found(error)
+                self.intake.problems.report(error)
 
 
 def _find(folder: Path, name: str) -> Path:

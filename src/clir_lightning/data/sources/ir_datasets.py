@@ -126,7 +126,7 @@ class _Registry:
                 yield query_id, texts[query_id], self.intake.values(query_id, values, dataset_id, is_grade)
             else:
                 problem = f"query {query_id!r} is judged but has no text"
-                self.intake.problems.found(DataError(problem, path=dataset_id, cure="set data.on_error=skip"))
+                self.intake.problems.report(DataError(problem, path=dataset_id, cure="set data.on_error=skip"))
 
     def run(self, name: str) -> Run:
         """The candidates that a split brings along."""

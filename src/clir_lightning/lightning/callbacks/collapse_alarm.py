@@ -58,14 +58,14 @@ class CollapseAlarm(pl.Callback):
         scores = scores[:QUERIES]
         grades, _ = gather_rows(batch.grades[: len(scores)])
         scores, _ = gather_rows(scores)
-        found = spread(scores, grades)
-        self._log(pl_module, "train", found)
-        if not self._gone(found, scores):
+        now = spread(scores, grades)
+        self._log(pl_module, "train", now)
+        if not self._gone(now, scores):
             self.gone_since = None
         elif self.gone_since is None:
             self.gone_since = step
         lasted = 0 if self.gone_since is None else step - self.gone_since
-        self._raise(trainer, found, lasted >= self.steps, f"for {lasted} steps")
+        self._raise(trainer, now, lasted >= self.steps, f"for {lasted} steps")
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at the whole validation's scores, those of all processes."""
@@ -74,21 +74,21 @@ class CollapseAlarm(pl.Callback):
         if trainer.sanity_checking or collected is None:
             return
         scores, pool = collected.scores("val")
-        found = spread(scores, pool.grades, pool.present)
-        self._log(pl_module, "val", found)
-        gone = bool(pool.present.any()) and self._gone(found, scores[pool.present])
-        self._raise(trainer, found, gone, "in the validation")
+        now = spread(scores, pool.grades, pool.present)
+        self._log(pl_module, "val", now)
+        gone = bool(pool.present.any()) and self._gone(now, scores[pool.present])
+        self._raise(trainer, now, gone, "in the validation")
 
-    def _gone(self, found: Spread, scores: Tensor) -> bool:
-        return found.deviation <= self.tolerance * float(scores.double().square().mean().sqrt())
+    def _gone(self, now: Spread, scores: Tensor) -> bool:
+        return now.deviation <= self.tolerance * float(scores.double().square().mean().sqrt())
 
-    def _log(self, pl_module: pl.LightningModule, stage: str, found: Spread) -> None:
-        values = {"score_deviation": found.deviation, "ordered": found.ordered, "gap": found.gap}
+    def _log(self, pl_module: pl.LightningModule, stage: str, now: Spread) -> None:
+        values = {"score_deviation": now.deviation, "ordered": now.ordered, "gap": now.gap}
         for name, value in values.items():
             if value == value:  # nothing to log where no query has two documents of different grades
                 pl_module.log(f"{stage}/{name}", value, rank_zero_only=False)
 
-    def _raise(self, trainer: pl.Trainer, found: Spread, gone: bool, when: str) -> None:
+    def _raise(self, trainer: pl.Trainer, now: Spread, gone: bool, when: str) -> None:
         if self.stop and trainer.strategy.reduce_boolean_decision(gone, all=False):
             trainer.should_stop = True
         if gone and not self.raised and trainer.is_global_zero:
@@ -99,7 +99,7 @@ class CollapseAlarm(pl.Callback):
                 "deviation %.1e), so their order is chance. Likely causes: %s. %s",
                 trainer.global_step,
                 when,
-                found.deviation,
+                now.deviation,
                 "; ".join(CAUSES).format(rate=rate),
                 "The training ends."
                 if self.stop

@@ -39,7 +39,7 @@ def _begin(folder: Path, step: int) -> _Writer:
 
 
 class _Csv(CSVLogger):
-    """Touches the file when something is logged, not before: until then the job may still be refused."""
+    """Touches the file when something is logged, not before: until then the job may still be rejected."""
 
     def __init__(self, job: JobInfo, flush_every: int) -> None:
         super().__init__(job.folder, name="", version="", flush_logs_every_n_steps=flush_every)

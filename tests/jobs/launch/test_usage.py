@@ -21,9 +21,9 @@ def test_a_long_comment_goes_on_in_its_column(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_long_command_is_one_for_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    lines = _command("clir train architecture=cedr encoder=mbert init_from=VANILLA/checkpoints/best.ckpt", "  ")
+    lines = _command("clir train architecture=cedr encoder=mbert init_from=VANILLA", "  ")
     assert lines == [
         "  clir train architecture=cedr encoder=mbert \\",
-        "    init_from=VANILLA/checkpoints/best.ckpt",
+        "    init_from=VANILLA",
     ]
     assert max(map(len, _command(f"clir train init_from={'x' * 36} seed=1", "  "))) <= 60  # with the backslash

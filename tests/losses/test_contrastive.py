@@ -49,7 +49,6 @@ def contrast(mine: slice = slice(0, QUERIES), **changed: Any) -> Contrast:
         "similarity": dot,
         "similarities": similarities[mine],
         "paired": similarities.gather(1, columns),
-        "own": columns[mine],
         "mine": mine,
         "rows": 10 + torch.arange(QUERIES * DOCUMENTS),
         "relevant": 10 + columns[:, :1],

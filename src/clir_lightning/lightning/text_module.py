@@ -15,7 +15,7 @@ from clir_lightning.data.tokens.texts import Side, Texts
 from clir_lightning.lightning.optimisation import Optimisation
 from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.lightning.sharding import equally_often
-from clir_lightning.losses.contrast import Contrast
+from clir_lightning.losses.contrast import Contrast, own_columns
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.scoring.gathering import gather_rows, own_queries
 
@@ -90,30 +90,24 @@ class TextModule(RankingModule[TextBatch]):
         relevant, _ = gather_rows(batch.relevant[:count], fill=-1)
         grades, _ = gather_rows(batch.grades[:count])
 
-        # Query i's own documents are columns i·D to i·D + D − 1; [B, D] of this process's.
-        own = torch.arange(len(rows), device=rows.device).view(-1, width)[mine]
-
-        # One view at a time: its similarities [B, N], of which all processes' own pairs are gathered, [Q, D].
-        made = []
-        for query, document in zip(self.model.views(queries), self.model.views(documents), strict=True):
+        def contrast(query: Tensor, document: Tensor) -> Contrast:
+            """Similarities `[B, N]` of vectors of one size, of which all processes' own pairs are gathered, `[Q, D]`."""
             similarities = self.model.similarity(query[mine], document)
-            paired, _ = gather_rows(similarities.gather(1, own))
-            made.append(
-                Contrast(
-                    similarity=self.model.similarity,
-                    similarities=similarities,
-                    paired=paired,
-                    own=own,
-                    mine=mine,
-                    rows=rows,
-                    relevant=relevant,
-                    grades=grades,
-                    scale=self.model.scale(),
-                    queries=query,
-                    documents=document,
-                )
+            paired, _ = gather_rows(similarities.gather(1, own_columns(grades, mine)))
+            return Contrast(
+                similarity=self.model.similarity,
+                similarities=similarities,
+                paired=paired,
+                mine=mine,
+                rows=rows,
+                relevant=relevant,
+                grades=grades,
+                scale=self.model.scale(),
+                queries=query,
+                documents=document,
             )
-        return made
+
+        return list(map(contrast, self.model.views(queries), self.model.views(documents)))
 
     def weighted_losses(self, batch: TextBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Scores `[B, D]` of this process's own queries, and the losses as means over the sizes of vectors."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -19,7 +20,6 @@ class Contrast:
     similarity: Callable[[Tensor, Tensor], Tensor]  # of encoded queries and documents, as a matrix, no temperature
     similarities: Tensor  # [B, N] of this process's queries with all documents
     paired: Tensor  # [Q, D] of all queries with their own documents
-    own: Tensor  # [B, D] the columns of this process's queries' own documents
     mine: slice  # which of the Q queries are this process's
     rows: Tensor  # [N] which document each column is
     relevant: Tensor  # [Q, R] the documents judged relevant to a query, -1 where there are fewer
@@ -27,6 +27,11 @@ class Contrast:
     scale: Tensor  # 1 / temperature
     queries: Tensor  # [Q, P] or [Q, T, P]
     documents: Tensor  # [N, P] or [N, T, P]
+
+    @property
+    def own(self) -> Tensor:
+        """The columns of this process's queries' own documents, `[B, D]`."""
+        return own_columns(self.grades, self.mine)
 
     @property
     def positives(self) -> Tensor:
@@ -49,10 +54,18 @@ class Contrast:
         return allowed.scatter(1, self.own[:, :1], True)
 
 
+def own_columns(grades: Tensor, mine: slice) -> Tensor:
+    """Where the documents of the queries `mine` are among the columns, `[B, D]` of grades `[Q, D]`.
+
+    >>> own_columns(torch.zeros(3, 2), slice(1, 3)).tolist()
+    [[2, 3], [4, 5]]
+    """
+    return torch.arange(grades.numel(), device=grades.device).view(grades.shape)[mine]
+
+
 def unrelated(rows: Tensor, relevant: Tensor) -> Tensor:
     """Which documents `[N]` are not among a query's relevant ones `[Q, R]`: `[Q, N]`.
 
-    >>> import torch
     >>> unrelated(torch.tensor([3, 5, 7]), torch.tensor([[5, -1], [7, 3]])).int().tolist()
     [[1, 0, 1], [0, 1, 0]]
     """

@@ -52,12 +52,16 @@ class PairBatch:
     query_spans: Tensor | None = None  # [B·D, 2], first token and the one after the last of each row's query
     document_spans: Tensor | None = None  # [B·D, 2]
     extra: Mapping[str, Tensor] = field(default_factory=dict)  # [B·D, …] by feature, for architectures that read them
-    teacher: Tensor | None = None  # [B, D] a better system's scores
 
     @property
     def cells(self) -> int:
         """Tokens with padding."""
         return self.input_ids.numel()
+
+    @property
+    def teacher(self) -> Tensor | None:
+        """A better system's scores, `[B, D]`, where the samples hold them."""
+        return teacher_scores(self.samples, self.grades.device)
 
     def to(self, device: torch.device, non_blocking: bool = False) -> PairBatch:
         """The same batch on another device."""
@@ -79,7 +83,7 @@ class PairBatch:
     def pairs(self, places: Tensor) -> PairBatch:
         """The rows at these places as queries with one document each; without their samples and a teacher's scores."""
         grades = self.grades.reshape(-1, 1)[places]
-        return replace(self, **self._rows(places), grades=grades, samples=(), weights=(), teacher=None)
+        return replace(self, **self._rows(places), grades=grades, samples=(), weights=())
 
     def parts(self, token_limit: int) -> Iterator[PairBatch]:
         """The batch cut between queries into parts of at most `token_limit` tokens with padding, if possible.
@@ -99,14 +103,13 @@ class PairBatch:
                 samples=self.samples[some],
                 weights=self.weights[some],
                 tokens=0,
-                teacher=None if self.teacher is None else self.teacher[some],
             )
 
 
-def teacher_scores(samples: Sequence[Sample]) -> Tensor | None:
+def teacher_scores(samples: Sequence[Sample], device: torch.device) -> Tensor | None:
     """What the samples hold of a teacher's scores, `[B, D]`, or nothing."""
     scores = [sample.teacher for sample in samples]
-    return torch.tensor(scores) if any(scores) else None
+    return torch.tensor(scores, device=device) if any(scores) else None
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,6 @@ class PairDataset(Dataset[PairBatch]):
             torch.from_numpy(pairs.query_spans),
             torch.from_numpy(pairs.document_spans),
             self._extra(step.samples) if self.features else {},
-            teacher_scores(step.samples),
         )
 
     def _extra(self, samples: Sequence[Sample]) -> dict[str, Tensor]:

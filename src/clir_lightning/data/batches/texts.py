@@ -53,12 +53,16 @@ class TextBatch:
     samples: tuple[Sample, ...]  # B of them
     weights: tuple[float, ...] = ()  # B of them, each query's share in the loss times B; nothing: 1 each
     tokens: int = 0  # without padding
-    teacher: Tensor | None = None  # [B, D] a better system's scores
 
     @property
     def cells(self) -> int:
         """Tokens with padding."""
         return self.queries.input_ids.numel() + self.documents.input_ids.numel()
+
+    @property
+    def teacher(self) -> Tensor | None:
+        """A better system's scores, `[B, D]`, where the samples hold them."""
+        return teacher_scores(self.samples, self.grades.device)
 
     def to(self, device: torch.device, non_blocking: bool = False) -> TextBatch:
         """The same batch on another device."""
@@ -69,7 +73,6 @@ class TextBatch:
             rows=self.rows.to(device, non_blocking=non_blocking),
             grades=self.grades.to(device, non_blocking=non_blocking),
             relevant=self.relevant.to(device, non_blocking=non_blocking),
-            teacher=None if self.teacher is None else self.teacher.to(device, non_blocking=non_blocking),
         )
 
 
@@ -119,7 +122,7 @@ class TextDataset(Dataset[TextBatch]):
         # In training, documents go through the encoder with their queries, and losses ask which of them are relevant.
         batch = self._batch(queries, rows, rows, step.samples)
         weights = tuple(step.weight * sample.weight for sample in step.samples)
-        return replace(batch, relevant=self._relevant(step), weights=weights, teacher=teacher_scores(step.samples))
+        return replace(batch, relevant=self._relevant(step), weights=weights)
 
     def _batch(self, queries: Ints, encoded: Ints, rows: Ints, samples: Sequence[Sample] = ()) -> TextBatch:
         return TextBatch(

@@ -18,7 +18,8 @@ from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.losses import contrastive, distillation, listwise, pairwise, pointwise
 from clir_lightning.losses.distillation import Distillation
 from clir_lightning.losses.loss import RankingLoss, ScoreLoss, VectorLoss
-from clir_lightning.scoring.gathering import gather_rows, own_queries
+from clir_lightning.scoring import gathering
+from clir_lightning.scoring.gathering import gather_rows, gather_vectors, own_queries
 from clir_lightning.types import Sample
 from lightning.shares_for_tests import ARCHITECTURES, keep_logs, module, prepared, steps, together
 
@@ -166,3 +167,25 @@ def test_rows_of_all_processes_have_no_padding_and_their_gradients_come_back(tmp
     assert [gradient for _, _, gradient in found] == [[[6.0]], [[6.0, 6.0], [6.0, 6.0]], []]  # 1 + 2 + 3
     alone = torch.ones(2, 1, requires_grad=True)
     assert gather_rows(alone) == (alone, slice(0, 2))
+
+
+def ragged(rank: int, world: int, folder: Path) -> list[dict[int, list[list[float]]]]:
+    """Vectors of each token, and of each text, that all processes bring: seven, none and one, in blocks of two."""
+    gathering.BLOCK = 2
+    own = [{4: [[1.0, 2.0]] * 4, 9: [[3.0, 4.0]], 2: [[5.0, 6.0], [7.0, 8.0]]}, {}, {7: [[9.0, 0.5]]}][rank]
+    tokens = {row: torch.tensor(vectors) for row, vectors in own.items()}
+    texts = {row: vectors[-1] for row, vectors in tokens.items()}
+    found = []
+    for mine in (tokens, texts):
+        gathered = gather_vectors(mine, torch.device("cpu"))
+        found.append({row: vectors.tolist() for row, vectors in gathered.items()})
+    assert gather_vectors({}, torch.device("cpu")) == {}  # nobody has any
+    return found
+
+
+def test_vectors_of_unlike_numbers_of_texts_are_put_together(tmp_path: Path) -> None:
+    tokens = {4: [[1.0, 2.0]] * 4, 9: [[3.0, 4.0]], 2: [[5.0, 6.0], [7.0, 8.0]], 7: [[9.0, 0.5]]}
+    texts = {4: [1.0, 2.0], 9: [3.0, 4.0], 2: [7.0, 8.0], 7: [9.0, 0.5]}
+    everyone = together(ragged, 3, tmp_path)
+    assert everyone == [[tokens, texts]] * 3
+    assert [list(found[0]) for found in everyone] == [[4, 9, 2, 7]] * 3  # in the order of the processes

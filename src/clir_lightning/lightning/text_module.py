@@ -91,7 +91,7 @@ class TextModule(RankingModule[TextBatch]):
         grades, _ = gather_rows(batch.grades[:count])
 
         def contrast(query: Tensor, document: Tensor) -> Contrast:
-            """Similarities `[B, N]` of vectors of one size, of which all processes' own pairs are gathered, `[Q, D]`."""
+            """Similarities `[B, N]` of vectors of one size, and those of all processes' own pairs, `[Q, D]`."""
             similarities = self.model.similarity(query[mine], document)
             paired, _ = gather_rows(similarities.gather(1, own_columns(grades, mine)))
             return Contrast(

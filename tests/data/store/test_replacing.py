@@ -194,3 +194,23 @@ def test_a_killed_process_leaves_a_hidden_folder_that_the_next_removes(tmp_path:
     assert len(list(tmp_path.glob(".model.*.partial"))) == 1
     write(target, "better")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_everything_is_on_the_disk_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def synced(descriptor: int) -> None:
+        events.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        fsync(descriptor)
+
+    def renamed(source: Path, place: Path) -> None:
+        events.append("rename")
+        rename(source, place)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    write(tmp_path / "model", "text")
+    assert sorted(events[:3]) == list(PARTS)
+    assert events[3].startswith(".model.")
+    assert events[4:] == ["rename", tmp_path.name]

@@ -42,7 +42,8 @@ def verb_usage(verb: str, what: str) -> str:
     # What stands between the defaults list and Hydra's own settings.
     lines += ["", "settings, each changed by name=value (a.b=value inside):"]
     for line in root.partition("\n\n")[2].partition("\nhydra:")[0].splitlines():
-        lines += _setting(f"  {line}")
+        if not line.strip().startswith("_target_:"):  # not a setting of the user's
+            lines += _setting(f"  {line}")
     closing = (
         "-m runs every combination of comma-separated values; --cfg job prints the composed configuration; "
         "--info defaults-tree shows where it comes from; --config-dir DIR adds your own files; --hydra-help."

@@ -1,0 +1,91 @@
+"""`Ranker`: a trained model over texts at hand, for scripts and notebooks, and for the lists of a first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clir_lightning.build import build
+from clir_lightning.data.candidate_set import CandidateSet
+from clir_lightning.data.collection import Collection, Split
+from clir_lightning.data.tokens.texts import Side
+from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.outputs.trained import Trained
+from clir_lightning.scoring.engine import Engine
+from clir_lightning.types import Document, Qrels, Query, Run
+
+ASKED = "asked"  # the split that the queries at hand form
+
+
+class Ranker:
+    """Scores of a trained model, with the lengths, prefixes and precision that it was trained with.
+
+    Args:
+        path: what `Trained.load` reads.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: as `clir evaluate` takes it; `None` for that of training.
+        size: pairs, or texts of a model that encodes them apart, that are scored at a time; `None` for those of
+            training.
+    """
+
+    def __init__(
+        self, path: str | Path, *, device: str = "auto", precision: str | None = None, size: int | None = None
+    ) -> None:
+        self.trained = Trained.load(path)
+        self.at = self.trained.computing(device, precision)
+        batches = build(self.trained.config.batches)
+        self._batches = batches if size is None else replace(batches, score_size=size)
+        self._engine = Engine(self.trained.model, self.at)
+
+    def score(
+        self, documents: Mapping[str, Document], queries: Mapping[str, Query], lists: Run, *, cache: str | None = None
+    ) -> Run:
+        """The model's scores of the documents that a run lists for each query.
+
+        Args:
+            documents, queries: those that `lists` names, by id.
+            lists: the candidates; their scores are not read.
+            cache: folder of the token store, for documents that are asked for again.
+        """
+        listed = Run({query: lists[query] for query in lists if lists[query]})
+        if not listed:
+            return Run({query: {} for query in lists}, name=lists.name)
+
+        # The lists as the split of a collection, which the model's own batches are made of.
+        grades = {query: dict.fromkeys(listed[query], 0) for query in listed}
+        split = Split({query: queries[query] for query in listed}, Qrels(grades))
+        candidates = CandidateSet(Collection(ASKED, documents, {ASKED: split}), ASKED, listed, self._batches)
+        candidates.tokenise(self.trained.encoder.tokenizer, cache=cache)
+
+        scores = self._engine.score(candidates.loader(), name=lists.name)
+        return Run({query: scores.by_query.get(query, {}) for query in lists}, name=scores.name)
+
+    def rank(self, query: str, documents: Sequence[str] | Mapping[str, str]) -> list[tuple[str, float]]:
+        """The documents with their scores for a query, best first: by id, or by text where none has an id.
+
+        Equal scores are ordered by id, the higher first; a text that occurs twice is ranked once.
+        """
+        texts = documents if isinstance(documents, Mapping) else {text: text for text in documents}
+        if not query.strip() or not all(text.strip() for text in texts.values()):
+            raise ConfigError("a query and its documents must not be empty")
+        records = {name: Document(name, text, "") for name, text in texts.items()}
+        lists = Run({ASKED: dict.fromkeys(records, 0.0)})
+        run = self.score(records, {ASKED: Query(ASKED, query, "")}, lists)
+        return [(name, run[ASKED][name]) for name in run.ranking(ASKED)]
+
+    def encode(self, texts: Sequence[str], side: Side = "document") -> NDArray[np.float32]:
+        """One vector per text, `[N, P]`; `ConfigError` for a model that gives none.
+
+        Args:
+            texts: N of them.
+            side: `query` or `document`, which decides prefix, length and, with separate towers, the encoder.
+        """
+        one_of(side, ("query", "document"), "side")
+        encoder = self.trained.text_encoder(self.at)
+        ids = [str(number) for number in range(len(texts))]
+        records = {name: Document(name, text, "") for name, text in zip(ids, texts, strict=True)}
+        return encoder.reader(records, side, ids)(np.arange(len(texts)))

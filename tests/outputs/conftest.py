@@ -1,0 +1,5 @@
+"""The small random encoders of `tests/models`."""
+
+from models.conftest import batches, encoder, encoder_folder
+
+__all__ = ["batches", "encoder", "encoder_folder"]

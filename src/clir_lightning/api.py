@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from clir_lightning.build import build, changed
 from clir_lightning.configuration import config_folder
 from clir_lightning.data.collection import Collection
-from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.errors import ConfigError, at_least, one_of
 from clir_lightning.evaluation import comparison, tables
 from clir_lightning.evaluation.comparison import Comparison, Member, System
 from clir_lightning.evaluation.evaluate import MEASURES
@@ -28,16 +28,18 @@ def load_collection(name: str = "demo", **settings: Any) -> Collection:
     """The collection that `data=NAME data.SETTING=VALUE …` names on the command line.
 
     Args:
-        name: a source, one of the files of `conf/data`: `demo`, `clirmatrix`, `folder`, `ir_datasets`, ….
-        settings: of that source, as `clir train data=NAME --cfg job` lists them.
+        name: a source, one of the files of `conf/data`: `demo`, `clirmatrix`, `folder`, `ir_datasets`, `several` or
+            `translations`.
+        settings: of that source, as its file lists them: `path`, `query_language`, ….
 
-    Raises `ConfigError` for an unknown source or setting, `DataError` for defective files.
+    Raises `ConfigError` for an unknown source or setting and for one without a value, `DataError` for defective files.
 
     >>> load_collection("demo").split("train").queries["language:ja"].text
     '日语'
     """
     config = _composed(data=name)
-    collection: Collection = build(changed(config.data, OmegaConf.create(settings), "data"))
+    config.data = changed(config.data, OmegaConf.create(settings), "data")
+    collection: Collection = build(config.data)
     return collection
 
 
@@ -55,16 +57,21 @@ def retrieve(
     Args:
         collection: where to look.
         split: whose queries.
-        retriever: `bm25` (Lucene), `bm25s`, `dense`.
+        retriever: `bm25` (Lucene), `bm25s`, or `dense`, with a model of yours.
         translation: what brings queries and documents into one language, `none`, `lexicon`, `mt` or `given`; `None` for
             what suits the retriever: `none` for vectors, `lexicon` for terms.
         depth: documents per query.
-        settings: of both, `{"retriever": {"k1": 1.2}, "translation": {"paths": ["terms.tsv"]}}`.
+        settings: of both, `{"retriever": {"k1": 1.2}, "translation": {"paths": ["terms.tsv"]}}`, or
+            `{"retriever": {"model": "outputs/…"}}` of a dense one.
+
+    Raises `ConfigError` for a name or a setting that is not there.
 
     >>> run = retrieve(load_collection("demo"), retriever="bm25s", depth=3)
     >>> len(run), max(map(len, run.values()))
     (200, 3)
     """
+    at_least(depth, 1, "depth")
+    collection.split(split)
     chosen = {"retriever": retriever} if translation is None else {"retriever": retriever, "translation": translation}
     config = _composed(**chosen)
     for part, given in (settings or {}).items():
@@ -80,14 +87,19 @@ def retrieve(
 
 
 def load_model(path: str | Path, *, device: str = "auto", precision: str | None = None) -> Ranker:
-    """A trained model: `.rank(query, documents)` orders texts, `.encode(texts, side)` gives vectors.
+    """A trained model: `.rank(query, documents)` orders texts, `.score(…)` a run's, `.encode(texts, side)` gives vectors.
+
+    It is read once; all calls use the model in memory.
 
     Args:
         path: an output folder of `clir train`, its `model/`, or a checkpoint, wherever it lies.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `32-true`, `bf16-mixed` or `16-mixed`; `None` for that of its training.
 
-    Raises `ConfigError` for a path that holds no model.
+    Raises `ConfigError` for a path that holds no model, and for a device that is not there.
+
+        model = clir.load_model("outputs/2026-01-31/12-00-00")
+        model.rank("日语", {"ja": "Жапон тілі", "fr": "Француз тілі"})   # [("ja", 2.13), ("fr", -0.41)]
     """
     return Ranker(path, device=device, precision=precision)
 
@@ -106,10 +118,12 @@ def compare(
 
     Args:
         systems: by name a run, or the runs of several seeds, whose mean and deviation are the system's.
-        qrels: the judgements of all of them.
+        qrels: the judgements of all of them; a run without one of their queries has 0 for it.
         baseline: the system that the others are tested against; `None` for the first.
         measures: names such as `ndcg_10`.
         queries, samples, seed: see `evaluation.comparison.compare`.
+
+    Raises `ConfigError` where there is nothing to compare, and for an unknown baseline or measure.
 
     >>> qrels = {"q": {"a": 1, "b": 0}, "r": {"c": 1, "d": 0}}
     >>> right = Run({"q": {"a": 2.0, "b": 1.0}, "r": {"c": 2.0, "d": 1.0}})
@@ -118,9 +132,12 @@ def compare(
     >>> [(row.name, row.means["mrr_10"]) for row in made.rows], made.tests[0].difference
     ([('half', 0.75), ('right', 1.0)], 0.25)
     """
-    if not systems:
-        raise ConfigError("there is no system to compare; give {name: run}")
     members = {name: [runs] if isinstance(runs, Run) else list(runs) for name, runs in systems.items()}
+    if not members:
+        raise ConfigError("there is no system to compare; give {name: run}")
+    for name, runs in members.items():
+        if not runs:
+            raise ConfigError(f"system {name!r} has no run; give one, or one per seed, or leave it out")
     made = [
         System(name, tuple(Member(run, qrels, seed=number) for number, run in enumerate(runs, start=1)))
         for name, runs in members.items()
@@ -130,6 +147,8 @@ def compare(
 
 def table(comparison: Comparison, style: str = "markdown", *, alpha: float = 0.05) -> str:
     """A comparison as text: `markdown`, `latex` or `csv`, with stars for differences below `alpha` after Holm.
+
+    Raises `ConfigError` for another style.
 
     >>> qrels = {"q": {"a": 1, "b": 0}}
     >>> print(table(compare({"best": Run({"q": {"a": 2.0, "b": 1.0}})}, qrels, measures=["mrr_10"]), "markdown"))

@@ -24,11 +24,12 @@ def without_value(error: MissingMandatoryValue) -> str:
 def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
     """The object that `node._target_` names, with the node's values and `extra`; nested nodes are built too.
 
-    Only what `allowed.check_target` lets through is built. A `ClirError` from within comes through as it is; a wrong
+    Only what `configuration.check_target` lets through is built. A `ClirError` from within comes through as it is; a wrong
     argument becomes a `ConfigError`.
     """
     try:
-        check_targets(OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node)
+        whole = OmegaConf.is_config(node)
+        check_targets(OmegaConf.to_container(node, resolve=True, throw_on_missing=True) if whole else node)
         # What the job adds is passed as it is: Hydra would copy it, and build any configuration within.
         make = instantiate(node, _convert_="all", _partial_=True)
     except InstantiationException as error:

@@ -38,6 +38,9 @@ class Qrels(Mapping[str, Grades]):
 
     by_query: Mapping[str, Grades]
 
+    def __repr__(self) -> str:
+        return f"Qrels({len(self):,} queries, {sum(map(len, self.by_query.values())):,} judgements)"
+
     def __getitem__(self, query_id: str) -> Grades:
         return self.by_query[query_id]
 
@@ -62,6 +65,9 @@ class Run(Mapping[str, Scores]):
 
     by_query: Mapping[str, Scores]
     name: str = field(default="run")
+
+    def __repr__(self) -> str:
+        return f"Run({self.name!r}: {len(self):,} queries, {sum(map(len, self.by_query.values())):,} documents)"
 
     def __getitem__(self, query_id: str) -> Scores:
         return self.by_query[query_id]

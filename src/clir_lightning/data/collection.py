@@ -22,6 +22,10 @@ class Split:
     run: Run | None = None
     documents: Mapping[str, Document] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        lists = "" if self.run is None else ", with candidate lists"
+        return f"Split({len(self.queries):,} queries{lists})"
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:
@@ -35,6 +39,11 @@ class Collection:
     splits: Mapping[str, Split]
     notes: tuple[str, ...] = ()
     key: str = ""
+
+    def __repr__(self) -> str:
+        """What it holds in one line: it may have millions of documents."""
+        splits = ", ".join(f"{name} {len(split.queries):,}" for name, split in self.splits.items())
+        return f"Collection({self.name!r}: {len(self.documents):,} documents; queries: {splits})"
 
     @property
     def document_language(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Row:
     seeds: int
     means: dict[str, float]
     deviations: dict[str, float] | None
-    per_query: dict[str, dict[str, float]]
+    per_query: dict[str, dict[str, float]] = field(repr=False)
     notes: tuple[str, ...] = ()  # on how its runs and the judgements fit
 
     def values(self) -> Floats:

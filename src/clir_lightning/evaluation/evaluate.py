@@ -50,7 +50,7 @@ class Evaluation:
 
     name: str
     means: dict[str, float]
-    per_query: dict[str, dict[str, float]]
+    per_query: dict[str, dict[str, float]] = field(repr=False)
     coverage: Coverage = field(default_factory=Coverage)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from clir_lightning.build import build
 from clir_lightning.data.candidate_set import CandidateSet
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.tokens.texts import Side
-from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.errors import ConfigError, DataError, one_of
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.scoring.engine import Engine
+from clir_lightning.scoring.text_encoder import TextEncoder
 from clir_lightning.types import Document, Qrels, Query, Run
 
 ASKED = "asked"  # the split that the queries at hand form
@@ -50,10 +52,19 @@ class Ranker:
             documents, queries: those that `lists` names, by id.
             lists: the candidates; their scores are not read.
             cache: folder of the token store, for documents that are asked for again.
+
+        Raises `DataError` for a listed query or document that is not among them.
         """
         listed = Run({query: lists[query] for query in lists if lists[query]})
         if not listed:
             return Run({query: {} for query in lists}, name=lists.name)
+
+        # What the lists name must be there.
+        for query in listed:
+            unknown = next((document for document in listed[query] if document not in documents), None)
+            if query not in queries or unknown is not None:
+                missing = f"query {query!r}" if query not in queries else f"document {unknown!r} of query {query!r}"
+                raise DataError(f"run {lists.name!r} lists {missing}, which is not given", cure="give its text too")
 
         # The lists as the split of a collection, which the model's own batches are made of.
         grades = {query: dict.fromkeys(listed[query], 0) for query in listed}
@@ -65,27 +76,50 @@ class Ranker:
         return Run({query: scores.by_query.get(query, {}) for query in lists}, name=scores.name)
 
     def rank(self, query: str, documents: Sequence[str] | Mapping[str, str]) -> list[tuple[str, float]]:
-        """The documents with their scores for a query, best first: by id, or by text where none has an id.
+        """Documents with their scores for a query, best first: `[(id, score), …]`, or by text where none has an id.
 
-        Equal scores are ordered by id, the higher first; a text that occurs twice is ranked once.
+        Args:
+            query: its text.
+            documents: texts, or texts by id.
+
+        Equal scores are ordered by id, the higher first, as in a run. Of equal texts without ids one is ranked, with
+        ids all of them. No documents give an empty list. Raises `ConfigError` for a text that is empty or none.
         """
+        _check_texts({"query": query}, "rank")
+        _check_texts(documents, "documents")
         texts = documents if isinstance(documents, Mapping) else {text: text for text in documents}
-        if not query.strip() or not all(text.strip() for text in texts.values()):
-            raise ConfigError("a query and its documents must not be empty")
+
+        # A run of one query, whose documents have no scores yet.
         records = {name: Document(name, text, "") for name, text in texts.items()}
         lists = Run({ASKED: dict.fromkeys(records, 0.0)})
         run = self.score(records, {ASKED: Query(ASKED, query, "")}, lists)
         return [(name, run[ASKED][name]) for name in run.ranking(ASKED)]
 
     def encode(self, texts: Sequence[str], side: Side = "document") -> NDArray[np.float32]:
-        """One vector per text, `[N, P]`; `ConfigError` for a model that gives none.
+        """One vector per text, `[N, P]`, in the texts' order.
 
         Args:
-            texts: N of them.
+            texts: N of them; none give `[0, P]`.
             side: `query` or `document`, which decides prefix, length and, with separate towers, the encoder.
+
+        Raises `ConfigError` for a model that gives no single vector of a text, and for a text that is empty or none.
         """
         one_of(side, ("query", "document"), "side")
-        encoder = self.trained.text_encoder(self.at)
-        ids = [str(number) for number in range(len(texts))]
-        records = {name: Document(name, text, "") for name, text in zip(ids, texts, strict=True)}
-        return encoder.reader(records, side, ids)(np.arange(len(texts)))
+        encoder = self._encoder  # says first whether there are vectors at all
+        _check_texts(texts, "texts")
+        records = {str(place): Document(str(place), text, "") for place, text in enumerate(texts)}
+        return encoder.reader(records, side, list(records))(np.arange(len(records)))
+
+    @cached_property
+    def _encoder(self) -> TextEncoder:
+        """The model as a function from texts to vectors; `ConfigError` for one that gives none."""
+        return self.trained.text_encoder(self.at)
+
+
+def _check_texts(texts: Sequence[str] | Mapping[str, str], name: str) -> None:
+    """Raise `ConfigError`, with its place or id, for a text that is none or empty, and for one in a list's place."""
+    if isinstance(texts, str):
+        raise ConfigError(f"{name} is one text, {texts[:40]!r}; give a list of texts")
+    for place, text in texts.items() if isinstance(texts, Mapping) else enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            raise ConfigError(f"{name}[{place!r}] is {text!r}; give a text that is not empty")

@@ -64,14 +64,14 @@ class Engine:
         return self._scorer(batch)
 
     def score(self, batches: Iterable[Any], *, name: str) -> Run:
-        """The run of a whole pass over scoring batches, under this name, with a progress bar.
+        """The run of a whole pass over scoring batches, under this name, with a progress bar after a second.
 
         Of several processes each gives its own share of the batches, and all get the same run of all of them.
         """
         # This process's batches, whose documents alone have no samples.
         self.reset()
         lists: dict[str, dict[str, float]] = {}
-        bar = tqdm(batches, desc=f"scoring {name}", unit=" batches", leave=False, disable=world()[0] > 0)
+        bar = tqdm(batches, desc=f"scoring {name}", unit=" batches", leave=False, delay=1, disable=world()[0] > 0)
         with self._ready() as device:
             for batch in bar:
                 scores = self.step(batch.to(device))

@@ -107,7 +107,7 @@ def write_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folde
         bar.update(len(rows))
 
     # One chunk is being tokenised while the one before it is stored and the next one read.
-    with ThreadPoolExecutor(1) as pool, tqdm(desc=f"tokenising {name}", unit=" texts", leave=False) as bar:
+    with ThreadPoolExecutor(1) as pool, tqdm(desc=f"tokenising {name}", unit=" texts", leave=False, delay=1) as bar:
         before = None
         for part in chunks(texts):
             now = pool.submit(encode, part)

@@ -22,7 +22,7 @@ from clir_lightning.models.model_folder import (
     read_saved,
     read_settings,
     read_weights,
-    refuse_trained,
+    reject_trained,
     write_model_folder,
 )
 from clir_lightning.models.saved import Recipe
@@ -164,9 +164,9 @@ def test_what_is_no_model_is_named_with_the_cure(folder: Path, tmp_path: Path) -
 def test_a_model_folder_is_no_pretrained_encoder(folder: Path, tmp_path: Path) -> None:
     for path in (folder, folder.parent):
         with pytest.raises(ConfigError, match=r"whose weights are those of an architecture; give .*init_from="):
-            refuse_trained(str(path))
-    refuse_trained(str(tmp_path))
-    refuse_trained("bert-base-multilingual-cased")
+            reject_trained(str(path))
+    reject_trained(str(tmp_path))
+    reject_trained("bert-base-multilingual-cased")
 
 
 def test_a_full_disk_leaves_the_last_good_one(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import BestAgainstRandom
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.outputs import baselines as module
-from clir_lightning.outputs.baselines import floors
+from clir_lightning.outputs.baselines import bounding_rows
 from clir_lightning.retrieval.baseline import Baseline
 from clir_lightning.types import Run
 
@@ -40,7 +40,7 @@ def test_a_baseline_that_fails_costs_its_row_and_is_noted(
         return Baseline(Run(scored.run.by_query, name="BM25 (x)"), below=2)
 
     monkeypatch.setattr(module, "bm25_row", row)
-    rows, notes = floors(data, Pool.of(scored.run, scored.qrels), tmp_path)
+    rows, notes = bounding_rows(data, Pool.of(scored.run, scored.qrels), tmp_path)
     assert [row.name for row in rows] == ["random order", "BM25 (x)", "ideal"]
     assert notes[0].startswith("BM25 (x): 2 of 3 candidates are not among the first 10,000")
     cause = {"MemoryError": "MemoryError", "RuntimeError": "two lines", "OSError": "no room"}[type(error).__name__]

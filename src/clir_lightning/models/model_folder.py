@@ -81,8 +81,8 @@ def home(path: Path) -> Path:
     return path if (path / SETTINGS).exists() else path / FOLDER
 
 
-def refuse_trained(name: str) -> None:
-    """Refuse a model folder, or an output folder, as the name of a pretrained encoder: none would find its weights."""
+def reject_trained(name: str) -> None:
+    """Reject a model folder, or an output folder, as the name of a pretrained encoder: none would find its weights."""
     if (home(Path(name)) / SETTINGS).is_file():
         problem = f"encoder.name is {name}, a model that clir train wrote, whose weights are those of an architecture"
         raise ConfigError(f"{problem}; give its own encoder.name, and init_from={name}")
@@ -115,7 +115,7 @@ def read_saved(path: str | Path) -> Saved:
     """
     given = Path(path)
     if given.is_file():
-        _refuse_part(given)
+        _reject_part(given)
         return saved_in_checkpoint(given)
     return unchanged(home(given), lambda folder: _saved_in_folder(given, folder))
 
@@ -124,7 +124,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """The weights alone, of whatever `read_saved` reads."""
     given = Path(path)
     if given.is_file():
-        _refuse_part(given)
+        _reject_part(given)
         return weights_of_checkpoint(read_checkpoint(given))
     return read_saved(given).weights
 
@@ -153,8 +153,8 @@ def _saved_in_folder(given: Path, folder: Path) -> Saved:
     return Saved(Recipe(settings["config"], files), weights)
 
 
-def _refuse_part(file: Path) -> None:
-    """Refuse a file of a model folder, given in its place."""
+def _reject_part(file: Path) -> None:
+    """Reject a file of a model folder, given in its place."""
     if (file.parent / SETTINGS).exists() or file.suffix == ".safetensors":
         raise ConfigError(f"{file} is a part of a model; give the folder that it lies in, {file.parent}")
 

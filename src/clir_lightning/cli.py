@@ -87,13 +87,14 @@ def run_verb(verb: str, typed: list[str]) -> None:
     import hydra
     from omegaconf import DictConfig
 
+    # Of this program, what imports Hydra.
     from clir_lightning.jobs.launch.job import job_of, run
     from clir_lightning.jobs.launch.nearest import nearest
 
     # Imported before Hydra sets up logging, whose handlers Lightning would write to otherwise.
     job_of(verb)
 
-    # Hydra calls it for the command, or for each job of a sweep.
+    # What Hydra calls for the command, or for each job of a sweep.
     begun = False
 
     def task(config: DictConfig) -> object:

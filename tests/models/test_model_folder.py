@@ -149,11 +149,11 @@ def test_what_is_no_model_is_named_with_the_cure(folder: Path, tmp_path: Path) -
         (tmp_path / "nowhere", "nowhere is missing; give an output folder of clir train, its folder model, or one"),
         (running, "running is of a training without a model yet .*; wait for its first validation, or give one of its"),
         (plain, "plain is a Hugging Face model that clir train did not write .*; train from it with encoder.name="),
-        (empty, r"empty is no trained model \(it holds nothing\); give an output folder"),
-        (other, r"other is no trained model \(it holds runs\); give an output folder"),
+        (empty, r"empty is not a trained model \(it holds nothing\); give an output folder"),
+        (other, r"other is not a trained model \(it holds runs\); give an output folder"),
         (folder / "clir.json", "clir.json is a part of a model; give the folder that it lies in, .*model$"),
         (folder / "model.safetensors", "model.safetensors is a part of a model; give the folder"),
-        (tmp_path / "notes.txt", "notes.txt is (damaged|no checkpoint of clir train)"),
+        (tmp_path / "notes.txt", "notes.txt is (damaged|not a checkpoint of clir train)"),
         (folder / "config.json" / "x", "x is missing"),
     ):
         for read in (read_saved, read_weights):

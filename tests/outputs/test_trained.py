@@ -144,7 +144,7 @@ def test_a_checkpoint_that_lacks_a_part_is_refused_in_one_line(missing: str, dem
     content = torch.load(demo_run / "checkpoints" / "last.ckpt", weights_only=True)
     del content[missing]
     torch.save(content, tmp_path / "old.ckpt")
-    with pytest.raises(ConfigError, match=r"old\.ckpt (does not hold its settings|is no checkpoint of clir train)"):
+    with pytest.raises(ConfigError, match=r"old\.ckpt (does not hold its settings|is not a checkpoint of clir train)"):
         Trained.load(tmp_path / "old.ckpt")
 
 

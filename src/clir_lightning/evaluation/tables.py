@@ -9,7 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from clir_lightning.evaluation.comparison import Comparison, PairedTest, Row
@@ -192,3 +194,11 @@ def result_table(title: str, rows: Sequence[Evaluation]) -> Table:
     for row in rows:
         table.add_row(row.name, *(f"{100 * value:.1f}" for value in row.means.values()))
     return table
+
+
+def print_whole(table: Table, console: Console) -> None:
+    """Print a table without cutting its cells: a terminal folds them, a file has no width to keep to."""
+    wide = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    if not console.is_terminal:
+        console = Console(width=max(wide, console.width))
+    console.print(table)

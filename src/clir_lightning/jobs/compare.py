@@ -8,8 +8,6 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
 
 from clir_lightning.build import build, changed
 from clir_lightning.data.collection import Collection
@@ -30,23 +28,16 @@ FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json",
 log = logging.getLogger(__name__)
 
 
-def whole(table: Table, console: Console) -> None:
-    """Print a table without cutting its cells: a terminal folds them, a file has no width to keep to."""
-    wide = Measurement.get(console, console.options.update(max_width=1000), table).maximum
-    if not console.is_terminal:
-        console = Console(width=max(wide, console.width))
-    console.print(table)
-
-
 def show(comparison: Comparison, alpha: float, notes: list[str]) -> None:
     """Print the tables, what they show, and what there is to note."""
     console = Console()
-    head, cells = tables.measure_head(comparison), tables.measure_cells(comparison, alpha)
-    whole(tables.terminal(f"{comparison.queries} queries", head, cells), console)
+    cells = tables.measure_cells(comparison, alpha)
+    measured = tables.terminal(f"{comparison.queries} queries", tables.measure_head(comparison), cells)
+    tables.print_whole(measured, console)
     console.print(tables.explanation(comparison, alpha), soft_wrap=True, markup=False)
     if comparison.tests:
         rows = [tables.paired_cells(test) for test in comparison.tests]
-        whole(tables.terminal(f"against {comparison.baseline}", tables.PAIRED_HEAD, rows, 2), console)
+        tables.print_whole(tables.terminal(f"against {comparison.baseline}", tables.PAIRED_HEAD, rows, 2), console)
     for note in notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
 
@@ -98,6 +89,9 @@ def report(
 ) -> str:
     """The HTML report."""
     chosen = config.report.measure
+    shown = comparison.measures[-1] if chosen is None else one_of(chosen, comparison.measures, "report.measure")
+
+    # What is compared and how, then the queries that are shown as examples.
     return page(
         comparison,
         systems,
@@ -106,7 +100,7 @@ def report(
         notes=notes,
         commits=commits(systems),
         texts=texts(data, systems),
-        measure=comparison.measures[-1] if chosen is None else one_of(chosen, comparison.measures, "report.measure"),
+        measure=shown,
         examples=config.report.examples,
         depth=config.report.depth,
     )
@@ -117,9 +111,13 @@ def main(config: DictConfig) -> None:
     folder = output_folder(config)
     for name in config.measures:
         measure(name)
+
+    # The systems, and where the texts that they ranked come from.
     runs: Any = OmegaConf.to_container(config.runs)
     systems = systems_of(runs, config.qrels)
     data = data_of_texts(config, systems)
+
+    # The comparison, and what there is to note about it.
     comparison = compare(
         systems,
         baseline=config.baseline,
@@ -129,6 +127,8 @@ def main(config: DictConfig) -> None:
         seed=config.seed,
     )
     notes = [*cautions(systems, commits(systems)), *comparison.notes]
+
+    # Every file's content before the first is written: what cannot be made leaves an earlier comparison as it was.
     contents = (
         tables.markdown(comparison, config.alpha, notes),
         tables.latex(comparison, config.alpha),
@@ -137,6 +137,8 @@ def main(config: DictConfig) -> None:
         tables.per_query_csv(comparison),
         report(config, comparison, systems, notes, data),
     )
+
+    # Nothing is rejected any more.
     claim(config, folder, FILES)
     for name, content in zip(FILES, contents, strict=True):
         with write_whole(folder / name) as stream:

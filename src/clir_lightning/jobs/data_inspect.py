@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -21,17 +23,20 @@ def main(config: DictConfig) -> None:
     collection: Collection = build(config.data)
     rows = card(collection)
     for name in config.tokenizers:
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(name)
-        except (OSError, ValueError) as error:
-            problem = str(error).splitlines()[0]
-            raise ConfigError(
-                f"tokenizer {name!r} cannot be loaded ({problem}); give a folder or a hub name"
-            ) from error
-        rows += token_card(collection, tokenizer, config.max_length)
-    table = Table(
-        title=f"lengths: percentiles {', '.join(map(str, PERCENTILES))}", show_header=False, title_justify="left"
-    )
+        rows += token_card(collection, _tokenizer(name), config.max_length)
+
+    # One row per fact.
+    title = f"lengths: percentiles {', '.join(map(str, PERCENTILES))}"
+    table = Table(title=title, show_header=False, title_justify="left")
     for name, value in rows:
         table.add_row(name, value)
     Console().print(table)
+
+
+def _tokenizer(name: str) -> Any:
+    """A tokenizer by its folder's or its hub name; `ConfigError` if it cannot be loaded."""
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        problem = str(error).splitlines()[0]
+        raise ConfigError(f"tokenizer {name!r} cannot be loaded ({problem}); give a folder or a hub name") from error

@@ -54,18 +54,30 @@ def candidates_of(trained: DictConfig, config: DictConfig, collection: Collectio
 
 @dataclass(frozen=True)
 class Judged:
-    """What there is to report: the table's title and rows, the result in their middle, and the settings of a model."""
+    """What there is to report.
+
+    Args:
+        title: of the table.
+        rows: of the table: the result between random order and the ideal order.
+        trained: the settings of the training, where a model was scored.
+    """
 
     title: str
     rows: list[Evaluation]
     trained: dict[str, Any] | None = None
+
+    @property
+    def result(self) -> Evaluation:
+        """The row that was asked for."""
+        return self.rows[1]
 
 
 def of_run(config: DictConfig, folder: Path) -> Judged:
     """The measures of a run file."""
     if config.qrels is None:
         raise ConfigError("run=… needs its judgements: add qrels=FILE")
-    run, qrels = read_run(config.run), read_qrels(config.qrels)
+    run = read_run(config.run)
+    qrels = read_qrels(config.qrels)
     rows = bounded(evaluate(run, qrels, config.measures), Pool.of(run, qrels))
     claim(config, folder, FILES)
     return Judged(f"{config.run} against {config.qrels}", rows)
@@ -83,10 +95,10 @@ def of_model(config: DictConfig, folder: Path) -> Judged:
     lists = candidates.run
     qrels = candidates.qrels
 
-    # Nothing is refused any more. Queries come as they are scored, and are put in the order of the lists.
+    # Nothing is rejected any more. Queries come as they are scored, and are put in the order of the lists.
     claim(config, folder, FILES)
-    found = Engine(trained.model, at).score(candidates.loader(), name=settings.name)
-    run = Run({query: found[query] for query in lists if query in found}, name=found.name)
+    scores = Engine(trained.model, at).score(candidates.loader(), name=settings.name)
+    run = Run({query: scores[query] for query in lists if query in scores}, name=scores.name)
     write_run(run, folder / "runs" / "test.trec")
     write_qrels(qrels, folder / "runs" / "test.qrels")
 
@@ -96,10 +108,10 @@ def of_model(config: DictConfig, folder: Path) -> Judged:
 
 def report(config: DictConfig, folder: Path, judged: Judged, watch: Stopwatch) -> None:
     """Write the result's files, then print its table and notes."""
-    result, trained = judged.rows[1], judged.trained
+    result = judged.result
     write_per_query(result, folder / "per_query.csv")
-    seed = None if trained is None else trained["seed"]
-    write_json(provenance(plain(config), seed, watch, trained=trained), folder / "provenance.json")
+    seed = None if judged.trained is None else judged.trained["seed"]
+    write_json(provenance(plain(config), seed, watch, trained=judged.trained), folder / "provenance.json")
     write_json({result.name: result.means}, folder / "metrics.json")
 
     console = Console()

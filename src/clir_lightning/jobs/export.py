@@ -13,6 +13,7 @@ from clir_lightning.models.dual import DualEncoder
 from clir_lightning.outputs.export import export_cross, export_dual
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.scoring.computing import Computing
+from clir_lightning.scoring.text_encoder import TextEncoder
 
 
 def main(config: DictConfig) -> None:
@@ -23,20 +24,26 @@ def main(config: DictConfig) -> None:
     trained = Trained.load(config.model)
     model: Any = trained.model
 
-    # What each kind of model becomes, and how it differs there from what it is here.
     if isinstance(model, DualEncoder):
-        texts = trained.text_encoder(Computing())
-        for place in export_dual(texts, folder):
-            print(f"SentenceTransformer({str(place)!r})")
-        if len(set(texts.lengths.values())) > 1:
-            query, document = texts.lengths["query"], texts.lengths["document"]
-            print(f"note: clir cuts queries at {query} tokens and documents at {document}")
-        print('vectors: encode(texts, prompt_name="query") and encode(texts, prompt_name="document")')
+        _export_dual(trained.text_encoder(Computing()), folder)
     elif isinstance(model, CrossEncoder):
-        length = trained.config.batches.max_length
-        export_cross(model, folder, length)
-        print(f"CrossEncoder({str(folder)!r})")
-        print(f"note: pairs above {length} tokens are cut otherwise: clir cuts the document alone")
+        _export_cross(model, folder, trained.config.batches.max_length)
     else:
         problem = f"a {type(model).__name__} cannot be exported"
         raise ConfigError(f"{problem}; allowed: architecture=dual, architecture=cross")
+
+
+def _export_dual(texts: TextEncoder, folder: Path) -> None:
+    for place in export_dual(texts, folder):
+        print(f"SentenceTransformer({str(place)!r})")
+    query_length = texts.lengths["query"]
+    document_length = texts.lengths["document"]
+    if query_length != document_length:
+        print(f"note: clir cuts queries at {query_length} tokens and documents at {document_length}")
+    print('vectors: encode(texts, prompt_name="query") and encode(texts, prompt_name="document")')
+
+
+def _export_cross(model: CrossEncoder, folder: Path, length: int) -> None:
+    export_cross(model, folder, length)
+    print(f"CrossEncoder({str(folder)!r})")
+    print(f"note: pairs above {length} tokens are cut otherwise: clir cuts the document alone")

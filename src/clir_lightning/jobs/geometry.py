@@ -19,32 +19,48 @@ from clir_lightning.data.candidates import candidates
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.lines import write_whole
 from clir_lightning.data.tokens.texts import Side
-from clir_lightning.errors import DataError
 from clir_lightning.evaluation import tables
-from clir_lightning.evaluation.evaluate import evaluate
-from clir_lightning.evaluation.geometry import centred, geometry, meaning, told_apart, whitening
+from clir_lightning.evaluation.geometry import meaning
 from clir_lightning.evaluation.measures import label, measure
-from clir_lightning.evaluation.report.geometry_page import Space, geometry_page
-from clir_lightning.jobs.compare import whole
+from clir_lightning.evaluation.report.geometry_page import geometry_page
+from clir_lightning.evaluation.spaces import Encoded, Space, spaces_of
 from clir_lightning.lightning.callbacks.centring import training_texts
 from clir_lightning.outputs.folder import claim, output_folder
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.scoring.text_encoder import TextEncoder
-from clir_lightning.types import Qrels, Run
+from clir_lightning.types import Run
 
 FILES = ("geometry.json", "geometry.html", "provenance.json")
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """Unit vectors `[N, P]` of a split's queries and their candidates, and of training texts, with the lists of ids."""
+def main(config: DictConfig) -> None:
+    """Run the job."""
+    folder = output_folder(config)
+    for name in config.measures:
+        measure(name)
+    watch = Stopwatch()
 
-    queries: Tensor
-    documents: Tensor
-    lists: Run
-    ids: list[str]
-    training: dict[Side, Tensor]
+    # From the model to its vectors, and from these to numbers.
+    with watch.stage("data"):
+        trained = Trained.load(config.model)
+        encoder = trained.text_encoder(trained.computing(config.device, config.precision))
+        collection = trained.collection(config.data)
+        qrels = collection.split(config.split).qrels
+    with watch.stage("encoding"):
+        vectors = encoded(encoder, collection, config, trained.config.splits.train)
+    with watch.stage("geometry"):
+        spaces = spaces_of(vectors, qrels, config.measures)
+
+    # Nothing is rejected any more.
+    claim(config, folder, FILES)
+    title = f"{collection.name}, {config.split}: {len(vectors.lists)} queries, {len(vectors.ids)} documents"
+    report = Report.of(title, spaces, config.measures, encoder.width)
+    report.write(folder, config.split)
+    write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
+    console = Console()
+    report.show(console)
+    console.print(f"files: {folder}\n  geometry.json, geometry.html", soft_wrap=True)
 
 
 def encoded(encoder: TextEncoder, collection: Collection, config: DictConfig, train: str) -> Encoded:
@@ -52,66 +68,30 @@ def encoded(encoder: TextEncoder, collection: Collection, config: DictConfig, tr
     for side in ("query", "document"):
         encoder.model.mean(side).zero_()  # a model trained with `centring` has its own
 
-    # The split's queries with their candidates, and training texts of both sides.
-    split, training = collection.split(config.split), collection.split(train)
+    # The split's queries with their candidates.
+    split = collection.split(config.split)
     lists = candidates(collection, config.split, depth=config.depth, seed=config.seed, limit=config.queries)
     lists = Run({query: lists[query] for query in lists if lists[query]})
     ids = sorted({document for query in lists for document in lists[query]})
+
+    # Training texts of both sides, for the means and the directions of the variance.
+    training = collection.split(train)
     of_train = training_texts(training, config.texts, config.seed)
-
-    def vectors(records: Mapping[str, Any], side: Side, names: list[str]) -> Tensor:
-        kept = {name: records[name] for name in names}
-        found = encoder.reader(kept, side, names)(np.arange(len(names)))
-        return normalize(torch.from_numpy(found), dim=-1)
-
-    texts: dict[Side, Mapping[str, Any]] = {"query": training.queries, "document": collection.documents}
+    sides: dict[Side, Mapping[str, Any]] = {"query": training.queries, "document": collection.documents}
     return Encoded(
-        vectors(split.queries, "query", list(lists)),
-        vectors(collection.documents, "document", ids),
+        _vectors(encoder, split.queries, "query", list(lists)),
+        _vectors(encoder, collection.documents, "document", ids),
         lists,
         ids,
-        {side: vectors(records, side, of_train[side]) for side, records in texts.items()},
+        {side: _vectors(encoder, records, side, of_train[side]) for side, records in sides.items()},
     )
 
 
-def views(found: Encoded) -> dict[str, tuple[Tensor, Tensor]]:
-    """Queries and documents as they are, without each side's training mean, and whitened by the training texts."""
-    queries, documents, training = found.queries, found.documents, found.training
-    of_queries, of_documents = training["query"].mean(dim=0), training["document"].mean(dim=0)
-    white = whitening(torch.cat([training["query"] - of_queries, training["document"] - of_documents]))
-    return {
-        "as it is": (queries, documents),
-        "centred": (centred(queries, of_queries), centred(documents, of_documents)),
-        "whitened": (normalize((queries - of_queries) @ white), normalize((documents - of_documents) @ white)),
-    }
-
-
-def spaces_of(found: Encoded, qrels: Qrels, measures: Sequence[str]) -> list[Space]:
-    """Geometry and measures of each of the views."""
-    # Pairs [n, 2] of a query's row and a document's, of a higher grade and of a lower one.
-    query_rows = {query: row for row, query in enumerate(found.lists)}
-    document_rows = {document: row for row, document in enumerate(found.ids)}
-    lists = {query: list(found.lists[query]) for query in found.lists}
-    positives, negatives = told_apart(lists, qrels, query_rows, document_rows)
-    if not len(positives):
-        raise DataError("no query of the split has candidates of different grades", cure="raise depth")
-
-    spaces = []
-    for name, (queries, documents) in views(found).items():
-        # How they rank, by the cosines [Q, D] of all queries and documents.
-        cosines = queries @ documents.T
-        scores = {
-            query: {document: float(cosines[query_rows[query], document_rows[document]]) for document in listed}
-            for query, listed in lists.items()
-        }
-        means = evaluate(Run(scores, name=name), {query: qrels[query] for query in lists}, measures).means
-
-        # How they lie: the cosines of the pairs, and each direction's share of the variance.
-        above, below = (cosines[pairs[:, 0], pairs[:, 1]].numpy() for pairs in (positives, negatives))
-        spectrum = torch.linalg.svdvals(torch.cat([queries, documents]).double()).square()
-        shares = (spectrum / spectrum.sum()).tolist()
-        spaces.append(Space(name, geometry(queries, documents, positives, negatives), means, above, below, shares))
-    return spaces
+def _vectors(encoder: TextEncoder, records: Mapping[str, Any], side: Side, names: list[str]) -> Tensor:
+    """Unit vectors `[N, P]` of the records of these names."""
+    named = {name: records[name] for name in names}
+    vectors = encoder.reader(named, side, names)(np.arange(len(names)))
+    return normalize(torch.from_numpy(vectors), dim=-1)
 
 
 def said(spaces: Sequence[Space], name: str, width: int) -> list[str]:
@@ -143,7 +123,7 @@ class Report:
 
     def show(self, console: Console) -> None:
         """Print it."""
-        whole(tables.terminal(self.title, self.head, self.cells), console)
+        tables.print_whole(tables.terminal(self.title, self.head, self.cells), console)
         for sentence in self.sentences:
             console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
@@ -153,32 +133,3 @@ class Report:
         write_json({"split": split, "spaces": numbers, "meaning": self.sentences}, folder / "geometry.json")
         with write_whole(folder / "geometry.html") as stream:
             stream.write(geometry_page(self.title, self.head, self.cells, self.spaces, self.sentences))
-
-
-def main(config: DictConfig) -> None:
-    """Run the job."""
-    folder = output_folder(config)
-    for name in config.measures:
-        measure(name)
-    watch = Stopwatch()
-
-    # From the model to its vectors, and from these to numbers.
-    with watch.stage("data"):
-        trained = Trained.load(config.model)
-        encoder = trained.text_encoder(trained.computing(config.device, config.precision))
-        collection = trained.collection(config.data)
-        qrels = collection.split(config.split).qrels
-    with watch.stage("encoding"):
-        found = encoded(encoder, collection, config, trained.config.splits.train)
-    with watch.stage("geometry"):
-        spaces = spaces_of(found, qrels, config.measures)
-
-    # Nothing is refused any more.
-    claim(config, folder, FILES)
-    title = f"{collection.name}, {config.split}: {len(found.lists)} queries, {len(found.ids)} documents"
-    report = Report.of(title, spaces, config.measures, encoder.width)
-    report.write(folder, config.split)
-    write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
-    console = Console()
-    report.show(console)
-    console.print(f"files: {folder}\n  geometry.json, geometry.html", soft_wrap=True)

@@ -31,16 +31,19 @@ def main(config: DictConfig) -> None:
     mined = mine(run, split.qrels, filters, teacher)
     if not mined.negatives:
         raise DataError("no negatives are left", path=config.run, cure="widen filters.last or loosen the filters")
+
+    # As samples, and in numbers.
     samples = mined.triples(config.negatives, config.seed)
-    found = sum(len(documents) for documents in mined.negatives.values())
+    total = sum(len(documents) for documents in mined.negatives.values())
     counts = {
         "queries": len(mined.positives),
         "queries_with_negatives": len(mined.negatives),
-        "negatives": found,
+        "negatives": total,
         "triples": len(samples),
         "removed": dict(mined.removed),
     }
 
+    # Nothing is rejected any more.
     claim(config, folder, FILES)
     write_run(mined.negatives, folder / "negatives.trec")
     write_triples(samples, folder / "triples.tsv")
@@ -50,7 +53,7 @@ def main(config: DictConfig) -> None:
     console = Console()
     shares = ", ".join(f"{reason} {count:,}" for reason, count in mined.removed.items() if count) or "nothing"
     console.print(
-        f"{len(mined.negatives):,} of {len(mined.positives):,} queries have {found:,} negatives at ranks "
+        f"{len(mined.negatives):,} of {len(mined.positives):,} queries have {total:,} negatives at ranks "
         f"{filters.first} to {filters.last}; removed: {shares}",
         soft_wrap=True,
     )

@@ -42,15 +42,15 @@ def _check(config: DictConfig) -> None:
         raise ConfigError("add_missing_relevant_to_train works on the split train alone; add it to splits")
 
 
-def lists_for(config: DictConfig, collection: Collection, split: str, found: Run) -> Run:
-    """The candidate lists of a split, filled up as the settings say."""
+def lists_for(config: DictConfig, collection: Collection, split: str, run: Run) -> Run:
+    """The candidate lists of a split: what a retriever found, filled up as the settings say."""
     qrels = collection.split(split).qrels
     if config.fill == "random":
-        found = fill_random(found, collection.documents, qrels, depth=config.depth, seed=config.seed)
+        run = fill_random(run, collection.documents, qrels, depth=config.depth, seed=config.seed)
     if config.add_missing_relevant_to_train and split == "train":
         log.warning("train: RELEVANT DOCUMENTS ARE ADDED to the run file; use it for training, never measure it")
-        found = add_missing_relevant(found, qrels, depth=config.depth)
-    return found
+        run = add_missing_relevant(run, qrels, depth=config.depth)
+    return run
 
 
 def main(config: DictConfig) -> float:
@@ -80,14 +80,15 @@ def main(config: DictConfig) -> float:
         with watch.stage(f"{split}: documents"):
             documents = translation.documents(collection, split)
         with watch.stage(f"{split}: retrieval"):
-            found = retriever(documents, queries[split], depth=config.depth)
-        empty = sum(not hits for hits in found.values())
-        if empty:
-            log.warning("%s: %d of %d queries found nothing", split, empty, len(found))
-        rows[split] = evaluate(Run(found.by_query, split), collection.split(split).qrels, config.measures)
-        if len(rows) == 1:  # what could be refused has been
+            run = retriever(documents, queries[split], depth=config.depth)
+        if empty := sum(not hits for hits in run.values()):
+            log.warning("%s: %d of %d queries found nothing", split, empty, len(run))
+
+        # What was found is measured; what a training reads may be filled up.
+        rows[split] = evaluate(Run(run.by_query, split), collection.split(split).qrels, config.measures)
+        if len(rows) == 1:  # what could be rejected has been
             claim(config, folder, FILES)
-        write_run(lists_for(config, collection, split, found), folder / "runs" / f"{split}.trec")
+        write_run(lists_for(config, collection, split, run), folder / "runs" / f"{split}.trec")
 
     # The results, as files and as a table.
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")

@@ -133,9 +133,9 @@ def show(console: Console, collection: Collection, run: Run, query: Query, count
 
 
 def typed(language: str) -> Iterator[Query]:
-    """The queries that are typed, or piped in, a line each, until the end of the input."""
+    """The queries that are typed, or piped in, one per line, until the end of the input."""
     if sys.stdin.isatty():
-        print("a query a line; an empty one ends", flush=True)
+        print("one query per line; an empty line ends", flush=True)
     for number, line in enumerate(sys.stdin, start=1):
         if not (text := line.strip()):
             return
@@ -178,6 +178,7 @@ def main(config: DictConfig) -> None:
             show(console, collection, answer({query.id: query}), query, config.show)
         return
 
+    # Queries of a file or a split: a run file.
     with watch.stage("search"):
         run = answer(queries if split is None else split.queries)
     claim(config, folder, FILES)

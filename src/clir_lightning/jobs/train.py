@@ -88,12 +88,14 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
         module = _module(config, losses, data, folder)
     pools = {stage: Pool.of(scored.run, scored.qrels) for stage, scored in data.candidates.items()}
     metrics = RankingMetrics(pools, folder=folder, name=config.name)
-    trainer = _trainer(config, folder, metrics, begin, module)
+    callbacks = _callbacks(config, folder, metrics, module)
+    trainer = _trainer(config, folder, callbacks, _loggers(config, folder, begin))
 
     # From here on nothing is rejected: what an earlier job left in the folder may go.
     once(lambda: claim(config, folder, [*FILES, *(UNFINISHED if begin.checkpoint is None else ())]))
     open_runs(trainer.loggers, MEASURES)
 
+    # However the job ends, the loggers' runs end with it.
     try:
         with watch.stage("training"):
             trainer.fit(module, data, ckpt_path=begin.checkpoint)
@@ -191,34 +193,14 @@ def _check_samples(config: DictConfig, losses: dict[str, RankingLoss], data: Ran
             data.training.samples(epoch)  # raises for a pair without a score
 
 
-def _trainer(
-    config: DictConfig, folder: Path, metrics: RankingMetrics, begin: Start, module: RankingModule[Any]
-) -> pl.Trainer:
-    """Lightning's trainer, with this project's callbacks around those that the settings choose."""
+def _callbacks(config: DictConfig, folder: Path, metrics: RankingMetrics, module: RankingModule[Any]) -> list[Any]:
+    """This project's callbacks around those that the settings choose, in the order in which they are called."""
     # What is kept of the model: the best epoch's folder, and the checkpoints to go on from.
     recipe = Recipe.of(portable(config), module.model.encoder)  # type: ignore[arg-type]
     best = BestModel(folder / MODEL, recipe, f"val/{MONITOR}", {"versions": versions(), "commit": commit()})
     last = LastCheckpoint(folder / "checkpoints", recipe, config.checkpoint_steps)
-    own = [metrics, Throughput(), Resumption(), FiniteLoss(folder)]
-    callbacks = [*own, *_chosen(config, module), best, last, Interruption(last)]
-
-    # Several processes are this job's own business (jobs/launch/processes.py), on SLURM too.
-    plugins = [WholeFileIO(), LightningEnvironment()]
-    loggers = _loggers(config, folder, begin)
-    try:
-        trainer: pl.Trainer = build(
-            config.trainer,
-            devices=devices.of_job(config.trainer, _sweep_number(), torch.cuda.device_count()),
-            precision=_precision(config.trainer),
-            callbacks=callbacks,
-            logger=loggers,
-            plugins=plugins,
-            default_root_dir=str(folder),
-            **OWN_WAY,
-        )
-    except (MisconfigurationException, ValueError) as error:  # settings that Lightning cannot bring together
-        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
-    return trainer
+    first = [metrics, Throughput(), Resumption(), FiniteLoss(folder)]
+    return [*first, *_chosen(config, module), best, last, Interruption(last)]
 
 
 def _chosen(config: DictConfig, module: RankingModule[Any]) -> list[pl.Callback]:
@@ -240,6 +222,25 @@ def _loggers(config: DictConfig, folder: Path, begin: Start) -> list[Logger]:
 def _sweep_number() -> int | None:
     """This job's number within its sweep."""
     return HydraConfig.get().job.num if in_sweep() else None
+
+
+def _trainer(config: DictConfig, folder: Path, callbacks: list[Any], loggers: list[Logger]) -> pl.Trainer:
+    """Lightning's trainer. Raises `ConfigError` for settings that Lightning cannot bring together."""
+    try:
+        trainer: pl.Trainer = build(
+            config.trainer,
+            devices=devices.of_job(config.trainer, _sweep_number(), torch.cuda.device_count()),
+            precision=_precision(config.trainer),
+            callbacks=callbacks,
+            logger=loggers,
+            # Several processes are this job's own business (jobs/launch/processes.py), on SLURM too.
+            plugins=[WholeFileIO(), LightningEnvironment()],
+            default_root_dir=str(folder),
+            **OWN_WAY,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
+    return trainer
 
 
 def _precision(trainer: DictConfig) -> str:

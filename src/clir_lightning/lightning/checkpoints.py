@@ -22,7 +22,8 @@ from clir_lightning.models.saved import Recipe
 
 log = logging.getLogger(__name__)
 
-LAST, BEFORE = "last.ckpt", "previous.ckpt"
+LAST = "last.ckpt"
+BEFORE = "previous.ckpt"
 
 
 class WholeFileIO(TorchCheckpointIO):

@@ -69,8 +69,9 @@ def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
 def _check_towers(
     sources: Mapping[str, str], own: Mapping[str, Tensor], given: Mapping[str, Tensor], path: Path
 ) -> None:
-    """Refuse a model that lacks weights of the encoders or has them in another shape."""
-    here, there = _shapes(own), _shapes(given)
+    """Reject a model that lacks weights of the encoders or has them in another shape."""
+    here = _shapes(own)
+    there = _shapes(given)
     wrong = [
         f"{name} is {there.get(source, 'missing')} there, {here[name]} here"
         for name, source in sources.items()

@@ -96,7 +96,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     file = path / SETTINGS
     try:
         settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        number, names, config = settings["format"], settings["encoder_files"], settings["config"]
+        number = settings["format"]
+        names = settings["encoder_files"]
+        config = settings["config"]
         whole = isinstance(number, int) and isinstance(names, list) and isinstance(config, dict)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{file} is damaged or cannot be read ({_brief(error)}); {AGAIN}") from error
@@ -170,7 +172,7 @@ def _not_a_model(path: Path) -> str:
         problem = f"{path} is a Hugging Face model that clir train did not write (there is no {SETTINGS})"
         return f"{problem}; train from it with encoder.name={path}"
     found = ", ".join(sorted(child.name for child in path.iterdir())[:8]) or "nothing"
-    return f"{path} is no trained model (it holds {found}); {KINDS}"
+    return f"{path} is not a trained model (it holds {found}); {KINDS}"
 
 
 def _brief(error: Exception) -> str:

@@ -31,7 +31,7 @@ NAME = re.compile(r"\w[\w.-]*(?<!\.py)")
 
 
 def check_files(names: Mapping[str, Any], source: Path) -> None:
-    """Refuse an encoder's files without a tokenizer, and a program or a name that leads elsewhere among them.
+    """Reject an encoder's files without a tokenizer, and a program or a name that leads elsewhere among them.
 
     Without its files a library would make up an empty tokenizer; a model from elsewhere may list anything.
     """
@@ -89,7 +89,7 @@ class Saved:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """All that a checkpoint of `clir train` holds, its `state_dict` among it.
 
-    Raises `ConfigError` for a file that is none, or that holds anything but tensors and plain values.
+    Raises `ConfigError` for a file that is not one, or that holds anything but tensors and plain values.
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -98,7 +98,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         problem = f"{path} is damaged or holds more than tensors and plain values, and is not read: that could run code"
         raise ConfigError(f"{problem}; {KINDS}") from error
     except (OSError, EOFError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise ConfigError(f"{path} is no checkpoint of clir train ({type(error).__name__}); {KINDS}") from error
+        raise ConfigError(f"{path} is not a checkpoint of clir train ({type(error).__name__}); {KINDS}") from error
     return content
 
 
@@ -111,7 +111,8 @@ def weights_of_checkpoint(content: Mapping[str, Any]) -> dict[str, Tensor]:
 def saved_in_checkpoint(path: Path) -> Saved:
     """A model from a checkpoint. Raises `ConfigError` for one that does not hold its recipe too."""
     content = read_checkpoint(path)
-    config, files = content.get(CONFIG) or {}, content.get(FILES) or {}
+    config = content.get(CONFIG) or {}
+    files = content.get(FILES) or {}
     if not all(isinstance(part, dict) and part for part in (config, files, content["state_dict"])):
         problem = f"{path} does not hold its settings and its encoder's files"
         raise ConfigError(f"{problem}; give a checkpoint that this version of clir train wrote")

@@ -67,6 +67,7 @@ def _write_side(model: DualEncoder, side: Side, folder: Path, prompts: Mapping[S
         modules.append({"idx": number, "name": str(number), "path": path, "type": kind})
     _json(folder / "modules.json", modules)
 
+    # What a user's `encode` and `similarity` take by default.
     similarity = "cosine" if model.cosine else "dot"
     settings = {"prompts": dict(prompts), "default_prompt_name": None, "similarity_fn_name": similarity}
     _json(folder / "config_sentence_transformers.json", settings)
@@ -99,12 +100,13 @@ def _json(path: Path, content: object) -> None:
 def export_cross(model: CrossEncoder, folder: Path, length: int) -> None:
     """Write a cross model as a CrossEncoder that gives the raw scores.
 
-    Expressed are heads over the first state that are as wide as the encoder, as the classification heads of BERT and
-    (XLM-)RoBERTa are; `ConfigError` for all others.
+    It can express heads over the first state that are as wide as the encoder, as the classification heads of BERT and
+    (XLM-)RoBERTa are; raises `ConfigError` for all others.
     """
     encoder = model.encoder
     kind = encoder.model.config.model_type
-    first, last = model.head[1], model.head[4]
+    first = model.head[1]  # of dropout, linear, tanh, dropout, linear
+    last = model.head[4]
     if model.pooling != "cls" or first.out_features != encoder.width:
         got = f"pooling {model.pooling} with a head {first.out_features} wide over an encoder {encoder.width} wide"
         raise ConfigError(f"{got} cannot be exported; allowed: architecture.pooling=cls and architecture.hidden=null")
@@ -131,6 +133,7 @@ def export_cross(model: CrossEncoder, folder: Path, length: int) -> None:
     hidden.load_state_dict(first.state_dict())
     output.load_state_dict(last.state_dict())
 
+    # With the tokenizer, which cuts at the length of training.
     folder.mkdir(parents=True, exist_ok=True)
     exported.save_pretrained(folder)
     encoder.tokenizer.model_max_length = length

@@ -1,6 +1,6 @@
 """The output folder of a job: one verb's alone, and as it was until the job's settings and files have proved good.
 
-A job asks for its folder first and claims it when nothing can be refused any more. Only then are the results of an
+A job asks for its folder first and claims it when nothing can be rejected any more. Only then are the results of an
 earlier job removed, the settings written to `.hydra/` and the log to `VERB.log`. A new folder is claimed at once.
 """
 

@@ -36,7 +36,8 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """The names of settings that differ and may not, with both values."""
-    left, right = flat(one), flat(other)
+    left = flat(one)
+    right = flat(other)
     names = sorted({*left, *right})
     return [
         f"{name}: {left.get(name)!r} then, {right.get(name)!r} now"

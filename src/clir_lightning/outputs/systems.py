@@ -137,7 +137,7 @@ def files(members: Mapping[Path, Member]) -> list[System]:
 def systems_of(runs: Sequence[str] | Mapping[str, Sequence[str]], qrels: str | None) -> list[System]:
     """The systems that `runs` stands for: baselines, then run files and trained systems as given.
 
-    A mapping gives each system's name and its runs, one a seed.
+    A mapping gives each system's name and its runs, one per seed.
     """
     inputs = Inputs(qrels)
     if isinstance(runs, Mapping):
@@ -152,8 +152,9 @@ def systems_of(runs: Sequence[str] | Mapping[str, Sequence[str]], qrels: str | N
         else:
             single[path] = inputs.file(path)
 
-    found = [member for member in folders if member is not None]
-    systems = [*baselines(found), *files(single), *trained(found)]
+    # Baselines come first, as a table goes from the simple to the trained.
+    members = [member for member in folders if member is not None]
+    systems = [*baselines(members), *files(single), *trained(members)]
     if not systems:
         raise ConfigError(
             "runs: there is no run file and no folder with runs/test.trec; give the folders of clir train"

@@ -92,7 +92,7 @@ class Trained:
 
 
 def _settings(place: Path, recipe: Recipe) -> DictConfig:
-    """The training's settings; refused where there is no model in them."""
+    """The training's settings; `ConfigError` where there is no model in them."""
     try:
         config = OmegaConf.create(recipe.config)
         missing = [name for name in NEEDED if not OmegaConf.is_dict(config.get(name))]
@@ -115,11 +115,12 @@ def _encoder(place: Path, recipe: Recipe) -> Encoder:
 
 
 def _check_shapes(place: Path, own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
-    """Refuse weights that are not those of the architecture that the settings describe, by the first that differs."""
+    """Reject weights that are not those of the architecture that the settings describe, by the first that differs."""
     wrong = [f"{name} is missing" for name in own if name not in given]
     wrong += [f"{name} is not one of its weights" for name in given if name not in own]
     for name in own.keys() & given.keys():
-        here, there = tuple(own[name].shape), tuple(given[name].shape)
+        here = tuple(own[name].shape)
+        there = tuple(given[name].shape)
         wrong += [f"{name} is {there}, not {here}"] if here != there else []
     if wrong:
         raise ConfigError(f"{place} has weights of another model than its settings describe: {min(wrong)}; {AGAIN}")

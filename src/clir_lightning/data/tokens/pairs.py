@@ -160,6 +160,7 @@ class PairAssembler:
         ids[ragged(base + query_at, queries)] = self._tokens(self.queries, query_rows, queries)
         ids[ragged(base + document_at, documents)] = self._tokens(self.documents, document_rows, documents)
 
+        # As a table [N, T] again.
         return Pairs(
             ids.reshape(len(lengths), width),
             lengths,

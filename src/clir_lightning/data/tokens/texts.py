@@ -150,6 +150,7 @@ class TextAssembler:
         if count:
             ids[ragged(start, kept)] = self.table.ids[ragged(np.asarray(self.table.offsets[rows]), kept)]
 
+        # As a table [N, T] again, with its mask.
         mask = (np.arange(width) < lengths[:, None]).astype(np.int64)
         cells = ids.reshape(count, width)
         types = torch.zeros(count, width, dtype=torch.long) if template.segments else None

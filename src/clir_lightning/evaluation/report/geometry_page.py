@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
-from clir_lightning.evaluation.geometry import Geometry
 from clir_lightning.evaluation.report.charts import OTHER, RELEVANT, Figure, distribution, swatch
 from clir_lightning.evaluation.report.page import document, section, table
 from clir_lightning.evaluation.report.svg import PALETTE, Frame
+from clir_lightning.evaluation.spaces import Space
 
 SHOWN = 100  # directions of a spectrum
 LOWEST = -5.0  # log10 of a direction's share; smaller ones lie on the axis
-
-
-@dataclass(frozen=True)
-class Space:
-    """Vectors after a change: their geometry and measures, cosines of positive and negative pairs.
-
-    `spectrum` is each direction's share of the squared length, the greatest first.
-    """
-
-    name: str
-    geometry: Geometry
-    measures: Mapping[str, float]
-    positives: NDArray[np.floating]
-    negatives: NDArray[np.floating]
-    spectrum: Sequence[float]
 
 
 def _cosines(space: Space) -> Figure:

@@ -39,15 +39,17 @@ def nearest(root: str, overrides: Sequence[str], conf: Path) -> list[str]:
         return []
     names = list(dict.fromkeys([*_names(composed), *sorted(groups)]))
 
+    # Of a group that is there the option must be wrong, otherwise the name.
     lines = []
     for key, value in given:
         if key in groups:
-            wrong = [option for option in value.strip("[]").split(",") if option not in options(conf / key)]
-            found = [f"{key}={near}" for option in wrong for near in _close(option, options(conf / key))]
+            known = options(conf / key)
+            wrong = [option for option in value.strip("[]").split(",") if option not in known]
+            likely = [f"{key}={near}" for option in wrong for near in _close(option, known)]
         else:
-            found = [] if key in names or key.startswith(("+", "~", "hydra")) else _close(key, names)
-        if found:
-            lines.append(f"{key}={value}: did you mean {' or '.join(found)}?")
+            likely = [] if key in names or key.startswith(("+", "~", "hydra")) else _close(key, names)
+        if likely:
+            lines.append(f"{key}={value}: did you mean {' or '.join(likely)}?")
     return lines
 
 

@@ -74,6 +74,8 @@ def processes(verb: str, config: DictConfig, **changed: Any) -> Iterator[None]:
         for child in children:
             child.kill()
         raise
+
+    # However it ended, a sweep's next job starts from the environment of before.
     finally:
         done.set()
         if torch.distributed.is_initialized():
@@ -138,8 +140,9 @@ def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def _connect(gpus: list[int] | None) -> None:
-    """Join the others, on this process's own of the GPUs or without; what srun or torchrun call otherwise gets the
-    names that Lightning reads.
+    """Join the others, on this process's own of the GPUs or without one.
+
+    What srun or torchrun call otherwise gets the names that Lightning reads.
     """
     # Further processes have the first one's folder; those that were started outside must be told of one.
     told = any(override.startswith("hydra.run.dir=") for override in HydraConfig.get().overrides.hydra)

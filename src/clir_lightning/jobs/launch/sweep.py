@@ -6,7 +6,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,11 @@ def guarded(job: Callable[[DictConfig], object], config: DictConfig) -> object:
         return None
 
 
-def _program(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from clir_lightning.cli import main; main()", *arguments]
+def _compare(runs: Sequence[Path], folder: Path) -> None:
+    """`clir compare` in a process of its own: Hydra holds this one's state until the sweep is over."""
+    program = [sys.executable, "-c", "from clir_lightning.cli import main; main()"]
+    listed = ",".join(f"'{path}'" for path in runs)
+    subprocess.run([*program, "compare", f"runs=[{listed}]", f"hydra.run.dir='{folder}'"], check=False)
 
 
 class SweepEnd(Callback):
@@ -56,21 +59,18 @@ class SweepEnd(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare and report."""
         folder = Path(config.hydra.sweep.dir).resolve()
-        jobs = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+        jobs = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
         finished = [path for path in jobs if (path / "metrics.json").is_file()]
-        failed = sorted(path for path in jobs if (path / FAILED).is_file())
+        failed = [path for path in jobs if (path / FAILED).is_file()]
         if len(finished) > 1:
-            # In a process of its own: Hydra holds this one's state until the sweep is over.
-            runs = ",".join(f"'{path}'" for path in sorted(finished))
-            subprocess.run(
-                _program("compare", f"runs=[{runs}]", f"hydra.run.dir='{folder / 'comparison'}'"), check=False
-            )
+            _compare(finished, folder / "comparison")
+
+        # What became of the jobs, and how to do the failed ones again.
         print(f"{len(finished)} jobs finished, {len(failed)} failed: {folder}")
         for path in failed:
             note = json.loads((path / FAILED).read_text(encoding="utf-8"))
             print(f"  {path.name}  {' '.join(note['overrides'])}\n      {note['cause']}")
         if failed:
-            print(
-                f"the same command with hydra.sweep.dir={folder} resume=auto does the failed ones again, and no other"
-            )
+            again = f"hydra.sweep.dir={folder} resume=auto"
+            print(f"the same command with {again} does the failed ones again, and no other")
             sys.exit(1)

@@ -84,6 +84,7 @@ class BestModel(pl.Callback):
         state = checkpoint["state_dict"]
         weights = {name.removeprefix(MODULE): state[name] for name in state if name.startswith(MODULE)}
 
+        # The others wait for the first at their next exchange.
         if trainer.is_global_zero:
             write_model_folder(self.folder, self.recipe, weights, {**self.about, "best": found})
         self.best = found

@@ -128,12 +128,15 @@ def report(
     """
     import wandb as tool
 
+    # The tables and histograms of the run's page.
     for run in runs_of(loggers):
         names = list(systems[0].means)
         table = tool.Table(["system", *names], [[row.name, *row.means.values()] for row in systems])
         worst = tool.Table(["query", "text", "value", "top document", "its text"], [list(row) for row in hard])
         shown = {f"test/scores_{kind}": tool.Histogram(list(values)) for kind, values in scores.items() if values}
         run.log({"test/systems": table, "test/hardest": worst, **shown})
+
+        # Its files, whole folders among them.
         for kind, path in files.items():
             artifact = tool.Artifact(f"{kind}-{run.id}", type=kind)
             add = artifact.add_dir if path.is_dir() else artifact.add_file

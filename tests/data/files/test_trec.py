@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clir_lightning.data.files.trec import read_qrels, read_run, write_qrels, write_run
+from clir_lightning.data.files.trec import field_rows, read_qrels, read_run, write_qrels, write_run
 from clir_lightning.errors import DataError
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.types import Run
@@ -110,3 +110,13 @@ def test_ranx_reads_ours_and_agrees(tmp_path: Path) -> None:
         "ndcg@10",
     )
     assert evaluate(RUN, QRELS).means["ndcg_10"] == pytest.approx(theirs)
+
+
+def test_rows_of_other_fields_are_reported_and_left_out(tmp_path: Path) -> None:
+    """A header is one line of names; the separator decides what a field is."""
+    path = tmp_path / "test.tsv"
+    path.write_text("query\tdocument\tgrade\nq\ta b\t2\nq\td\nq\te\tx\n")
+    told: list[DataError] = []
+    rows = field_rows(path, told.append, form="query document grade", separator="\t", header=True)
+    assert list(rows) == [(2, "q", "a b", "2"), (4, "q", "e", "x")]
+    assert [str(error) for error in told] == [f"{path}, line 3: 2 fields; a line has 3: query document grade"]

@@ -20,12 +20,11 @@ from typing import Any
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.lines import Report, find_file, find_one, read_lines, tab_rows
+from clir_lightning.data.files.trec import FieldRow, field_rows, qrels_rows, run_name, run_rows
 from clir_lightning.data.sources.checks import Intake, Problems, TextRow, ValueRow, is_grade, is_score
 from clir_lightning.data.sources.source import Source, load, stamps
 from clir_lightning.errors import DataError, one_of
 from clir_lightning.types import Run
-
-Triple = tuple[int, str, str, str]  # line, query id, document id, and the grade or score as it stands there
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Layout:
     own_queries: str
     qrels: str
     texts: Callable[[Path, Report], Iterable[TextRow]]
-    judgements: Callable[[Path, Report], Iterable[Triple]]
+    judgements: Callable[[Path, Report], Iterable[FieldRow]]
 
 
 def json_rows(path: Path, report: Report) -> Iterator[TextRow]:
@@ -57,31 +56,14 @@ def json_rows(path: Path, report: Report) -> Iterator[TextRow]:
         yield number, str(text_id), f"{title} {text}".strip() if title else text
 
 
-def field_rows(
-    path: Path, report: Report, *, form: str, separator: str | None, header: bool = False
-) -> Iterator[Triple]:
-    """The rows of a file whose lines have the fields that `form` names: query, document, and grade or score."""
-    names = form.split()
-    places = names.index("query"), names.index("document"), names.index("score" if "score" in names else "grade")
-    for number, line in read_lines(path, report):
-        fields = line.split(separator)
-        if len(fields) != len(names):
-            report(DataError(f"{len(fields)} fields", path=path, line=number, cure=f"a line has {len(names)}: {form}"))
-        elif not (header and number == 1 and not fields[-1].lstrip("-").isdigit()):
-            query_id, document_id, value = (fields[place] for place in places)
-            yield number, query_id, document_id, value
-
-
 BEIR_QRELS = partial(field_rows, form="query document grade", separator="\t", header=True)
-TREC_QRELS = partial(field_rows, form="query 0 document grade", separator=None)
-TREC_RUN = partial(field_rows, form="query Q0 document rank score name", separator=None)
 LAYOUTS = {
     "beir": Layout("corpus.jsonl", "queries.jsonl", "queries/{}.jsonl", "qrels/{}.tsv", json_rows, BEIR_QRELS),
-    "trec": Layout("documents.tsv", "queries.tsv", "queries/{}.tsv", "qrels/{}.qrels", tab_rows, TREC_QRELS),
+    "trec": Layout("documents.tsv", "queries.tsv", "queries/{}.tsv", "qrels/{}.qrels", tab_rows, qrels_rows),
 }
 
 
-def grouped(rows: Iterable[Triple], number: type[int] | type[float]) -> dict[str, list[ValueRow]]:
+def grouped(rows: Iterable[FieldRow], number: type[int] | type[float]) -> dict[str, list[ValueRow]]:
     """The rows of each query, their last field as a number where it is one."""
 
     def parsed(text: str) -> Any:
@@ -134,13 +116,13 @@ class _Folder:
 
     def run(self, name: str, path: Path) -> Run:
         """The candidates that a run file holds."""
-        ranked = grouped(TREC_RUN(path, self.intake.problems.report), float)
+        ranked = grouped(run_rows(path, self.intake.problems.report), float)
         if not ranked:
             raise DataError("no candidates", path=path, cure="the file is empty: write it again, or remove it")
         known = self._known(name, ranked, path)
         return Run(
             {query_id: self.intake.values(query_id, ranked[query_id], path, is_score) for query_id in known},
-            name=path.name.removesuffix(".gz").removesuffix(".trec"),
+            name=run_name(path),
         )
 
     def _known(self, split: str, lists: dict[str, list[ValueRow]], path: Path) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """sentence-transformers' cross-encoder beside ours: `python benchmarks/cross_encoder.py FOLDER ENCODER --output OUT`.
 
-`CrossEncoderTrainer` on the same collection (CLIRMatrix layout), encoder, sampled pairs, epochs, pairs a step, cut of
+`CrossEncoderTrainer` on the same collection (CLIRMatrix layout), encoder, sampled pairs, epochs, pairs per step, cut of
 texts, learning rate and warm-up as a `clir train` run; scores the same candidates and writes `OUT/runs/test.trec` with
 its qrels, for `clir compare`, and `OUT/metrics.json` with training pairs/s. Needs the extra `bench`.
 """
@@ -36,7 +36,7 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--documents", type=int, default=2, help="a query; 2 for the original pairs, more for lists")
     parser.add_argument("--batches", type=int, default=50, help="steps of an epoch")
-    parser.add_argument("--batch", type=int, default=64, help="pairs a step")
+    parser.add_argument("--batch", type=int, default=64, help="pairs per step")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=5e-5)
     parser.add_argument("--max-length", type=int, default=64)

@@ -2,8 +2,8 @@
 
 Trains `experiment=dual_collapse` on a collection in the CLIRMatrix layout, takes its causes away one after the other,
 and changes single things, with every seed; finished runs are kept. Writes to
-`OUT`: a folder a run, `comparison/` of `clir compare`, `geometry/STEP` of `clir geometry` (dev split, first seed), the
-table `causes.md` and the figures of docs/dual.md: `causes.svg`, `cosines_STEP.svg`.
+`OUT`: one folder per run, `comparison/` of `clir compare`, `geometry/STEP` of `clir geometry` (dev split, first seed),
+the table `causes.md` and the figures of docs/dual.md: `causes.svg`, `cosines_STEP.svg`.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def standalone(picture: str) -> str:
 
 
 def causes(values: dict[str, list[float]]) -> str:
-    """Each step's NDCG@10: a dot a seed, a line through the means of the steps that build on each other."""
+    """Each step's NDCG@10: one dot per seed, and a line through the means of the steps that build on each other."""
     rows = [(step, named) for step, named in (STEPS | VARIANTS).items() if step in values]
     frame = Frame((0.0, 1.0), (-len(rows) + 0.0, 0.0), width=640, height=60 + 26 * len(rows))
     parts = []

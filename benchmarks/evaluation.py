@@ -4,7 +4,7 @@ Each tool gets the same scores `[Q, D]` and grades and gives the mean of MRR@10,
 P@5, MAP@100 and Hits@1. What can be made once and used for every validation, the judgements, is made beforehand for all
 of them; timed is everything from the tensor on, the form that a tool takes scores in among it. torchmetrics is timed
 with NDCG@10 alone too. Rounds alternate the tools; the median counts, with its ratio to ours. The first round's numbers
-are compared before the timing, for a fast wrong answer is no answer.
+are compared before the timing, for a fast wrong answer is not an answer.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from clir_lightning.data.sources.demo import build_demo
 
 
 def generate(folder: Path, documents: int, queries: int, seed: int) -> None:
-    """Write `kk.tsv` and one file of queries a split (dev and test1: 100 queries)."""
+    """Write `kk.tsv` and one file of queries per split (dev and test1: 100 queries)."""
     folder.mkdir(parents=True, exist_ok=True)
     demo = build_demo()
     words = np.array(sorted({word for document in demo.documents.values() for word in document.text.split()}))

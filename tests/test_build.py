@@ -43,7 +43,7 @@ def test_a_further_collection_may_be_added_whole(several: DictConfig) -> None:
         ({"_target_": "os.system", "command": "true"}, "_target_ 'os.system' is not allowed"),
     ],
 )
-def test_a_setting_that_the_target_does_not_take_is_refused(
+def test_a_setting_that_the_target_does_not_take_is_rejected(
     given: dict[str, object], message: str, several: DictConfig
 ) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -36,7 +36,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_targets_are_refused(name: str) -> None:
+def test_hostile_targets_are_rejected(name: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(f"_target_ {name!r}")):
         check_target(name)
 

@@ -56,7 +56,7 @@ def test_ids_write_nothing_outside_the_output_folder(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "init_from"])
-def test_a_checkpoint_that_would_run_code_is_refused(verb: str, demo_run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_that_would_run_code_is_rejected(verb: str, demo_run: Path, tmp_path: Path) -> None:
     shutil.copytree(demo_run, tmp_path / "given")
     checkpoint = tmp_path / "given" / "checkpoints" / "last.ckpt"
     torch.save({"state_dict": Hostile()}, checkpoint)
@@ -67,7 +67,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(verb: str, demo_run: Path, 
     assert not (tmp_path / "escaped").exists()
 
 
-def test_a_configuration_that_would_run_code_is_refused(demo_run: Path, tmp_path: Path) -> None:
+def test_a_configuration_that_would_run_code_is_rejected(demo_run: Path, tmp_path: Path) -> None:
     shutil.copytree(demo_run, tmp_path / "given")
     saved = tmp_path / "given" / "checkpoints" / "last.ckpt"
     content = torch.load(saved, weights_only=True)

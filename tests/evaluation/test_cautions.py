@@ -42,7 +42,7 @@ def test_one_seed_and_other_commits(tmp_path: Path) -> None:
     assert "different commits" in line
 
 
-def test_each_system_has_its_own_lines_and_usual_names_of_splits_are_no_reason() -> None:
+def test_each_system_has_its_own_lines_and_usual_names_of_splits_are_not_a_reason() -> None:
     configs: dict[str, dict[str, Any]] = {"a": {}, "b": {"splits": {}}}
     alone = [System(name, (member(1, None, config),)) for name, config in configs.items()]
     one_seed = "one seed: nothing tells how much another would differ"

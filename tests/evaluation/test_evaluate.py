@@ -110,7 +110,7 @@ def test_no_queries_and_an_empty_run_are_zero() -> None:
     assert evaluate(Run({}), {"q": {"a": 1}}, ["map", "ndcg_10", "mrr", "hits_3"]).means["ndcg_10"] == 0.0
 
 
-def test_a_score_that_is_no_number_is_named() -> None:
+def test_a_score_that_is_not_a_number_is_named() -> None:
     with pytest.raises(DataError, match="document 'b' for query 'q' is not a number"):
         evaluate(Run({"q": {"a": 1.0, "b": float("nan")}}), {"q": {"a": 1}})
 
@@ -122,7 +122,7 @@ def test_unknown_measures_are_rejected_with_those_there_are(name: str) -> None:
 
 
 def test_a_run_without_an_order_of_its_own_is_said_so() -> None:
-    """Ids order equal scores: what such a run reaches is no merit of its system."""
+    """Ids order equal scores: what such a run reaches is not its system's merit."""
     qrels = {"q": {"a": 0, "b": 1}, "r": {"a": 1, "b": 0}, "s": {"a": 1}}
     run = Run({"q": {"a": 0.5, "b": 0.5}, "r": {"a": 0.5, "b": 0.6}, "s": {"a": 0.5}})
     result = evaluate(run, qrels)

@@ -17,7 +17,7 @@ QRELS = {f"q{i}": {"a": 1, "b": 0} for i in range(8)}
 
 
 def system(name: str, *rights: int) -> System:
-    """A system with a member a number: it ranks so many queries rightly (1), the others wrongly (1/2)."""
+    """A system with one member per number: it ranks so many queries rightly (1), the others wrongly (1/2)."""
     runs = [Run({f"q{i}": {"a": float(i < right), "b": 0.5} for i in range(8)}) for right in rights]
     return System(name, tuple(Member(run, QRELS, seed) for seed, run in enumerate(runs)))
 

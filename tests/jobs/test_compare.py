@@ -1,4 +1,4 @@
-"""`clir compare` from outside: output folders and foreign run files, what it prints, leaves and refuses."""
+"""`clir compare` from outside: output folders and foreign run files, what it prints, leaves and rejects."""
 
 from __future__ import annotations
 

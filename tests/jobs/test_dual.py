@@ -21,7 +21,7 @@ def test_a_checkpoint_scores_as_its_training_did(architecture: str, tmp_path: Pa
         assert first[query] == pytest.approx(second[query], abs=1e-5)
 
 
-def test_a_contrastive_loss_of_pairs_is_refused(tmp_path: Path) -> None:
+def test_a_contrastive_loss_of_pairs_is_rejected(tmp_path: Path) -> None:
     done = clir("train", *SHORT, "loss=[infonce]", cwd=tmp_path, check=False)
     assert "loss infonce needs the similarities of all texts of a step" in done.stderr
     assert "use architecture=dual or architecture=late" in done.stderr

@@ -121,6 +121,6 @@ def test_bad_settings_end_with_one_line(overrides: list[str], message: str, dual
     assert "Traceback" not in done.stderr
 
 
-def test_a_cross_model_is_refused(demo_run: Path, tmp_path: Path) -> None:
+def test_a_cross_model_is_rejected(demo_run: Path, tmp_path: Path) -> None:
     done = clir("search", f"model={demo_run}", "query=a", cwd=tmp_path, check=False)
     assert "is of CrossEncoder; one vector per text is needed" in done.stderr

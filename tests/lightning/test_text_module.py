@@ -53,7 +53,7 @@ def vectors(model: TextTable, size: int | None = None) -> tuple[Tensor, Tensor]:
 
 
 def infonce(queries: Tensor, documents: Tensor) -> Tensor:
-    """Of each query, `[3]`; column 2 is no negative of the first."""
+    """Of each query, `[3]`; column 2 is not a negative of the first."""
     logits = SCALE * queries @ documents.T
     first = cross_entropy(logits[:1, [0, 1, 3, 4, 5]], torch.tensor([0]))
     others = cross_entropy(logits[1:], torch.tensor([2, 4]), reduction="none")
@@ -187,7 +187,7 @@ def texts(collection: Collection, encoder: Encoder) -> TextDataset:
     return dataset(collection, encoder.tokenizer)
 
 
-def test_relevant_documents_of_other_queries_are_no_negatives(collection: Collection, encoder: Encoder) -> None:
+def test_relevant_documents_of_other_queries_are_not_negatives(collection: Collection, encoder: Encoder) -> None:
     """a is q1's positive and has grade 3 for q2, so q2 must not push it away, nor b's second copy."""
     module = TextModule(DualEncoder(encoder, dimensions=[8]), {"infonce": InfoNCE()})
     whole, short = module.contrasts(texts(collection, encoder)[Step(SAMPLES)])

@@ -71,14 +71,14 @@ def test_the_same_head_is_taken_too(vanilla: tuple[CEDR, Path], folder: str) -> 
     assert same(model, vanilla[0])
 
 
-def test_another_shape_is_refused(vanilla: tuple[CEDR, Path], collection: Collection, tmp_path: Path) -> None:
+def test_another_shape_is_rejected(vanilla: tuple[CEDR, Path], collection: Collection, tmp_path: Path) -> None:
     wider = TinyEncoder(vocabulary=120, width=32, heads=2, layers=2)
     model = CEDR(Encoder(wider.prepare(collection, "train", tmp_path / "w", seed=3)), Vanilla)
     with pytest.raises(ConfigError, match=r"encoder\.\S+ is \(\d+, 16\) there, \(\d+, 32\) here; start from"):
         load_weights(model, vanilla[1])
 
 
-def test_more_layers_are_refused(vanilla: tuple[CEDR, Path], collection: Collection, tmp_path: Path) -> None:
+def test_more_layers_are_rejected(vanilla: tuple[CEDR, Path], collection: Collection, tmp_path: Path) -> None:
     deeper = TinyEncoder(vocabulary=120, width=16, heads=2, layers=3)
     model = CEDR(Encoder(deeper.prepare(collection, "train", tmp_path / "d", seed=3)), Vanilla)
     with pytest.raises(ConfigError, match=r"encoder.model.encoder.layer.2\S+ is missing there"):
@@ -152,7 +152,7 @@ def test_the_query_tower_fills_a_single_encoder(folder: str, tmp_path: Path) -> 
     assert same(model.encoder, other.encoder)
 
 
-def test_a_document_tower_of_another_shape_is_refused(folder: str, collection: Collection, tmp_path: Path) -> None:
+def test_a_document_tower_of_another_shape_is_rejected(folder: str, collection: Collection, tmp_path: Path) -> None:
     """A state that no run writes, but a hand can."""
     other = DualEncoder(Encoder(folder), towers="separate")
     path = save(other, tmp_path)

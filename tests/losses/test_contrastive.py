@@ -100,7 +100,7 @@ def test_documents_relevant_to_a_query_are_never_its_negatives() -> None:
     """Query 0 has query 2's positive (column 6) and its own second document (column 1) among its relevant ones.
 
     Column 1 stays, since its grade is lower. Column 6 goes, and query 0 is nothing that the positive of query 2 must be
-    far from. Query 1's two first documents have one grade: the second is no negative of it.
+    far from. Query 1's two first documents have one grade: the second is not a negative of it.
     """
     relevant = torch.tensor([[10, 16, 11], [13, -1, -1], [16, -1, -1], [19, -1, -1]])
     grades = torch.tensor([[6.0, 3.0, 0.0], [6.0, 6.0, 0.0], [6.0, 3.0, 0.0], [6.0, 3.0, 0.0]])

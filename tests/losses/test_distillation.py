@@ -55,7 +55,7 @@ def test_a_batch_without_a_teachers_scores_is_rejected() -> None:
         MarginMSE().of_scores(torch.zeros(1, 2), Labels(torch.tensor([[6.0, 0.0]])))
 
 
-def test_kl_passes_its_temperature_on_and_refuses_zero() -> None:
+def test_kl_passes_its_temperature_on_and_rejects_zero() -> None:
     """Even scores against the teacher's 1 to 3 at T = 1: log 2 − H(¼); at T = 2 another number."""
     scores, labels = torch.zeros(1, 2, dtype=torch.float64), torch.tensor([[0.0, math.log(3)]], dtype=torch.float64)
     entropy = 0.25 * math.log(4) + 0.75 * math.log(4 / 3)

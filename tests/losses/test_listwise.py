@@ -147,7 +147,7 @@ def test_every_module_gives_a_value_a_query_and_a_gradient() -> None:
         assert (scores.grad[:, 0] < 0).all()  # the best rises
 
 
-def test_single_documents_are_refused_with_the_cure() -> None:
+def test_single_documents_are_rejected_with_the_cure() -> None:
     with pytest.raises(
         ConfigError, match=r"loss lce needs 2 or more documents per query, got 1; use sampling=listwise"
     ):

@@ -47,7 +47,7 @@ def test_each_setting_is_kept(path: Path) -> None:
     assert settings_of(made(**other)) == other
 
 
-def test_too_few_documents_and_like_grades_are_refused_by_the_losss_name() -> None:
+def test_too_few_documents_and_like_grades_are_rejected_by_the_losss_name() -> None:
     lists = r"use sampling=listwise, or more sampling\.negatives"
     with pytest.raises(ConfigError, match=rf"^loss mine needs 2 or more documents per query, got 1; {lists}$"):
         check_samples({"mine": ScoreLoss()}, [Sample("p", ("a", "b"), (6, 0)), Sample("q", ("a",), (6,))])

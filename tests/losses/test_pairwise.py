@@ -101,7 +101,7 @@ def test_modules_pass_their_settings_on() -> None:
     assert OneMinusSigmoid()(scores, grades).item() == pytest.approx(sigmoid(-0.5))
 
 
-def test_samples_that_teach_nothing_are_refused() -> None:
+def test_samples_that_teach_nothing_are_rejected() -> None:
     losses = {"ranknet": RankNet()}
     check_samples(losses, [Sample("q", ("a", "b"), (6, 0))])
     with pytest.raises(ConfigError, match=r"loss ranknet needs 2 or more documents per query, got 1; use sampling="):

@@ -77,7 +77,7 @@ def test_dropout_is_the_configurations_or_as_given(
         ({"dropout": 1.0}, r"encoder.dropout is 1.0; allowed: 0 or more, below 1, or null"),
     ],
 )
-def test_what_the_encoder_cannot_do_is_refused_before_its_weights_are_read(
+def test_what_the_encoder_cannot_do_is_rejected_before_its_weights_are_read(
     setting: dict[str, float | str], told: str, encoder_folder: Path, tmp_path: Path
 ) -> None:
     whole = Encoder(str(encoder_folder))

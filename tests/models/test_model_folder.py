@@ -125,7 +125,7 @@ def test_weights_that_are_missing_or_truncated_are_named(size: int | None, folde
         ({"encoder_files": [*NAMES, ".."]}, r"holds an encoder's file '\.\.'"),
     ],
 )
-def test_settings_that_are_no_settings_are_refused(changed: dict[str, Any], message: str, folder: Path) -> None:
+def test_settings_that_are_not_settings_are_rejected(changed: dict[str, Any], message: str, folder: Path) -> None:
     settings(folder, **changed)
     with pytest.raises(ConfigError, match=message) as caught:
         read_saved(folder)
@@ -133,7 +133,7 @@ def test_settings_that_are_no_settings_are_refused(changed: dict[str, Any], mess
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\udcff"])
-def test_a_file_that_is_no_json_is_refused(text: str, folder: Path) -> None:
+def test_a_file_that_is_not_json_is_rejected(text: str, folder: Path) -> None:
     (folder / "clir.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ConfigError, match=r"clir\.json is damaged or cannot be read"):
         read_saved(folder)

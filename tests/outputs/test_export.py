@@ -127,7 +127,7 @@ def test_a_model_over_an_encoder_stored_in_half_precision_is_exported_in_32_bits
     assert AutoConfig.from_pretrained(tmp_path / "out").dtype == torch.float32
 
 
-def test_heads_that_cannot_be_expressed_are_refused(encoder: Encoder, tmp_path: Path) -> None:
+def test_heads_that_cannot_be_expressed_are_rejected(encoder: Encoder, tmp_path: Path) -> None:
     for model in (CrossEncoder(encoder, pooling="mean"), CrossEncoder(encoder, hidden=4)):
         with pytest.raises(ConfigError, match=r"cannot be exported; allowed: architecture\.pooling=cls"):
             export_cross(model, tmp_path / "out", 64)

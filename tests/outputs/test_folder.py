@@ -1,4 +1,4 @@
-"""Output folders: what a refused command leaves of a finished one, and whose a folder is."""
+"""Output folders: what a rejected command leaves of a finished one, and whose a folder is."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def contents(folder: Path) -> dict[str, str]:
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
 )
-def test_a_refused_command_changes_nothing_in_a_finished_folder(
+def test_a_rejected_command_changes_nothing_in_a_finished_folder(
     verb: str, overrides: list[str], message: str, tmp_path: Path
 ) -> None:
     folder = finished(tmp_path / "out", verb)

@@ -103,7 +103,7 @@ def test_a_finished_job_is_not_done_again(undisturbed: Path) -> None:
     assert (undisturbed / "out" / "metrics.json").stat().st_mtime_ns == before
 
 
-def test_other_settings_are_refused(undisturbed: Path, tmp_path: Path) -> None:
+def test_other_settings_are_rejected(undisturbed: Path, tmp_path: Path) -> None:
     config = json.loads((undisturbed / "out" / "provenance.json").read_text())["config"]
     other = {**config, "seed": 2, "logger": {}, "cache": "/elsewhere"}
     assert differing(config, other) == ["seed: 1 then, 2 now"]

@@ -130,7 +130,7 @@ def test_a_model_in_half_precision_is_built_in_full_and_for_scoring(dual_run: Pa
         assert not model.training
 
 
-def test_files_with_names_that_lead_elsewhere_are_refused(demo_run: Path, tmp_path: Path) -> None:
+def test_files_with_names_that_lead_elsewhere_are_rejected(demo_run: Path, tmp_path: Path) -> None:
     for name in ("../escaped.json", "/tmp/escaped.json", "..", "a/b", "", "modeling.py"):
         files = {name: torch.zeros(3, dtype=torch.uint8)}
         hostile = rewritten(demo_run, tmp_path / "hostile.ckpt", encoder_files=files)
@@ -140,7 +140,7 @@ def test_files_with_names_that_lead_elsewhere_are_refused(demo_run: Path, tmp_pa
 
 
 @pytest.mark.parametrize("missing", ["config", "encoder_files", "state_dict"])
-def test_a_checkpoint_that_lacks_a_part_is_refused_in_one_line(missing: str, demo_run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_that_lacks_a_part_is_rejected_in_one_line(missing: str, demo_run: Path, tmp_path: Path) -> None:
     content = torch.load(demo_run / "checkpoints" / "last.ckpt", weights_only=True)
     del content[missing]
     torch.save(content, tmp_path / "old.ckpt")
@@ -161,7 +161,7 @@ def test_a_checkpoint_that_lacks_a_part_is_refused_in_one_line(missing: str, dem
         ({"architecture__projection": 7}, r"settings describe: document_mean is \(\d+,\), not \(7,\)"),
     ],
 )
-def test_settings_that_do_not_make_the_model_are_refused_in_one_line(
+def test_settings_that_do_not_make_the_model_are_rejected_in_one_line(
     changed: dict[str, Any], message: str, dual_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -171,7 +171,7 @@ def test_settings_that_do_not_make_the_model_are_refused_in_one_line(
     assert not (tmp_path / "escaped").exists()
 
 
-def test_weights_that_the_architecture_does_not_have_are_refused(dual_run: Path, tmp_path: Path) -> None:
+def test_weights_that_the_architecture_does_not_have_are_rejected(dual_run: Path, tmp_path: Path) -> None:
     shutil.copytree(dual_run / "model", tmp_path / "x")
     weights = load_file(tmp_path / "x" / "model.safetensors")
     save_file({**weights, "another": torch.zeros(1)}, tmp_path / "x" / "model.safetensors")
@@ -183,7 +183,7 @@ def test_weights_that_the_architecture_does_not_have_are_refused(dual_run: Path,
     ("name", "content"),
     [("tokenizer.json", "{"), ("config.json", "{"), ("config.json", "[]"), ("config.json", '{"model_type": "none"}')],
 )
-def test_a_damaged_file_of_the_encoder_is_refused_in_one_line(
+def test_a_damaged_file_of_the_encoder_is_rejected_in_one_line(
     name: str, content: str, dual_run: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(dual_run / "model", tmp_path / "x")
@@ -193,7 +193,7 @@ def test_a_damaged_file_of_the_encoder_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_without_its_tokenizer_is_refused(dual_run: Path, tmp_path: Path) -> None:
+def test_a_folder_without_its_tokenizer_is_rejected(dual_run: Path, tmp_path: Path) -> None:
     shutil.copytree(dual_run / "model", tmp_path / "x")
     listed = json.loads((tmp_path / "x" / "clir.json").read_text())
     (tmp_path / "x" / "tokenizer.json").unlink()

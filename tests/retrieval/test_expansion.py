@@ -44,7 +44,7 @@ def documents(texts: Mapping[str, str], language: str = "kk") -> dict[str, Docum
 @pytest.mark.parametrize("make", BOTH)
 @pytest.mark.parametrize("analyser", ["prefix5+ngram4", "ngram4", "words"])
 def test_rm3_with_lambda_1_is_the_original_query(make: type[TermRetriever], analyser: str) -> None:
-    """Once analysed, қазақ is no word to take 4-grams of; weights of 1 : 3 are not rounded to 33 : 100."""
+    """Once analysed, қазақ is not a word to take 4-grams of; weights of 1 : 3 are not rounded to 33 : 100."""
     queries: dict[str, Query] = {
         "plain": Query("plain", "қазақстандағы тізімдер", "kk"),
         "whole": WeightedQuery("whole", "", "kk", (("қалалар", 1.0), ("сөздік", 3.0))),

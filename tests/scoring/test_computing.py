@@ -32,7 +32,7 @@ def test_the_device_is_the_one_that_is_there(device: str, gpus: int, expected: s
 
 
 @pytest.mark.parametrize(("device", "gpus"), [("cuda", 0), ("cuda:2", 2), ("gpu", 1), ("cuda:0", 0)])
-def test_a_device_that_is_not_there_is_refused_with_those_that_are(device: str, gpus: int) -> None:
+def test_a_device_that_is_not_there_is_rejected_with_those_that_are(device: str, gpus: int) -> None:
     there = ["auto", "cpu", *(["cuda"] if gpus else []), *(f"cuda:{number}" for number in range(gpus))]
     with pytest.raises(ConfigError, match=f"device is '{device}'; allowed: {', '.join(there)}"):
         device_for(device, gpus)
@@ -63,7 +63,7 @@ def test_mixed_is_decided_for_the_device_that_is_computed_on(
     assert computing(device, trained="mixed", gpus=1).precision == expected
 
 
-def test_a_precision_of_the_weights_themselves_is_refused() -> None:
+def test_a_precision_of_the_weights_themselves_is_rejected() -> None:
     with pytest.raises(ConfigError, match=r"^precision is 'bf16-true'; allowed: 32-true, bf16-mixed, 16-mixed, mixed"):
         computing("cpu", "bf16-true")
 

@@ -102,7 +102,7 @@ def pairs(name: str) -> tuple[Encoder, PairDataset, Run]:
 
 
 def score(rank: int, world: int, folder: Path) -> Run:
-    """All pairs in batches of six, three for each of them: 16 pairs are 3 batches, one a process of three."""
+    """All pairs in batches of six, three for each of them: 16 pairs are 3 batches, one for each of three processes."""
     encoder, made, run = pairs(str(folder / "encoder"))
     torch.manual_seed(0)
     engine = Engine(CrossEncoder(encoder))

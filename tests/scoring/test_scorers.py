@@ -77,7 +77,7 @@ def test_vectors_of_tokens_are_kept_to_a_texts_end() -> None:
     assert torch.allclose(scorer.queries["q1"], unit[[1, 5]])
 
 
-def test_a_pass_in_another_order_is_refused() -> None:
+def test_a_pass_in_another_order_is_rejected() -> None:
     scorer = TextScorer(TextTable(), TokenBudget())
     with torch.no_grad():
         scorer(documents([11], [12]))

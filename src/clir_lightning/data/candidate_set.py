@@ -26,7 +26,7 @@ class CandidateLists:
     """Which documents are scored, for which queries.
 
     Args:
-        depth: candidates a query.
+        depth: candidates per query.
         val, test: TREC run files whose lists are scored; `None` for the judged documents.
         val_queries, test_queries: score only the first so many queries of a seeded order; `None` for all.
         seed: decides what fills short lists, the candidates' order and which queries a limit keeps. It is none of the

@@ -30,7 +30,7 @@ def _mean(values: Tensor) -> float:
 def spread(scores: Tensor, grades: Tensor, present: Tensor | None = None) -> Spread:
     """The spread of `scores` `[Q, D]` with their `grades` `[Q, D]`; `present` is false where there is no document.
 
-    A value of which there is no query is NaN.
+    A value that no query has is NaN.
 
     >>> spread(torch.tensor([[3.0, 1.0, 2.0]]), torch.tensor([[6, 0, 3]]))
     Spread(deviation=0.816..., ordered=1.0, gap=1.5)

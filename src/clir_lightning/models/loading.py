@@ -55,7 +55,7 @@ class EncoderSettings:
 def configuration(name: str, settings: EncoderSettings) -> PretrainedConfig:
     """The model's configuration as the settings want it.
 
-    Raises `ConfigError` for families that are no encoder of this kind and for settings that the model cannot have.
+    Raises `ConfigError` for families that are not encoders of this kind and for settings that the model cannot have.
     """
     config: PretrainedConfig = AutoConfig.from_pretrained(name)
     check_family(name, config)
@@ -82,7 +82,7 @@ def configuration(name: str, settings: EncoderSettings) -> PretrainedConfig:
 
 
 def check_family(name: str, config: PretrainedConfig) -> None:
-    """Reject families whose models are no stack of layers over one row of tokens."""
+    """Reject families whose models are not a stack of layers over one row of tokens."""
     # Told by the inputs of the family's model and by the sizes that its configuration names.
     model: Any = MODEL_MAPPING.get(type(config), None)
     inputs = signature(model.forward).parameters if hasattr(model, "forward") else ()
@@ -117,7 +117,7 @@ def transformer(name: str, config: PretrainedConfig, attention: str | None, *, w
     if not weights:
         return auto.from_config(config, attn_implementation=attention)
 
-    # Unused weights of heads and poolers are no news; what is used and missing is.
+    # Unused weights of heads and poolers are not worth a word; what is used and missing is.
     with _without_report():
         model, found = auto.from_pretrained(
             name, config=config, attn_implementation=attention, dtype=torch.float32, output_loading_info=True

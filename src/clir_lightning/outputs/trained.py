@@ -75,7 +75,7 @@ class Trained:
     def text_encoder(self, at: Computing | None = None) -> TextEncoder:
         """The model as a function from texts to vectors, computed `at`, by default as training and machine suggest.
 
-        Raises `ConfigError` if it is none.
+        Raises `ConfigError` for any other model.
         """
         model: Any = self.model
         if not isinstance(model, DualEncoder):

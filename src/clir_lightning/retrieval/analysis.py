@@ -130,7 +130,7 @@ def prefixes_and_ngrams(text: str, language: str = "") -> list[str]:
     return prefixes(text, language) + ngrams(text, language)
 
 
-# A name → what it does and the function of text and language; Lucene's own analysers are no function of ours.
+# A name → what it does and the function of text and language; Lucene's own analysers are not functions of ours.
 ANALYSERS: Mapping[str, tuple[str, Callable[[str, str], list[str]] | None]] = {
     "words": ("lower-cased words", words),
     "prefix5": ("5-letter prefixes of lower-cased words", prefixes),

@@ -97,7 +97,7 @@ def open_index(settings: IndexSettings, vectors: Vectors, *, key: str, cache: Pa
         read_manifest(folder)
         index = library.read_index(str(folder / "index.faiss"))
 
-    # How hard to look is no part of what is stored.
+    # How hard to look is not part of what is stored.
     if settings.name == "ivf":
         index.nprobe = settings.probes
     if settings.name == "hnsw":

@@ -40,7 +40,7 @@ class TokenBudget:
             # Outside of `except`, where the traceback no longer holds the tensors.
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            log.warning("out of memory while scoring: going on with %d tokens a batch", self.tokens)
+            log.warning("out of memory while scoring: going on with %d tokens per batch", self.tokens)
 
 
 def _cut(whole: Part, tokens: int) -> list[Part]:

@@ -70,7 +70,7 @@ def test_a_positive_that_the_run_did_not_find_leaves_nothing_to_compare_with() -
         ({"first": 5, "last": 4}, "filters.last is 4; allowed: 5 or more"),
     ],
 )
-def test_filters_that_would_keep_what_beats_the_positive_are_refused(settings: dict[str, Any], problem: str) -> None:
+def test_filters_that_would_keep_what_beats_the_positive_are_rejected(settings: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(problem)):
         Filters(**settings)
 

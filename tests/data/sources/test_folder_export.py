@@ -81,7 +81,7 @@ def test_an_id_that_two_splits_use_for_two_texts_comes_back(
     assert (back.split("train").queries["q1"].text, back.split("dev").queries["q1"].text) == ("哈萨克语", "阿拉木图")
     if layout != "clirmatrix":
         assert not list((tmp_path / "out").glob("queries.*"))
-        assert back.split("dev").run == Run({"q1": {"d": 2.0, "c": 1.0}}, "dev")  # q2 is no query of dev
+        assert back.split("dev").run == Run({"q1": {"d": 2.0, "c": 1.0}}, "dev")  # q2 is not a query of dev
         wanted = with_split(wanted, "dev", replace(other, run=back.split("dev").run))
     assert content(back) == content(wanted)
 

@@ -72,7 +72,7 @@ def test_an_id_that_two_collections_would_share_is_rejected_instead_of_losing_on
     assert {"b/q1", "c/q1", "q1"} < set(joined.split("train").queries)
 
 
-def test_slashes_in_ids_that_nobody_shares_are_no_trouble(collection: Collection) -> None:
+def test_slashes_in_ids_that_nobody_shares_cause_no_trouble(collection: Collection) -> None:
     documents = {i: Document(i, i, "kk") for i in (*collection.documents, "b/e", "c/a", "a/a", "b", "b/b/a", "/a")}
     joined = join_collections({"a": replace(collection, documents=documents), "b": collection})
     assert set(joined.documents) == {*documents, "b/a", "b/b", "b/c", "b/d"}

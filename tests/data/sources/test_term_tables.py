@@ -56,7 +56,7 @@ def test_what_is_not_a_label_is_one_line_with_its_place(tmp_path: Path, row: Any
         read_translations([str(path)], query_language="zh", document_language="kk", cache=str(tmp_path / "cache"))
 
 
-def test_a_line_of_brackets_is_no_traceback(tmp_path: Path) -> None:
+def test_a_line_of_brackets_gives_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "entities.jsonl").write_text("[" * 200_000, encoding="utf-8")
     with pytest.raises(DataError, match="line 1: no entity labels"):
         list(read_entries(tmp_path / "entities.jsonl", "zh", "kk"))

@@ -10,7 +10,7 @@ from clir_lightning.data.store.columns import HashIndex, StringWriter
 from clir_lightning.errors import DataError
 
 
-def test_an_id_with_half_a_character_is_unknown_and_no_traceback(tmp_path: Path) -> None:
+def test_an_id_with_half_a_character_is_unknown_without_a_traceback(tmp_path: Path) -> None:
     writer = StringWriter(tmp_path, "ids")
     for text_id in ("a", "ә"):
         writer.append(text_id)

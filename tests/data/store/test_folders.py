@@ -136,7 +136,7 @@ def test_an_error_of_the_builder_is_told_and_leaves_nothing(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == [".store.lock"]
 
 
-def test_a_folder_name_that_is_no_utf8_can_stand_in_a_manifest(tmp_path: Path) -> None:
+def test_a_folder_name_that_is_not_utf8_can_stand_in_a_manifest(tmp_path: Path) -> None:
     name = os.fsdecode(b"data-\xff")
     build_once(tmp_path / "store", lambda folder: {"name": name})
     assert read_manifest(tmp_path / "store")["name"] == name

@@ -48,7 +48,7 @@ def test_processes_are_counted() -> None:
     assert count({"devices": 1}, 8) == 1
 
 
-def test_gpus_that_are_not_there_are_refused_before_processes_start() -> None:
+def test_gpus_that_are_not_there_are_rejected_before_processes_start() -> None:
     allowed = "allowed: 1 to 2 GPUs, or a list of their numbers, 0 to 1"
     with pytest.raises(ConfigError, match=rf"trainer.devices is \[0, 3\], but this machine has no GPU 3; {allowed}"):
         count({"devices": [0, 3]}, 2)

@@ -23,7 +23,7 @@ RECIPE = Recipe({"seed": 1}, {"config.json": b"{}", "tokenizer_config.json": b"{
 
 
 class Scripted(pl.LightningModule):
-    """A weight that grows by 1 a step, two steps an epoch; the validation of epoch e has the value `values[e]`."""
+    """A weight that grows by 1 per step, two steps per epoch; the validation of epoch e has the value `values[e]`."""
 
     def __init__(self, values: Sequence[float]) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ TRAINER: Any = SimpleNamespace(global_rank=0, global_step=7, current_epoch=2)
 MODULE: Any = None
 
 
-def test_a_loss_that_is_no_number_stops_and_names_the_batch(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_a_number_stops_and_names_the_batch(tmp_path: Path) -> None:
     guard = FiniteLoss(tmp_path)
     batch = SimpleNamespace(samples=(Sample("q", ("a", "b"), (1, 0)),))
     guard.on_train_batch_start(TRAINER, MODULE, batch, 0)

@@ -34,7 +34,7 @@ class Module:
 
 
 def validate(metrics: RankingMetrics, scores: Mapping[str, Mapping[str, float]], **state: Any) -> dict[str, float]:
-    """Drive the hooks as a trainer does, one query a batch; the logged values."""
+    """Drive the hooks as a trainer does, one query per batch; the logged values."""
     trainer: Any = SimpleNamespace(testing=False, sanity_checking=False, is_global_zero=True, **state)
     module: Any = Module()
     metrics.on_validation_epoch_start(trainer, module)

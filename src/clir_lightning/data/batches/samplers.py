@@ -70,7 +70,7 @@ class TrainingBatches(Sampler[Step]):
     that needs the most, so that schedules know their end: spare steps come from halving the largest batches.
 
     Both limits hold for a whole step, over all processes. Weights make each query of an epoch count the same: the
-    gradient averaged over processes is the sum over the step's queries, divided by the mean number of queries a step.
+    gradient averaged over processes is the sum over the step's queries, divided by the mean number of queries per step.
     A process without a query in a step repeats the step's first one with weight 0.
 
     Args:

@@ -16,7 +16,7 @@ from clir_lightning.types import Grades, Run, Sample
 class Hard:
     """One best-graded document and `negatives` that a run ranks from `first` to `last`, a query.
 
-    Documents that are judged relevant are no negatives; unjudged ones are, with grade 0. A query whose run has none
+    Documents that are judged relevant are not negatives; unjudged ones are, with grade 0. A query whose run has none
     within the ranks gives no sample.
 
     Args:

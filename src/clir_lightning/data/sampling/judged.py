@@ -182,7 +182,7 @@ class Graded(FromJudgements):
 
 @dataclass(frozen=True)
 class Listwise(FromJudgements):
-    """`documents` documents a query over all its grades, labels = grades, the best-graded first.
+    """`documents` documents per query over all its grades, labels = grades, the best-graded first.
 
     One document of each grade, the best grades first if there are more grades than places; the other places go to
     random judged documents. Queries without a relevant or a grade-0 document give no sample.

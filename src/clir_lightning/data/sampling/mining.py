@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from clir_lightning.errors import ConfigError, at_least
 from clir_lightning.types import Grades, Run, Sample
 
-# Why a document of the window is no negative, in this order; `positive`: the run has no score of the positive.
+# Why a document of the window is not a negative, in this order; `positive`: the run has no score of the positive.
 REASONS = ("grade", "unjudged", "positive", "margin", "teacher")
 
 

@@ -44,7 +44,7 @@ def received(content: bytes) -> DictConfig:
     setup_globals()
     HydraConfig.instance().set_config(whole)
 
-    # Hydra's node is no part of what a job sees.
+    # Hydra's node is not part of what a job sees.
     config = copy.deepcopy(whole)
     with read_write(config), open_dict(config):
         del config["hydra"]

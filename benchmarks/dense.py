@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clir_lightning.retrieval.dense_index import IndexSettings, nearest, open_index
-from clir_lightning.retrieval.vectors import Vectors, stored_vectors
+from clir_lightning.retrieval.vectors import stored_vectors
+from clir_lightning.scoring.text_encoder import Vectors
 
 
 def unit_vectors(rows: NDArray[np.int64], width: int) -> Vectors:

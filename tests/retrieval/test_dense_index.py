@@ -9,7 +9,7 @@ import pytest
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.retrieval.dense_index import IndexSettings, nearest, open_index
-from clir_lightning.retrieval.vectors import Vectors
+from clir_lightning.scoring.text_encoder import Vectors
 
 pytest.importorskip("faiss", reason="the extra `dense` is not installed")
 

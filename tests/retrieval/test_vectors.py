@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from clir_lightning.errors import ConfigError, DataError
-from clir_lightning.retrieval.vectors import Shard, UnfinishedError, Vectors, stored_vectors
+from clir_lightning.retrieval.vectors import Shard, UnfinishedError, stored_vectors
+from clir_lightning.scoring.text_encoder import Vectors
 from program import HANG
 
 

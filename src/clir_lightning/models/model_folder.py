@@ -44,7 +44,7 @@ def write_model_folder(
         folder: its place.
         recipe: settings and the encoder's files.
         weights: the architecture's state dictionary.
-        about: what `clir.json` shall hold beside, plain values.
+        about: what else `clir.json` is to hold, plain values.
 
     Raises `DataError` if it cannot be written.
     """

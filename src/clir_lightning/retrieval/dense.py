@@ -14,8 +14,8 @@ from clir_lightning.data.store.folders import fingerprint
 from clir_lightning.errors import ConfigError
 from clir_lightning.retrieval.dense_index import IndexSettings, Search, nearest, open_index
 from clir_lightning.retrieval.retriever import DocumentRows
-from clir_lightning.retrieval.vectors import BLOCK, Shard, Vectors, stored_vectors
-from clir_lightning.scoring.text_encoder import TextEncoder
+from clir_lightning.retrieval.vectors import BLOCK, Shard, stored_vectors
+from clir_lightning.scoring.text_encoder import TextEncoder, Vectors
 from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)

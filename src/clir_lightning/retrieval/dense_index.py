@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
 from clir_lightning.errors import ConfigError, one_of
-from clir_lightning.retrieval.vectors import Vectors
+from clir_lightning.scoring.text_encoder import Vectors
 
 log = logging.getLogger(__name__)
 

@@ -43,17 +43,17 @@ class Lexicon:
 
     @classmethod
     def of(cls, entries: Iterable[Entry], alternatives: int | None = None) -> Lexicon:
-        """Gather entries; weights of the same pair add up. `alternatives` keeps the heaviest so many of a term.
+        """The lexicon of entries; weights of the same pair add up. `alternatives` keeps a term's heaviest, that many.
 
         >>> Lexicon.of([("法语", "француз тілі", 3), ("法语", "французша", 1)]).entries["法语"]
         (('француз тілі', 0.75), ('французша', 0.25))
         """
-        gathered: dict[str, dict[str, float]] = {}
+        weights: dict[str, dict[str, float]] = {}
         for term, translation, weight in entries:
-            table = gathered.setdefault(term_of(term), {})
+            table = weights.setdefault(term_of(term), {})
             table[translation] = table.get(translation, 0.0) + weight
         done = {}
-        for term, table in gathered.items():
+        for term, table in weights.items():
             best = sorted(table.items(), key=lambda pair: -pair[1])[:alternatives]
             total = sum(weight for _, weight in best)
             if term and total > 0:

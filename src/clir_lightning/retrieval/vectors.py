@@ -18,10 +18,10 @@ from tqdm import tqdm
 from clir_lightning.data.store.columns import map_array
 from clir_lightning.data.store.folders import build_once, locked, partial_path, read_manifest
 from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.scoring.text_encoder import Vectors
 
 log = logging.getLogger(__name__)
 
-Vectors = NDArray[np.float32]  # [N, P]
 BLOCK = 4096  # texts whose vectors are written at a time: what a killed encoding loses at most
 
 

@@ -17,7 +17,7 @@ from clir_lightning.models.dual import DualEncoder
 from clir_lightning.scoring.engine import BATCH_TOKENS, Engine
 from clir_lightning.types import Document, Query
 
-TextVectors = NDArray[np.float32]  # [N, P]
+Vectors = NDArray[np.float32]  # [N, P]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class TextEncoder:
         side: Side,
         ids: Sequence[str],
         cache: str | None = None,
-    ) -> Callable[[NDArray[np.int64]], TextVectors]:
+    ) -> Callable[[NDArray[np.int64]], Vectors]:
         """A function from places in `ids`, `[n]`, to the vectors of those records' texts, `[n, P]`.
 
         The records are tokenised now, into the token store of `cache` if there is one. Without one the function shows
@@ -79,7 +79,7 @@ class TextEncoder:
         rows = as_rows(table.index, ids)
         bar = f"encoding {side} texts" if cache is None else None
 
-        def read(places: NDArray[np.int64]) -> TextVectors:
+        def read(places: NDArray[np.int64]) -> Vectors:
             return self.engine.encode(texts, rows[places], side, tokens=self.batch_tokens, name=bar)
 
         return read

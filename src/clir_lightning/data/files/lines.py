@@ -46,6 +46,7 @@ def read_lines(path: str | Path, report: Report = stop) -> Iterator[tuple[int, s
     `report` is told of a line that is not UTF-8, which is then left out, and of a broken archive, where the
     reading then ends; without it both are raised.
     """
+    # Bytes first, decoded line by line: a line that is not UTF-8 does not end the reading.
     number = 0
     try:
         with gzip.open(path, "rb") if str(path).endswith(".gz") else open(path, "rb") as stream:
@@ -101,7 +102,7 @@ def write_whole(path: str | Path) -> Iterator[IO[str]]:
     """Open `path` for text so that it appears complete or not at all; `.gz` is compressed."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_path(target)
+    partial = partial_path(target)  # beside it, so that the rename below stays within one file system
     try:
         opener = gzip.open if target.suffix == ".gz" else open
         with opener(partial, "wt", encoding="utf-8") as stream:

@@ -32,6 +32,7 @@ def field_rows(
         separator: what stands between fields; `None` for whitespace.
         header: whether the first line may name the fields; it does if its last one is not a number.
     """
+    # Ranks, names and the like are passed over.
     names = form.split()
     places = [names.index("query"), names.index("document"), names.index("score" if "score" in names else "grade")]
     for number, line in read_lines(path, report):
@@ -115,6 +116,7 @@ def write_run(run: Run, path: str | Path) -> None:
                 score = run[query][document]
                 if math.isnan(score):
                     raise DataError(f"the score of {document!r} for query {query!r} is not a number", path=path)
+                # `repr` is the shortest text that reads back to the same number.
                 stream.write(f"{_id(query, path)} Q0 {_id(document, path)} {rank} {float(score)!r} {tag}\n")
 
 

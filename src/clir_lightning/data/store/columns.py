@@ -39,7 +39,7 @@ class ArrayWriter:
         self._head()
 
     def _head(self) -> None:
-        # A header of 128 bytes whatever the length, so that it can be written again over itself at the end.
+        # NumPy's format 1.0, in 128 bytes whatever the length, so that it can be written over itself at the end.
         form = f"{{'descr': '{self.dtype.str}', 'fortran_order': False, 'shape': ({self.size},), }}"
         text = form.ljust(117) + "\n"
         self._stream.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode("ascii"))
@@ -104,6 +104,7 @@ class StringColumn(Sequence[str]):
         return len(self.offsets) - 1
 
     def __getitem__(self, row: Any) -> Any:
+        # Through the map: a single string touches a page or two of the file.
         if isinstance(row, slice):
             return [self[i] for i in range(*row.indices(len(self)))]
         if not 0 <= row < len(self):
@@ -114,7 +115,9 @@ class StringColumn(Sequence[str]):
         """All strings in order, read with plain reads: what was read does not stay mapped."""
         start = 0
         with open(self.path, "rb") as stream:
-            stream.seek(128)
+            stream.seek(128)  # behind the header that `ArrayWriter` wrote
+
+            # A block at a time: as many whole strings as fit in `READ_BYTES`, but one at least.
             while start < len(self):
                 stop = int(np.searchsorted(self.offsets, self.offsets[start] + READ_BYTES, side="right")) - 1
                 stop = min(max(stop, start + 1), len(self))
@@ -182,6 +185,7 @@ class HashIndex:
 
     def find(self, text_id: str) -> int:
         """The row of one id, -1 if it is not there."""
+        # Equal hashes are neighbours: look at each until the id itself is found.
         value = hashes([text_id])[0]
         place = int(np.searchsorted(self.sorted_hashes, value))
         while place < len(self.sorted_hashes) and self.sorted_hashes[place] == value:
@@ -195,9 +199,13 @@ class HashIndex:
         """The row of each id."""
         if not len(self.sorted_hashes):
             raise unknown(self.what, next(iter(ids), ""))
+
+        # All at once: where each hash would stand among the sorted ones, and the row that stands there.
         values = hashes(ids)
         places = np.minimum(np.searchsorted(self.sorted_hashes, values), len(self.sorted_hashes) - 1)
         rows = np.array(self.order[places])
+
+        # Rarely another id has the hash, or none has: then one at a time.
         for at, text_id in enumerate(ids):
             row = rows[at]
             stored = self.ids.data[self.ids.offsets[row] : self.ids.offsets[row + 1]].tobytes()

@@ -52,6 +52,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         sizes = dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"no readable manifest ({error})", path=path, cure=cure) from error
+    # Sizes alone: they tell a truncated file, and a checksum would read everything at each opening.
     for name, size in sizes.items():
         file = folder / name
         got = file.stat().st_size if file.is_file() else "no"
@@ -62,6 +63,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def write_manifest(folder: Path, content: dict[str, Any]) -> None:
     """Write the manifest, the last file of a folder; everything before it is on the disk by then."""
+    # Synced, not merely written: a manifest that survives a power cut must not vouch for files that did not.
     files = {}
     for file in sorted(folder.iterdir()):
         with open(file, "rb") as stream:
@@ -89,6 +91,7 @@ def partial_path(target: Path) -> Path:
 
 def remove_abandoned(target: Path) -> None:
     """Remove what dead processes left at `partial_path(target)`; what a living one is writing stays."""
+    # The name says whose it is (`partial_path`): a process of this machine can be looked up, another's can only age.
     for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
         host, _, process = left.name.removeprefix(f".{target.name}.").partition(".")
         number = process.partition(".")[0]
@@ -129,7 +132,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def build_once(target: Path, build: Callable[[Path], dict[str, Any]]) -> Path:
-    """Return `target`, made by `build(folder)` if it is not there; `build` returns what its manifest shall hold.
+    """Return `target`, made by `build(folder)` if it is not there; `build` returns what its manifest is to hold.
 
     The folder is built beside its place, under a name of its own, and renamed when whole. A second process waits for
     the first and takes its folder; on a file system without locks both build, and the later one takes the other's. A
@@ -140,7 +143,7 @@ def build_once(target: Path, build: Callable[[Path], dict[str, Any]]) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.parent / f".{target.name}.lock"):
-            if not target.is_dir():
+            if not target.is_dir():  # still: another process may have built it while this one waited for the lock
                 remove_abandoned(target)
                 _build(target, build)
     except OSError as error:

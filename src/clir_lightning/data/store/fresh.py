@@ -39,6 +39,8 @@ def fresh_folder(path: str | Path, last: str) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
         yield partial
+
+        # A reader that finds `last` finds everything else.
         for entry in sorted(partial.iterdir(), key=lambda entry: entry.name == last):
             os.rename(entry, target / entry.name)
     except OSError as error:

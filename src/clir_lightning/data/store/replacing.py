@@ -66,6 +66,7 @@ def _put(partial: Path, target: Path) -> None:
 
     Another process may do the same at the same time: then one of both is there at the end, and this looks again.
     """
+    # A plain rename where nothing stands, an exchange where something does, three renames where there is no exchange.
     for left in reversed(range(PATIENCE)):
         for way in (os.rename, _exchange, _one_after_the_other):
             try:
@@ -74,6 +75,7 @@ def _put(partial: Path, target: Path) -> None:
             except OSError as error:
                 if error.errno not in (*TAKEN, *WITHOUT_EXCHANGE, errno.ENOENT) or not left:
                     raise
+                # The place was empty after all, or is again: begin with the plain rename.
                 if way is _exchange and error.errno not in WITHOUT_EXCHANGE:
                     break
 

@@ -121,7 +121,7 @@ class ListWriter:
 
     def append(self, values: Mapping[str, float]) -> None:
         """Add one query's list."""
-        self._documents.append("\n".join(values))
+        self._documents.append("\n".join(values))  # ids hold no white space (`sources.checks.check_id`)
         self._values.append(np.fromiter(values.values(), self.dtype, len(values)))
 
     def close(self) -> None:
@@ -149,6 +149,7 @@ class SplitWriter:
     def close(self, run: Run | None = None) -> dict[str, Any]:
         """Finish the files; returns what `open_split` wants to know."""
         self._judgements.close()
+        # A run ranks queries of its own choice: it needs an index of them.
         if run is not None:
             ids = StringWriter(self.folder, f"{self.name}.run.ids")
             lists = ListWriter(self.folder, f"{self.name}.run", np.float64)

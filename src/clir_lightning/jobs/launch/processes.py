@@ -75,7 +75,7 @@ def processes(verb: str, config: DictConfig, **changed: Any) -> Iterator[None]:
             child.kill()
         raise
 
-    # However it ended, a sweep's next job starts from the environment of before.
+    # However it ended, a sweep's next job starts from the environment as it was.
     finally:
         done.set()
         if torch.distributed.is_initialized():

@@ -28,7 +28,7 @@ class BestModel(pl.Callback):
         folder: the model folder.
         recipe: what the model is built from.
         monitor: the measure that decides, the higher the better; of equal ones the first.
-        about: what `clir.json` shall hold beside, plain values.
+        about: what else `clir.json` is to hold, plain values.
     """
 
     def __init__(

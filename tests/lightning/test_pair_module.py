@@ -1,4 +1,4 @@
-"""`PairModule`: losses, weights, and parts of like length."""
+"""`PairModule`: losses, weights, and parts of similar length."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class CandidateLists:
     Args:
         depth: candidates per query.
         val, test: TREC run files whose lists are scored; `None` for the judged documents.
-        val_queries, test_queries: score only the first so many queries of a seeded order; `None` for all.
+        val_queries, test_queries: score only this many queries, the first of a seeded order; `None` for all.
         seed: decides what fills short lists, the candidates' order and which queries a limit keeps. It is none of the
             training's, so that runs of several seeds are judged on the same lists.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-ASIDE = ("seed", "logger", "hydra", "cache", "resume", "checkpoint_steps")  # no part of what a system is
+ASIDE = ("seed", "logger", "hydra", "cache", "resume", "checkpoint_steps")  # not part of what a system is
 ABSENT = "-"
 
 

@@ -58,7 +58,7 @@ class Optimisation:
         return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
 
     def start(self, model: nn.Module, steps: int) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-        """The optimiser of a model's weights, and its schedule over so many steps."""
+        """The optimiser of a model's weights, and its schedule over this many steps."""
         optimizer = torch.optim.AdamW(self.groups(model), lr=self.learning_rate)
         warmup = round(self.warmup * steps)
         return optimizer, get_scheduler(self.schedule, optimizer, num_warmup_steps=warmup, num_training_steps=steps)

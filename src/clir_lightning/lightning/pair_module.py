@@ -17,7 +17,7 @@ class PairModule(RankingModule[PairBatch]):
     """A `RankingModule` around a `models.contracts.PairModel`, with the same arguments."""
 
     def forward(self, batch: PairBatch) -> Tensor:
-        """Scores `[B, D]`; in training pairs of like length together, `parts` of them one after the other."""
+        """Scores `[B, D]`; in training pairs of similar length together, `parts` of them one after the other."""
         if self.parts == 1 or not torch.is_grad_enabled():
             scores: Tensor = self.model(batch)
             return scores

@@ -29,7 +29,7 @@ class RankingModule(pl.LightningModule, Generic[AnyBatch]):
         model: the architecture.
         losses: by name; their weighted sum is minimised.
         optimisation: learning rates and schedule.
-        parts: a training step goes through the model in so many parts of like length: less padding, more calls.
+        parts: a training step goes through the model in this many parts of similar length: less padding, more calls.
     """
 
     def __init__(

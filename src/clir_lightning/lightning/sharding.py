@@ -45,7 +45,7 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> None:
 
 
 def equally_often(places: Tensor, size: int) -> list[Tensor]:
-    """`places` `[N]` in parts of `size`, as many in every process: a pass through shared out weights takes them all.
+    """`places` `[N]` in parts of `size`, as many in every process: a pass through sharded weights takes them all.
 
     A process with fewer of its own repeats its last place, alone, for each part that it lacks; what comes of those
     stands behind the N results, to be cut off there, which leaves them a gradient of 0.

@@ -34,7 +34,7 @@ class TextModule(RankingModule[TextBatch]):
         model: the architecture.
         losses: by name; contrastive ones see the whole step, others scores and grades `[B, D]` of own documents.
         optimisation, parts: as of `RankingModule`.
-        chunk: encode so many texts at a time and keep no activations but those of the chunk that gradients are being
+        chunk: encode this many texts at a time and keep no activations but those of the chunk that gradients are being
             computed of: GradCache (Gao et al., 2021), equal gradients in the memory of a chunk for a second forward
             pass. `None` keeps all.
     """
@@ -52,7 +52,7 @@ class TextModule(RankingModule[TextBatch]):
         self.chunk = chunk
 
     def encode(self, texts: Texts, side: Side) -> Tensor:
-        """Vectors `[N, P]` or `[N, T, P]`; in training texts of like length together, a chunk at a time."""
+        """Vectors `[N, P]` or `[N, T, P]`; in training texts of similar length together, a chunk at a time."""
         if not torch.is_grad_enabled() or (self.chunk is None and self.parts == 1):
             return self._encode_part(texts, side)
 

@@ -27,14 +27,14 @@ class EncoderSettings:
     """What of an encoder is used and how it is trained.
 
     Args:
-        layers: keep the first so many layers; `None` for all.
+        layers: keep only this many layers, from the lowest up; `None` for all.
         dropout: of its layers in training; `None` for what its own configuration says, mostly 0.1.
         attention: how the layers compute it, one of `ATTENTION`; `None` for what transformers takes, mostly `sdpa`.
         gradient_checkpointing: keep only the layers' inputs in training and compute the rest again: about a third
             slower, memory of one layer instead of all.
-        frozen: fix the embeddings (0) and so many of the lowest layers; `None` trains all.
-        reinitialise: start so many of the highest layers from random weights (Zhang et al., 2021, of the top ones; with
-            all of them nothing but the embeddings is pretrained); `None` for none.
+        frozen: fix the embeddings (0) and this many of the lowest layers; `None` trains all.
+        reinitialise: start this many of the highest layers from random weights (Zhang et al., 2021, of the top ones;
+            with all of them nothing but the embeddings is pretrained); `None` for none.
     """
 
     layers: int | None = None

@@ -56,7 +56,7 @@ class DenseRetriever:
         shard: `I/N`: encode this share of the documents alone, beside N - 1 other processes.
         cache: folder of the stored vectors; `None` encodes into memory.
         block: documents whose vectors are stored at a time.
-        device, precision: what the job computes the vectors on and in; see `lightning.computing.computing`.
+        device, precision: what the job computes the vectors on and in; see `scoring.computing.computing`.
     """
 
     model: str

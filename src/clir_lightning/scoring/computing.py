@@ -42,7 +42,7 @@ class Computing:
 
 
 def device_for(setting: str, gpus: int) -> torch.device:
-    """The device for a setting on a machine with so many GPUs: `auto` is the first of them, or else the CPU.
+    """The device for a setting on a machine with this many GPUs: `auto` is the first of them, or else the CPU.
 
     >>> device_for("auto", 0), device_for("auto", 2), device_for("cuda:1", 2)
     (device(type='cpu'), device(type='cuda', index=0), device(type='cuda', index=1))

@@ -100,7 +100,7 @@ class Engine:
             texts: of one side.
             rows: `[N]` in the token store.
             side: which of the model's towers and means is used.
-            tokens: encoded at a time, padding included; texts of like length come together.
+            tokens: encoded at a time, padding included; texts of similar length come together.
             name: of a progress bar, which shows after a second; `None` shows none.
         """
         # The longest first: its batch shows whether memory suffices.

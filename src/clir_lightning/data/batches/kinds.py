@@ -66,7 +66,7 @@ class PairBatches(Batches):
         return PairDataset(assembler, self.features, split)
 
     def scoring(self, run: Run, dataset: PairDataset, **place: int) -> ScoringBatches:
-        """Each pair once, in batches of like length."""
+        """Each pair once, in batches of similar length."""
         return ScoringBatches(
             run, lengths=dataset.pair_lengths, size=self.score_size, tokens=self.score_tokens, **place
         )

@@ -78,7 +78,7 @@ class TrainingBatches(Sampler[Step]):
         size: queries in a batch; `None` for no such limit.
         tokens: cells in a batch, tokens and padding; `None` for no such limit.
         cells: what samples take of each table that is padded apart, `[N, K]`; needed with `tokens`.
-        epochs: with `tokens`, there will be so many: all of them are drawn to count their steps.
+        epochs: with `tokens`, how many there will be: all of them are drawn to count their steps.
         seed: of the batches' order.
         rank, world_size: this process and the number of processes.
     """
@@ -171,7 +171,7 @@ class TrainingBatches(Sampler[Step]):
 
 
 class ScoringBatches(Sampler[Step]):
-    """Every (query, document) pair of a run once, as samples of one document, in batches of like length.
+    """Every (query, document) pair of a run once, as samples of one document, in batches of similar length.
 
     Longest first: the first batch shows whether memory suffices, and little is padded. Processes take turns; one
     that has none left for it scores the first once more, since Lightning leaves a pass without batches out, in that

@@ -14,14 +14,14 @@ from clir_lightning.types import Grades, Run, Sample
 
 @dataclass
 class Hard:
-    """One best-graded document and `negatives` that a run ranks from `first` to `last`, a query.
+    """For each query one best-graded document, and `negatives` that a run ranks from `first` to `last`.
 
     Documents that are judged relevant are not negatives; unjudged ones are, with grade 0. A query whose run has none
     within the ranks gives no sample.
 
     Args:
         run: a TREC run file; any system's.
-        negatives: a query.
+        negatives: per query.
         first, last: ranks, from 1, both included.
     """
 
@@ -37,7 +37,7 @@ class Hard:
         at_least(self.last, self.first, "sampling.last")
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
-        """One sample a query that has a relevant document and negatives, in a random order."""
+        """One sample per query that has a relevant document and negatives, in a random order."""
         rng = random.Random(f"{seed}/{epoch}")
         samples = []
         for query_id, grades in split.qrels.items():

@@ -35,7 +35,7 @@ def document_ids(split: Split) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class FromJudgements:
-    """One sample a query that its judgements suffice for.
+    """One sample per query that its judgements suffice for.
 
     Args:
         negatives_from: `judged`, the documents of grade 0, or `unjudged`: random documents that the query has no
@@ -48,7 +48,7 @@ class FromJudgements:
         one_of(self.negatives_from, ("judged", "unjudged"), "sampling.negatives_from")
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
-        """One sample a query that lacks nothing, in a random order."""
+        """One sample per query that lacks nothing, in a random order."""
         rng = random.Random(f"{seed}/{epoch}")
         ids = document_ids(split) if self.negatives_from == "unjudged" else ()
         samples = []
@@ -63,7 +63,7 @@ class FromJudgements:
         return self._lacks(split.qrels[query_id], len(split.documents))
 
     def _lacks(self, grades: Grades, documents: int) -> str | None:
-        """Why a query of these grades, in a collection of so many documents, gives no sample."""
+        """Why a query of these grades, in a collection of this many documents, gives no sample."""
         if max(grades.values(), default=0) <= 0:
             return NO_RELEVANT
         if self._negatives() == 0:
@@ -94,7 +94,7 @@ class FromJudgements:
 
 @dataclass(frozen=True)
 class BestAgainstRandom(FromJudgements):
-    """The original experiment's samples: one best-graded document and `negatives` of grade 0, a query.
+    """The original experiment's samples: for each query one best-graded document and `negatives` of grade 0.
 
     Among equally best documents one is drawn. Queries without a relevant or a grade-0 document give no sample.
     Grades below 0 count as 0. Without negatives (0), a sample is the positive alone, for losses that take the other
@@ -151,7 +151,7 @@ class Graded(FromJudgements):
         one_of(self.positives, ("grades", "documents"), "sampling.positives")
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
-        """One sample a query with two grades, the upper one relevant, in a random order."""
+        """One sample per query with two grades, the upper one relevant, in a random order."""
         samples = super().__call__(split, seed=seed, epoch=epoch)
         if self.weighted:
             mean = sum(sample.weight for sample in samples) / max(1, len(samples))

@@ -38,7 +38,7 @@ class Filters:
         grade: the highest grade of a negative; unjudged documents count as 0.
         unjudged: whether documents without a judgement may be negatives.
         margin: how far below the positive's score a negative must stay, in the run's scores; `None` for no limit.
-        ratio: a negative scores at most so many times what the positive scores (.95, NV-Retriever, Moreira et al.,
+        ratio: a negative scores at most this many times what the positive scores (.95, NV-Retriever, Moreira et al.,
             2024), in the run's scores, of which `limit` says what that means below 0; `None` for no limit.
         teacher_margin: how far below the positive's a negative's score by a teacher must stay; a document without one
             is none; `None` for no limit.

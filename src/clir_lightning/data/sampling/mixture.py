@@ -38,7 +38,7 @@ class Mixture:
             raise ConfigError(f"sampling.shares are {dict(self.shares)}; allowed: numbers from 0, one of them above")
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
-        """One sample a query that any part with a share has one of, in a random order."""
+        """One sample per query that any part with a share has one of, in a random order."""
         names = self._names()
         drawn = {
             name: {sample.query_id: sample for sample in self.samplings[name](split, seed=seed, epoch=epoch)}

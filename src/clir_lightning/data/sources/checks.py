@@ -148,7 +148,7 @@ class Intake:
             elif document_id in values:
                 problem = f"document {document_id!r} twice for query {query_id!r}"
 
-            # Only a right row is kept.
+            # Only a valid row is kept.
             if problem:
                 self.problems.report(DataError(problem, path=path, line=line, cure="correct or remove it"))
             elif document_id in self.known:

@@ -66,7 +66,7 @@ def read_translations(
     """A collection with the split `train` alone, for `data=several`: terms as queries, translations as documents.
 
     Args:
-        paths: tables `term<TAB>translation`, or files of entity labels (`.jsonl`), as `data.entries` reads them.
+        paths: tables `term<TAB>translation`, or files of entity labels (`.jsonl`), as `term_tables` reads them.
         query_language, document_language: ISO 639 codes of terms and translations.
         negatives: other terms' translations that each term is judged 0 with.
         seed: decides which.

@@ -13,8 +13,8 @@ ALL = ("auto", -1, "-1")
 def cards(trainer: Mapping[str, Any], available: int) -> list[int] | None:
     """The GPUs of this machine's processes, in order, of `available` ones; `None` where they run on something else.
 
-    `trainer.devices` is a number (the first so many), a list or text of GPUs' numbers, or all of them. Raises
-    `ConfigError` for GPUs that are not there.
+    `trainer.devices` is a number (that many, from the first on), a list or text of GPUs' numbers, or all of them.
+    Raises `ConfigError` for GPUs that are not there.
 
     >>> cards({"devices": 2}, 4), cards({"devices": [0, 3]}, 4), cards({"devices": "1,2"}, 4), cards({"devices": -1}, 3)
     ([0, 1], [0, 3], [1, 2], [0, 1, 2])
@@ -50,7 +50,7 @@ def _numbers(devices: Any) -> list[int] | int:
 
 
 def count(trainer: Mapping[str, Any], available: int) -> int:
-    """The processes that a trainer's settings ask for on a machine with so many GPUs.
+    """The processes that a trainer's settings ask for on a machine with this many GPUs.
 
     >>> count({"devices": 2, "accelerator": "cpu"}, 0), count({"devices": [0, 3]}, 4), count({"devices": "auto"}, 0)
     (2, 2, 1)

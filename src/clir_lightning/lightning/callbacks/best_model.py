@@ -21,7 +21,7 @@ from clir_lightning.scoring.processes import once
 class BestModel(pl.Callback):
     """Writes the model folder whenever a validation is better than all before; a test is of that model.
 
-    The first process writes; all take part, since shared out weights are gathered. What was the best so far is in the
+    The first process writes; all take part, since sharded weights are gathered. What was the best so far is in the
     checkpoints, and holds for a training that goes on if the folder has that model.
 
     Args:

@@ -21,7 +21,7 @@ class GeometryLog(pl.Callback):
     Nothing is encoded again. Processes that share a validation put the vectors of these queries together.
 
     Args:
-        queries: so many, with their candidates.
+        queries: how many are looked at, with their candidates.
     """
 
     def __init__(self, *, queries: int = 64) -> None:

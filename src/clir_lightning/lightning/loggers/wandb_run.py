@@ -1,7 +1,7 @@
 """A Weights & Biases run of a job: its configuration and curves, and at its end the table, hard queries and files.
 
-One run a job, in the group of its sweep, gone on with when the job is resumed, and closed at its end, so that the next
-job of a sweep has one of its own.
+One run per job, in the group of its sweep: it is continued when the job is resumed, and closed at its end, so that the
+next job of a sweep has one of its own.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def open_runs(loggers: Sequence[Logger], measures: Sequence[str]) -> None:
 def hardest(
     result: Evaluation, run: Run, queries: Mapping[str, Query], documents: Mapping[str, Document], measure: str
 ) -> list[list[Any]]:
-    """A row each of the queries with the lowest values: id, text, value, and the document on top with its text."""
+    """One row for each of the worst queries: id, text, value, and the document on top with its text."""
     rows: list[list[Any]] = []
     for query in sorted(result.per_query, key=lambda name: (result.per_query[name][measure], name))[:HARDEST]:
         top = run.ranking(query)[0] if run.get(query) else None

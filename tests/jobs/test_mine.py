@@ -47,3 +47,23 @@ def test_what_cannot_work_is_one_line(tmp_path: Path) -> None:
     done = clir("mine", "run=a.trec", cwd=tmp_path, check=False)
     assert "a.trec: no negatives are left; widen filters.last or loosen the filters" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_models_own_search_gives_what_its_run_file_gives(dual_run: Path, tmp_path: Path) -> None:
+    dense = ("retriever=dense", f"retriever.model={dual_run}", "splits=[train]", "depth=20")
+    clir("retrieve", "data=demo", *dense, "hydra.run.dir=first", cwd=tmp_path)
+    settings = ("filters.last=20", "filters.margin=0.01")
+    clir("mine", "run=first/runs/train.trec", *settings, "hydra.run.dir=file", cwd=tmp_path)
+    clir("mine", f"model={dual_run}", *settings, "hydra.run.dir=model", cwd=tmp_path)
+    for name in ("negatives.trec", "triples.tsv"):
+        of_file = (tmp_path / "file" / name).read_text(encoding="utf-8").splitlines()
+        of_model = (tmp_path / "model" / name).read_text(encoding="utf-8").splitlines()
+        assert [line.split()[:5] for line in of_model] == [line.split()[:5] for line in of_file]  # the last is a name
+        assert len(of_file) > 1000
+
+
+@pytest.mark.parametrize("given", [(), ("run=a.trec", "model=b")])
+def test_a_run_or_a_model_is_asked_for(given: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "a.trec").write_text("q Q0 x 1 0.9 a\n")
+    done = clir("mine", *given, cwd=tmp_path, check=False)
+    assert "clir mine: give either run=FILE, of any system, or model=RUN, of architecture=dual" in done.stderr

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from clir_lightning.data.collection import Collection
 from clir_lightning.data.batches.kinds import PairBatches
 from clir_lightning.data.candidate_set import CandidateLists
+from clir_lightning.data.collection import Collection
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import BestAgainstRandom
 from clir_lightning.evaluation.ranking import Pool

@@ -16,10 +16,10 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.tiny import train_tokenizer
 from clir_lightning.outputs.export import export_cross, export_dual
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.text_encoder import TextEncoder
-from clir_lightning.models.tiny import train_tokenizer
 from clir_lightning.types import Document
 
 TEXTS = ["қазақ тілі — тіл", "Алматы — қала, Қазақстан қаласы", "тіл"]

@@ -1,4 +1,4 @@
-"""`clir mine`: from any run file of the training queries to negatives for `sampling=hard` and `sampling=triples`."""
+"""`clir mine`: from any run of the training queries to negatives for `sampling=hard` and `sampling=triples`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from clir_lightning.data.files.trec import read_run, write_run
 from clir_lightning.data.sampling.from_run import Hard
 from clir_lightning.data.sampling.mining import Filters, mine
 from clir_lightning.data.sampling.triples import write_triples
-from clir_lightning.errors import DataError
+from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.outputs.folder import claim, output_folder
 from clir_lightning.outputs.provenance import write_json
+from clir_lightning.outputs.trained import loaded
+from clir_lightning.retrieval.dense import DenseRetriever
+from clir_lightning.types import Run
 
 FILES = ("negatives.trec", "triples.tsv", "mining.json")
 
@@ -24,13 +27,17 @@ def main(config: DictConfig) -> None:
     filters = Filters(**plain(config.filters))
 
     # What is left of the run, as negatives and as triples.
-    run = read_run(config.run)
+    if (config.run is None) == (config.model is None):
+        raise ConfigError("give either run=FILE, of any system, or model=RUN, of architecture=dual")
     teacher = None if config.teacher is None else read_run(config.teacher)
+    source = read_run(config.run) if config.model is None else loaded(_retriever(config))
     collection: Collection = build(config.data)
     split = collection.split(config.split)
+    run = source if isinstance(source, Run) else source(collection.documents, split.queries, depth=filters.last)
     mined = mine(run, split.qrels, filters, teacher)
     if not mined.negatives:
-        raise DataError("no negatives are left", path=config.run, cure="widen filters.last or loosen the filters")
+        cure = "widen filters.last or loosen the filters"
+        raise DataError("no negatives are left", path=config.run or config.model, cure=cure)
 
     # As samples, and in numbers.
     samples = mined.triples(config.negatives, config.seed)
@@ -61,3 +68,8 @@ def main(config: DictConfig) -> None:
     deeper = f" sampling.last={longest}" if longest > Hard.last else ""  # by default it reads less
     console.print(f"train with sampling=hard sampling.run={folder}/negatives.trec{deeper}", soft_wrap=True)
     console.print(f"  or with sampling=triples sampling.path={folder}/triples.tsv", soft_wrap=True)
+
+
+def _retriever(config: DictConfig) -> DenseRetriever:
+    """Search by the vectors of a trained model, which finds what the model itself takes for relevant."""
+    return DenseRetriever(config.model, cache=config.cache, device=config.device, precision=config.precision)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.files.trec import write_run
-from clir_lightning.evaluation.evaluate import MEASURES, Evaluation, evaluate
 from clir_lightning.evaluation.bounds import ideal, random_order
+from clir_lightning.evaluation.evaluate import MEASURES, Evaluation, evaluate
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.retrieval.baseline import bm25_row
 

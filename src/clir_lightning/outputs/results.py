@@ -53,7 +53,9 @@ class Results:
     def show(self, around: Sequence[Evaluation], notes: Sequence[str]) -> None:
         """Print the table, with the rows `around` that the result stands between, and the notes below it."""
         test = self.evaluations["test"]
-        title = f"{self.data.collection.name}, {self.data.splits['test']}: {len(self.data.candidates['test'].run)} queries"
+        title = (
+            f"{self.data.collection.name}, {self.data.splits['test']}: {len(self.data.candidates['test'].run)} queries"
+        )
         *worse, best = around
 
         console = Console()

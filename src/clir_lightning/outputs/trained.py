@@ -19,10 +19,9 @@ from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.model_folder import read_saved
 from clir_lightning.models.saved import Recipe
-from clir_lightning.scoring.engine import Engine
-from clir_lightning.scoring.text_encoder import TextEncoder
 from clir_lightning.retrieval.dense import DenseRetriever
 from clir_lightning.scoring.computing import Computing, computing
+from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.text_encoder import TextEncoder
 
 NEEDED = ("architecture", "data", "batches", "trainer")  # settings that a model is built and scored by

@@ -25,8 +25,8 @@ test: lint  ## set up, then everything that continuous integration checks
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 lint: $(INSTALLED)  ## ruff and the type checker
-	$(BIN)/ruff check src tests conf benchmarks
-	$(BIN)/ruff format --check src tests conf benchmarks
+	$(BIN)/ruff check src tests conf benchmarks examples
+	$(BIN)/ruff format --check src tests conf benchmarks examples
 	$(BIN)/mypy
 
 slow: $(INSTALLED)  ## the tests that the default suite leaves out

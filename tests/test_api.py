@@ -113,7 +113,7 @@ def test_a_collection_that_cannot_be(name: str, settings: dict[str, Any], told: 
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(clir.DataError, match="neither a BEIR nor a TREC folder; put corpus.jsonl"):
+    with pytest.raises(clir.DataError, match="neither a BEIR nor a TREC folder"):
         clir.load_collection("folder", path=str(tmp_path), query_language="zh", document_language="kk")
 
 
@@ -125,7 +125,7 @@ def test_retrieval_is_that_of_clir_retrieve(demo: clir.Collection, found: clir.R
     assert max(map(len, found.values())) == 10
 
     program("retrieve", *settings[:-1], "retriever.k1=0.3", "translation.names=own", "hydra.run.dir=b", cwd=tmp_path)
-    changed = {"retriever": {"k1": 0.3}, "translation": {"names": "own"}}
+    changed: dict[str, dict[str, Any]] = {"retriever": {"k1": 0.3}, "translation": {"names": "own"}}
     other = clir.retrieve(demo, "test1", retriever="bm25s", depth=10, settings=changed)
     assert dict(clir.read_run(tmp_path / "b" / "runs" / "test1.trec")) == {q: other[q] for q in other if other[q]}
     assert dict(other) != dict(found)
@@ -135,7 +135,7 @@ def test_dense_retrieval_needs_its_model(demo: clir.Collection, dual_run: Path) 
     model = {"retriever": {"model": str(dual_run)}}
     run = clir.retrieve(demo, retriever="dense", depth=3, settings=model)
     assert {len(run[query]) for query in run} == {3}
-    with pytest.raises(clir.ConfigError, match="retriever.model has no value"):
+    with pytest.raises(clir.ConfigError, match=r"retriever\.model has no value"):
         clir.retrieve(demo, retriever="dense")
 
 
@@ -187,12 +187,10 @@ def test_a_comparison_is_that_of_the_evaluation_room(demo: clir.Collection, foun
 
 def test_a_comparison_that_cannot_be(found: clir.Run) -> None:
     qrels = {query: {"a": 1} for query in found}
-    for systems, told in (
-        ({}, "there is no system to compare"),
-        ({"a": []}, "system 'a' has no run; give one, or one per seed"),
-    ):
-        with pytest.raises(clir.ConfigError, match=told):
-            clir.compare(systems, qrels)
+    with pytest.raises(clir.ConfigError, match="there is no system to compare"):
+        clir.compare({}, qrels)
+    with pytest.raises(clir.ConfigError, match="system 'a' has no run; give one, or one per seed"):
+        clir.compare({"a": []}, qrels)
     with pytest.raises(clir.ConfigError, match="baseline is 'b'; allowed: a"):
         clir.compare({"a": found}, qrels, baseline="b")
     with pytest.raises(clir.ConfigError, match="measure is 'ndgc_10'; allowed: "):

@@ -87,7 +87,7 @@ def retrieve(
 
 
 def load_model(path: str | Path, *, device: str = "auto", precision: str | None = None) -> Ranker:
-    """A trained model: `.rank(query, documents)` orders texts, `.score(…)` a run's, `.encode(texts, side)` gives vectors.
+    """A trained model: `.rank(query, documents)` and `.score(…)` order documents, `.encode(texts, side)` gives vectors.
 
     It is read once; all calls use the model in memory.
 

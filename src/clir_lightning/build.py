@@ -24,8 +24,8 @@ def without_value(error: MissingMandatoryValue) -> str:
 def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
     """The object that `node._target_` names, with the node's values and `extra`; nested nodes are built too.
 
-    Only what `configuration.check_target` lets through is built. A `ClirError` from within comes through as it is; a wrong
-    argument becomes a `ConfigError`.
+    Only what `configuration.check_target` lets through is built. A `ClirError` from within comes through as it is; a
+    wrong argument, or a setting without a value, becomes a `ConfigError`.
     """
     try:
         whole = OmegaConf.is_config(node)

@@ -159,7 +159,7 @@ def test_a_checkpoint_that_lacks_a_part_is_rejected_in_one_line(missing: str, de
         ({"architecture": {"_target_": "os.system", "command": "touch escaped"}}, "'os.system' is not allowed"),
         (
             {"architecture__towers": "separate"},
-            r"x has weights of another model .*document_encoder\S+ is missing; give",
+            r"weights of another model .*document_encoder\S+ is missing; give",
         ),
         ({"architecture__projection": 7}, r"settings describe: document_mean is \(\d+,\), not \(7,\)"),
     ],

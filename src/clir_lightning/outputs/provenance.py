@@ -78,7 +78,7 @@ def write_json(content: object, path: Path) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Those of the packages that decide numbers; what torch says of itself names its build too, for which GPUs it is."""
+    """Those of the packages that decide numbers; torch's own names its build too, for which GPUs it is."""
     return {**{package: version(package) for package in PACKAGES}, "torch": torch.__version__}
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -10,6 +13,7 @@ from hydra import compose, initialize_config_dir
 from clir_lightning.cli import VERBS, of_any_data, verbatim
 from clir_lightning.configuration import config_folder
 from program import ROOT
+from test_floors import FLOORS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
@@ -43,8 +47,30 @@ def test_the_command_composes(command: str) -> None:
             assert compose(words[0], overrides=single)
 
 
+TREE = README.partition("## The tree")[2].partition("## Train")[0]
+
+
 def test_the_file_tree_is_the_repositorys() -> None:
-    for name in re.findall(
-        r"^  ?(\w+)/ ", README.partition("## The tree")[2].partition("## Train")[0], flags=re.MULTILINE
-    ):
-        assert (ROOT / name).is_dir() or (ROOT / "src" / "clir_lightning" / name).is_dir(), name
+    """Every name of it is there, and every room of the package is in it."""
+    names = [name for line in TREE.splitlines() for name in re.findall(r"([\w.]+/|\w+\.py)(?= )", line[:44])]
+    for name in names:
+        assert (ROOT / name).exists() or (ROOT / "src" / "clir_lightning" / name).exists(), name
+    rooms = {path.parent.name for path in (ROOT / "src" / "clir_lightning").glob("*/__init__.pyi")}
+    assert rooms | {"jobs"} <= {name.removesuffix("/") for name in names}
+
+
+def test_rooms_stand_in_the_order_of_their_floors() -> None:
+    lines = [line[:44] for line in TREE.splitlines() if line.startswith("  ")]
+    floors = [[FLOORS[room] for room in re.findall(r"(\w+)(?:/|\.py)", line) if room in FLOORS] for line in lines]
+    order = [floor for floor in floors if floor]
+    assert all(max(above) < min(below) for above, below in itertools.pairwise(order))
+
+
+def test_the_python_of_the_readme_runs(dual_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code.replace("outputs/DATE/TIME", str(dual_run)), names)
+    assert "| re-ranked | 1 |" in capsys.readouterr().out
+    assert set(names["mine"]) == set(names["bm25"])
+    ranked = names["model"].rank("日语", ["Жапон тілі", "Француз тілі"])
+    assert {text for text, _ in ranked} == {"Жапон тілі", "Француз тілі"}

@@ -29,6 +29,11 @@ def config_folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
 
+def options(group: Path) -> list[str]:
+    """The names that a group can be set to: its files, those of inner folders with the folder's name in front."""
+    return sorted(str(path.relative_to(group).with_suffix("")) for path in group.rglob("*.yaml"))
+
+
 def root_name(verb: str) -> str:
     """The name of a verb's root file in `conf/`, and of its module in `jobs/`.
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from clir_lightning.build import build, plain
 from clir_lightning.data.collection import Collection, Split
-from clir_lightning.data.files.lines import stop, tab_rows
+from clir_lightning.data.files.lines import tab_texts
 from clir_lightning.data.files.trec import write_run
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.evaluation.evaluate import evaluate
@@ -38,14 +38,10 @@ Answer = Callable[[Mapping[str, Query]], Run]
 
 def read_topics(path: str | Path, language: str) -> dict[str, Query]:
     """Queries of an `id<TAB>text` file."""
-    topics: dict[str, Query] = {}
-    for number, query, text in tab_rows(Path(path), stop):
-        if query in topics:
-            raise DataError(f"id {query!r} twice", path=path, line=number, cure="keep one of the two")
-        topics[query] = Query(query, text, language)
-    if not topics:
+    texts = tab_texts(path)
+    if not texts:
         raise DataError("no lines", path=path, cure="a line is id<TAB>text")
-    return topics
+    return {query: Query(query, text, language) for query, text in texts.items()}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.files.lines import read_lines
+from clir_lightning.data.files.lines import tab_texts
 from clir_lightning.data.sources.term_tables import Entry, read_entries
 from clir_lightning.errors import ConfigError, DataError, one_of
 from clir_lightning.retrieval.lexicon import Lexicon, names_entries, translated
@@ -147,13 +147,7 @@ class GivenTranslation:
         one_of(self.side, SIDES, "translation.side")
 
     def _texts(self, wanted: Mapping[str, object]) -> dict[str, str]:
-        texts: dict[str, str] = {}
-        for number, line in read_lines(self.path):
-            text_id, tab, text = line.partition("\t")
-            problem = "no 'id<TAB>text'" if not tab else f"id {text_id!r} twice" if text_id in texts else ""
-            if problem:
-                raise DataError(problem, path=self.path, line=number, cure="correct the line")
-            texts[text_id] = text
+        texts = tab_texts(self.path)
         absent = [text_id for text_id in wanted if text_id not in texts]
         if absent:
             problem = f"{len(absent)} of {len(wanted)} {self.side} have no translation, the first is {absent[0]!r}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clir_lightning.data.files.lines import read_lines, tab_line, write_whole
+from clir_lightning.data.files.lines import read_lines, tab_line, tab_texts, write_whole
 from clir_lightning.errors import DataError
 from clir_lightning.types import Query
 
@@ -48,3 +48,12 @@ def test_half_a_character_is_one_line_that_names_the_file_and_leaves_the_old_one
         write("ab\ud800c")
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_texts_by_id_keep_further_tabs_and_have_each_id_once(tmp_path: Path) -> None:
+    path = tmp_path / "topics.tsv"
+    path.write_text("7\ta\tb\n9\tc\n")
+    assert tab_texts(path) == {"7": "a\tb", "9": "c"}
+    path.write_text("7\ta\n9\tc\n7\td\n")
+    with pytest.raises(DataError, match=r"topics\.tsv, line 3: id '7' twice; keep one of the two"):
+        tab_texts(path)

@@ -77,7 +77,7 @@ def _decoded(line: bytes, number: int, path: str | Path, report: Report) -> str 
     return None
 
 
-def tab_rows(path: Path, report: Report) -> Iterator[tuple[int, str, str]]:
+def tab_rows(path: str | Path, report: Report = stop) -> Iterator[tuple[int, str, str]]:
     """(line number, id, text) of a file of `id<TAB>text` lines; further tabs belong to the text."""
     for number, line in read_lines(path, report):
         text_id, tab, text = line.partition("\t")
@@ -86,6 +86,16 @@ def tab_rows(path: Path, report: Report) -> Iterator[tuple[int, str, str]]:
             report(DataError("no 'id<TAB>text'", path=path, line=number, cure=cure))
             continue
         yield number, text_id, text
+
+
+def tab_texts(path: str | Path) -> dict[str, str]:
+    """The texts of a file of `id<TAB>text` lines by id; `DataError` for the first defect, an id twice included."""
+    texts: dict[str, str] = {}
+    for number, text_id, text in tab_rows(path):
+        if text_id in texts:
+            raise DataError(f"id {text_id!r} twice", path=path, line=number, cure="keep one of the two")
+        texts[text_id] = text
+    return texts
 
 
 def tab_line(record: Query | Document) -> str:

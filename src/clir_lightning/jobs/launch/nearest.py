@@ -12,10 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-
-def options(group: Path) -> list[str]:
-    """The names that a group can be set to: its files, those of inner folders with the folder's name in front."""
-    return sorted(str(path.relative_to(group).with_suffix("")) for path in group.rglob("*.yaml"))
+from clir_lightning.configuration import options
 
 
 def nearest(root: str, overrides: Sequence[str], conf: Path) -> list[str]:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
-from clir_lightning.configuration import config_folder, root_name
+from clir_lightning.configuration import config_folder, options, root_name
 
 COMMENTS = 32  # the column in which the configuration's comments stand
 
@@ -35,9 +35,9 @@ def verb_usage(verb: str, what: str) -> str:
     if groups:
         lines += ["", "groups (name=option):"]
     for group in groups:
-        options = sorted(str(path.relative_to(group).with_suffix("")) for path in group.rglob("*.yaml"))
-        lines += _wrapped(", ".join(options), f"  {group.name:<12} ", " " * 15)
-        lines += _command(_examples(group / f"{options[0]}.yaml")[0], " " * 17)
+        names = options(group)
+        lines += _wrapped(", ".join(names), f"  {group.name:<12} ", " " * 15)
+        lines += _command(_examples(group / f"{names[0]}.yaml")[0], " " * 17)
 
     # What stands between the defaults list and Hydra's own settings.
     lines += ["", "settings, each changed by name=value (a.b=value inside):"]

@@ -1,4 +1,4 @@
-"""Shared out weights: processes with unlike shares of a step make equally many passes, and end with equal gradients."""
+"""Sharded weights: processes with unequal shares of a step make equally many passes, and end with equal gradients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clir_lightning.losses.contrastive import InfoNCE
 from clir_lightning.losses.listwise import ListNet
 from lightning.shares_for_tests import ARCHITECTURES, keep_logs, module, prepared, steps, together
 
-# Ways to cut a step up, by the architectures that have them; unlike shares make unlike numbers of parts.
+# Ways to cut a step up, by the architectures that have them; unequal shares make unequal numbers of parts.
 CUTS: dict[str, list[dict[str, Any]]] = {
     "dual": [{"parts": 3}, {"chunk": 2}],
     "late": [{"parts": 3}, {"chunk": 2}],

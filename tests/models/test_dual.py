@@ -123,7 +123,7 @@ def test_shorter_vectors_are_prefixes_of_length_1_where_the_whole_is(similarity:
 
 
 @pytest.mark.parametrize("sizes", [[0], [6], [2, 7]])
-def test_sizes_that_are_no_prefixes_are_rejected(sizes: list[int]) -> None:
+def test_sizes_that_are_not_prefixes_are_rejected(sizes: list[int]) -> None:
     with pytest.raises(ConfigError, match=r"architecture.dimensions are .*; allowed: 1 to 5"):
         dual(dimensions=sizes)
     with pytest.raises(ConfigError, match=r"allowed: 1 to 3"):

@@ -193,7 +193,9 @@ def test_token_types_are_left_out_where_a_family_has_none(folder: Path) -> None:
         ("bart", "family bart, an encoder with a decoder; take one of BERT's"),
     ],
 )
-def test_families_that_are_no_stack_of_layers_are_rejected_in_one_line(family: str, told: str, tmp_path: Path) -> None:
+def test_families_that_are_not_a_stack_of_layers_are_rejected_in_one_line(
+    family: str, told: str, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match=told) as caught:
         Encoder(str(write(family, tmp_path)))
     assert "\n" not in str(caught.value)

@@ -139,7 +139,7 @@ def test_a_file_that_is_not_json_is_rejected(text: str, folder: Path) -> None:
         read_saved(folder)
 
 
-def test_what_is_no_model_is_named_with_the_cure(folder: Path, tmp_path: Path) -> None:
+def test_what_is_not_a_model_is_named_with_the_cure(folder: Path, tmp_path: Path) -> None:
     running, plain, empty, other = (tmp_path / name for name in ("running", "plain", "empty", "other"))
     for place in (running / "checkpoints", plain, empty, other / "runs"):
         place.mkdir(parents=True)
@@ -161,7 +161,7 @@ def test_what_is_no_model_is_named_with_the_cure(folder: Path, tmp_path: Path) -
                 read(path)
 
 
-def test_a_model_folder_is_no_pretrained_encoder(folder: Path, tmp_path: Path) -> None:
+def test_a_model_folder_is_not_a_pretrained_encoder(folder: Path, tmp_path: Path) -> None:
     for path in (folder, folder.parent):
         with pytest.raises(ConfigError, match=r"whose weights are those of an architecture; give .*init_from="):
             reject_trained(str(path))

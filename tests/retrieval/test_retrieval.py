@@ -42,7 +42,7 @@ def test_an_untranslated_query_keeps_the_candidates_order(collection: Collection
         assert order_candidates(candidates, found).ranking("q") == candidates.ranking("q")
 
 
-def test_a_sentence_with_a_dash_late_in_it_is_no_title() -> None:
+def test_a_sentence_with_a_dash_late_in_it_is_not_a_title() -> None:
     """113 characters before the dash are a sentence, 80 can be a title yet."""
     texts = {"a": "с" * 113 + " — тіл", "b": "с" * 80 + " — тіл", "c": "с" * 81 + " — тіл"}
     documents = {i: Document(i, text, "kk") for i, text in texts.items()}

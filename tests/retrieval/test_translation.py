@@ -141,7 +141,7 @@ def test_documents_cannot_be_translated_without_each_training_querys_own_entry()
     assert LexiconTranslation(names="own", side="documents").documents(collection, "train")["a"].text == "哈萨克语"
 
 
-def test_leaving_entries_out_takes_no_lexicon_a_query() -> None:
+def test_leaving_entries_out_takes_one_lexicon_for_all_queries() -> None:
     count = 20_000
     texts = {str(i): f"城{i}" for i in range(count)}
     collection = training(texts, dict.fromkeys(texts, "a"))

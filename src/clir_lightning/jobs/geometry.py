@@ -55,7 +55,7 @@ def main(config: DictConfig) -> None:
     # Nothing is rejected any more.
     claim(config, folder, FILES)
     title = f"{collection.name}, {config.split}: {len(vectors.lists)} queries, {len(vectors.ids)} documents"
-    report = Report.of(title, spaces, config.measures, encoder.width)
+    report = GeometryReport.of(title, spaces, config.measures, encoder.width)
     report.write(folder, config.split)
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
     console = Console()
@@ -103,7 +103,7 @@ def said(spaces: Sequence[Space], name: str, width: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Report:
+class GeometryReport:
     """A title, a table with a column for each space, sentences on it, and the spaces."""
 
     title: str
@@ -113,7 +113,7 @@ class Report:
     spaces: list[Space]
 
     @classmethod
-    def of(cls, title: str, spaces: list[Space], measures: Sequence[str], width: int) -> Report:
+    def of(cls, title: str, spaces: list[Space], measures: Sequence[str], width: int) -> GeometryReport:
         """The report of spaces whose vectors have `width` numbers: how they rank, then how they lie."""
         ranking = [[label(name), *(f"{100 * space.measures[name]:.1f}" for space in spaces)] for name in measures]
         values = [space.geometry.rounded() for space in spaces]

@@ -56,7 +56,7 @@ def equally_often(places: Tensor, size: int) -> list[Tensor]:
 
 
 def hold_whole(model: nn.Module) -> None:
-    """Hold all weights in every process from here on: for scoring, where processes have unlike numbers of batches."""
+    """Hold all weights in every process from here on: for scoring, where processes have unequal numbers of batches."""
     for part in model.modules():
         if isinstance(part, FSDPModule):
             part.set_reshard_after_forward(False, recurse=False)

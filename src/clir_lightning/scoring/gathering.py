@@ -19,7 +19,7 @@ def own_queries(batch: PairBatch | TextBatch) -> int:
     """How many queries a process brings to a training step: none where its only one stands in with weight 0.
 
     A process that has no query in a step makes the others' passes with one of theirs (`TrainingBatches`); that one is
-    no second query of the step, no negative of another and no part of a mean.
+    not a second query of the step, nor a negative of another, nor part of a mean.
     """
     return len(batch.samples) if any(batch.weights) or not batch.weights else 0
 
@@ -43,7 +43,7 @@ class _Gather(torch.autograd.Function):
 def gather_rows(tensor: Tensor, fill: float = 0) -> tuple[Tensor, slice]:
     """The rows of all processes' tensors `[N, …]` below each other, with gradients, and which are this process's.
 
-    Processes may have unlike numbers of rows, none among them; smaller tensors are padded with `fill` in the other
+    Processes may have unequal numbers of rows, none among them; smaller tensors are padded with `fill` in the other
     dimensions only. With the average over processes that DistributedDataParallel takes, the gradient is that of the
     mean of the processes' losses. Alone, the tensor itself.
     """
@@ -72,7 +72,7 @@ BLOCK = 1 << 14  # vectors of each process that are under way at a time
 def gather_vectors(mine: Mapping[int, Tensor], device: torch.device) -> dict[int, Tensor]:
     """The vectors of all processes' texts by the texts' rows, on the CPU, in the order of the processes.
 
-    A text has one vector `[P]`, or one per token `[T, P]`, T its own. Processes may have unlike numbers of texts, none
+    A text has one vector `[P]`, or one per token `[T, P]`, T its own. Processes may have unequal numbers of texts, none
     among them; no two have the same one. Vectors go through `device`, where the processes' group works, in blocks.
     """
     if world()[1] == 1:

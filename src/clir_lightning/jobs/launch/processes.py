@@ -63,7 +63,7 @@ def processes(verb: str, config: DictConfig, **changed: Any) -> Iterator[None]:
     elif STARTED_BY in os.environ:
         threading.Thread(target=_follow, args=(int(os.environ[STARTED_BY]), done), daemon=True).start()
 
-    # Work together. An error here ends the others: they would wait for this process for ever.
+    # Work together. An error here ends the others: they would wait for this process forever.
     try:
         if children:
             _hand_over(handed_over(config, changed), children)
@@ -113,7 +113,7 @@ def _hand_over(content: bytes, children: Sequence[subprocess.Popen[bytes]]) -> N
 
 
 def _watch(children: list[subprocess.Popen[bytes]], done: threading.Event) -> None:
-    """End all when one fails: the others would wait for it for ever. One that is ending by itself has time to."""
+    """End all when one fails: the others would wait for it forever. One that is ending by itself has time to."""
     while not done.wait(0.5):
         if any(child.poll() not in (None, 0) for child in children) and not done.wait(ENDING):
             for child in children:

@@ -202,7 +202,7 @@ def test_a_comparison_that_cannot_be(found: clir.Run) -> None:
 def test_a_path_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(clir.ConfigError, match="gone is missing; give an output folder of clir train"):
         clir.load_model(tmp_path / "gone")
-    with pytest.raises(clir.ConfigError, match=r"is no trained model \(it holds nothing\)"):
+    with pytest.raises(clir.ConfigError, match=r"is not a trained model \(it holds nothing\)"):
         clir.load_model(tmp_path)
 
 

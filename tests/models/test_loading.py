@@ -1,7 +1,9 @@
-"""Whatever numbers a folder holds, training has 32 bits."""
+"""Whatever numbers a folder holds, training has 32 bits; whatever code it holds is not run."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel
 
+from clir_lightning.errors import ConfigError
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.loading import EncoderSettings
@@ -83,3 +86,14 @@ def test_an_encoder_stored_in_half_precision_learns_with_small_steps(half_folder
     names = [name for name in before if not name.endswith("key.bias")]
     moved = torch.cat([(after[name] != before[name]).flatten() for name in names]).float().mean().item()
     assert moved > 0.99
+
+
+def test_code_of_a_folder_is_not_run(encoder_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(encoder_folder, tmp_path / "encoder")
+    settings = json.loads((tmp_path / "encoder" / "config.json").read_text(encoding="utf-8"))
+    settings |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Config", "AutoModel": "evil.Model"}}
+    (tmp_path / "encoder" / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    (tmp_path / "encoder" / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"encoder '.*' cannot be loaded \("):
+        Encoder(str(tmp_path / "encoder"))
+    assert not (tmp_path / "ran").exists()

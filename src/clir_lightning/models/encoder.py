@@ -94,7 +94,7 @@ class Encoder(nn.Module):
         """Tokenizer and model; what a library says of either becomes one line."""
         attention = settings.attention
         try:
-            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
             return tokenizer, transformer(name, configuration(name, settings), attention, weights=weights)
 
         # An attention's own package is missing, or a tokenizer's.

@@ -57,7 +57,8 @@ def configuration(name: str, settings: EncoderSettings) -> PretrainedConfig:
 
     Raises `ConfigError` for families that are not encoders of this kind and for settings that the model cannot have.
     """
-    config: PretrainedConfig = AutoConfig.from_pretrained(name)
+    # Code that a folder brings along is never run; without this, a terminal would be asked whether to.
+    config: PretrainedConfig = AutoConfig.from_pretrained(name, trust_remote_code=False)
     check_family(name, config)
 
     # A folder stored in half precision would be trained in it: too coarse for small steps, or out of range.

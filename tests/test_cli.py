@@ -46,7 +46,9 @@ def test_help_fits_a_terminal_and_loses_no_word(
     assert [line for line in printed.splitlines() if len(line) > 80] == []
     root = (config_folder() / f"{root_name(verb)}.yaml").read_text(encoding="utf-8")
     lines = root.partition("\n\n")[2].partition("\nhydra:")[0].splitlines()
-    words = [line for line in lines if not line.strip().startswith("_target_:")]  # a class is not a setting of the user's
+    words = [
+        line for line in lines if not line.strip().startswith("_target_:")
+    ]  # a class is not a setting of the user's
     assert " ".join("\n".join(words).replace("#", " ").split()) in " ".join(printed.replace("#", " ").split())
     assert "_target_" not in printed
 

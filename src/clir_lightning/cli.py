@@ -59,7 +59,7 @@ VERBS = {
 
 
 # Their `data` is what a model or an output folder names, with settings changed.
-OF_TRAINED_DATA = ("evaluate", "search", "geometry", "compare")
+OF_TRAINED_DATA = ("evaluate", "search", "geometry", "mine", "compare")
 
 
 def main(arguments: list[str] | None = None) -> None:

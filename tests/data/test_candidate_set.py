@@ -51,7 +51,8 @@ def test_each_stage_has_its_own_limit(collection: Collection) -> None:
     lists = CandidateLists(depth=4, val_queries=2, test_queries=3)
     assert [len(lists.run(demo, "dev", stage)) for stage in ("val", "test")] == [2, 3]
     assert {len(documents) for documents in lists.run(demo, "dev", "val").values()} == {4}
-    with pytest.raises(ConfigError, match=r"candidates.depth is 0; allowed: 1 or more"):
-        CandidateLists(depth=0)
+    for name in ("depth", "val_queries", "test_queries"):
+        with pytest.raises(ConfigError, match=rf"candidates\.{name} is 0; allowed: 1 or more"):
+            CandidateLists(**{name: 0})
     with pytest.raises(ConfigError, match="stage is 'tets'; allowed: val, test; did you mean 'test'"):
         lists.run(demo, "dev", "tets")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clir_lightning.data.tokens.texts import Texts
 from clir_lightning.errors import ConfigError
-from clir_lightning.models.dual import SETTINGS, DualEncoder, Temperature
+from clir_lightning.models.dual import RUN_STATE, DualEncoder, Temperature
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.pooling import POOLINGS
 from models.conftest import Batches
@@ -78,7 +78,7 @@ def test_each_side_is_centred_by_its_own_mean_outside_of_training(similarity: st
 def test_means_are_kept_with_the_weights_and_start_at_zero() -> None:
     state = dual().state_dict()
     assert state["query_mean"].tolist() == state["document_mean"].tolist() == [0.0] * 6
-    assert set(SETTINGS) == {name for name in state if not name.startswith("encoder.")}
+    assert set(RUN_STATE) == {name for name in state if not name.startswith("encoder.")}
 
 
 def test_separate_towers_start_alike_and_serve_a_side_each() -> None:

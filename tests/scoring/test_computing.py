@@ -68,12 +68,6 @@ def test_a_precision_of_the_weights_themselves_is_rejected() -> None:
         computing("cpu", "bf16-true")
 
 
-def test_the_trainer_of_clir_evaluate_is_told_the_same() -> None:
-    told = computing("cuda:1", gpus=2, trained="bf16-mixed").trainer()
-    assert told == {"accelerator": "gpu", "devices": [1], "precision": "bf16-mixed"}
-    assert Computing().trainer() == {"accelerator": "cpu", "devices": 1, "precision": "32-true"}
-
-
 def test_a_collection_is_encoded_in_the_precision_it_is_given(collection: Collection, tmp_path: Path) -> None:
     encoder = Encoder(TinyEncoder(vocabulary=120, width=16, heads=2).prepare(collection, "train", tmp_path / "e", 3))
     model = DualEncoder(encoder, projection=8).eval()

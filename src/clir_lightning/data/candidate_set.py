@@ -41,7 +41,9 @@ class CandidateLists:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        at_least(self.depth, 1, "candidates.depth")
+        for name in ("depth", "val_queries", "test_queries"):
+            if (number := getattr(self, name)) is not None:
+                at_least(number, 1, f"candidates.{name}")
 
     def run(self, collection: Collection, split: str, stage: str) -> Run:
         """The lists of a split that is scored as `stage`, `val` or `test`; no other stage's run file is read."""

@@ -13,7 +13,7 @@ from clir_lightning.build import build, plain
 from clir_lightning.data.candidate_set import CandidateLists, CandidateSet
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.trec import read_qrels, read_run, write_qrels, write_run
-from clir_lightning.errors import ConfigError
+from clir_lightning.errors import ConfigError, at_least
 from clir_lightning.evaluation.bounds import ideal, random_order
 from clir_lightning.evaluation.evaluate import Evaluation, evaluate
 from clir_lightning.evaluation.measures import measure
@@ -40,6 +40,9 @@ def candidates_of(trained: DictConfig, config: DictConfig, collection: Collectio
     Its run file and its limit on test queries are of its test split: another split has its judged lists scored, and
     all of them.
     """
+    for name in ("depth", "queries", "score_batch_size"):
+        if config[name] is not None:
+            at_least(config[name], 1, name)
     lists: CandidateLists = build(trained.candidates)
     own = config.split == trained.splits.test
     lists = replace(

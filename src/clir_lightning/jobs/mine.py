@@ -14,7 +14,7 @@ from clir_lightning.data.sampling.triples import write_triples
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.outputs.folder import claim, output_folder
 from clir_lightning.outputs.provenance import write_json
-from clir_lightning.outputs.trained import loaded
+from clir_lightning.outputs.trained import Trained
 from clir_lightning.retrieval.dense import DenseRetriever
 from clir_lightning.types import Run
 
@@ -30,10 +30,8 @@ def main(config: DictConfig) -> None:
     if (config.run is None) == (config.model is None):
         raise ConfigError("give either run=FILE, of any system, or model=RUN, of architecture=dual")
     teacher = None if config.teacher is None else read_run(config.teacher)
-    source = read_run(config.run) if config.model is None else loaded(_retriever(config))
-    collection: Collection = build(config.data)
+    collection, run = _of_file(config) if config.model is None else _of_model(config, filters.last)
     split = collection.split(config.split)
-    run = source if isinstance(source, Run) else source(collection.documents, split.queries, depth=filters.last)
     mined = mine(run, split.qrels, filters, teacher)
     if not mined.negatives:
         cure = "widen filters.last or loosen the filters"
@@ -70,6 +68,19 @@ def main(config: DictConfig) -> None:
     console.print(f"  or with sampling=triples sampling.path={folder}/triples.tsv", soft_wrap=True)
 
 
-def _retriever(config: DictConfig) -> DenseRetriever:
-    """Search by the vectors of a trained model, which finds what the model itself takes for relevant."""
-    return DenseRetriever(config.model, cache=config.cache, device=config.device, precision=config.precision)
+def _of_file(config: DictConfig) -> tuple[Collection, Run]:
+    """The collection that the settings name, and a run file of it."""
+    if not config.data:
+        raise ConfigError("run=… does not tell its collection; add data=…, data=demo say")
+    run = read_run(config.run)
+    collection: Collection = build(config.data)
+    return collection, run
+
+
+def _of_model(config: DictConfig, depth: int) -> tuple[Collection, Run]:
+    """The collection that a model was trained with, as the settings change it, and what its own search finds there."""
+    trained = Trained.load(config.model)
+    encoder = trained.text_encoder(trained.computing(config.device, config.precision))
+    collection = trained.collection(config.data)
+    retriever = DenseRetriever(config.model, cache=config.cache, encoder=encoder)
+    return collection, retriever(collection.documents, collection.split(config.split).queries, depth=depth)

@@ -16,13 +16,13 @@ from clir_lightning.build import build, plain
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.files.lines import tab_texts
 from clir_lightning.data.files.trec import write_run
-from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.errors import ConfigError, DataError, at_least
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.tables import result_table
 from clir_lightning.outputs.folder import claim, output_folder
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
-from clir_lightning.outputs.ranker import Ranker
+from clir_lightning.outputs.ranker import ASKED, Ranker
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.retrieval.dense import DenseRetriever
 from clir_lightning.retrieval.fusion import fuse
@@ -32,7 +32,6 @@ from clir_lightning.types import Qrels, Query, Run
 log = logging.getLogger(__name__)
 
 FILES = ("runs/search.trec", "metrics.json", "provenance.json")
-ASKED = "search"  # the split that the queries form
 Answer = Callable[[Mapping[str, Query]], Run]
 
 
@@ -140,6 +139,8 @@ def typed(language: str) -> Iterator[Query]:
 
 def _check(config: DictConfig) -> None:
     """Complain before the work."""
+    for name in ("depth", "rerank_depth", "score_batch_size", "show"):
+        at_least(config[name], 1, name)
     for name in config.measures:
         measure(name)
     if sum(config[name] is not None for name in ("topics", "split", "query")) > 1:

@@ -31,6 +31,7 @@ from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.callbacks.resumption import Resumption
 from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.lightning.checkpoints import BEFORE, LAST, LastCheckpoint, WholeFileIO
+from clir_lightning.lightning.kinds import check_kinds
 from clir_lightning.lightning.loggers.wandb_run import JobInfo, close_runs, open_runs
 from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.lightning.warm_start import load_weights
@@ -68,8 +69,7 @@ def main(config: DictConfig) -> float:
     begin = start(config.resume, portable(config), folder)
     if begin.finished is not None:
         return float(begin.finished["val"][MONITOR])
-    here = None if begin.checkpoint is None else str(begin.checkpoint)
-    with processes("train", config, resume=here):
+    with processes("train", config, resume=None if begin.checkpoint is None else str(begin.checkpoint)):
         return _train(config, folder, begin)
 
 
@@ -131,7 +131,8 @@ def _losses(config: DictConfig) -> dict[str, RankingLoss]:
     if not losses:
         raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
     architecture, settings = outline(config.architecture)
-    # An architecture from elsewhere need not tell what it gives.
+    check_kinds(architecture, outline(config.batches)[0], outline(config.module)[0])
+    # A function that makes an architecture does not tell what that gives.
     outputs = architecture.outputs(**settings) if hasattr(architecture, "outputs") else None
     learn = settings.get("learn_temperature", False)
     check_settings(losses, outputs, learn_temperature=learn, teacher=config.teacher)

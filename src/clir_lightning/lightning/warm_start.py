@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from clir_lightning.errors import ConfigError
-from clir_lightning.models.dual import SETTINGS
+from clir_lightning.models.dual import RUN_STATE
 from clir_lightning.models.model_folder import read_weights
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def tower_sources(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dic
 
 def head_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What is learnt over the encoders: all that is neither theirs nor a setting."""
-    return {name: value for name, value in state.items() if not name.startswith(TOWERS) and name not in SETTINGS}
+    return {name: value for name, value in state.items() if not name.startswith(TOWERS) and name not in RUN_STATE}
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -86,7 +86,7 @@ def _check_towers(
 def _told(own: Mapping[str, Tensor], given: Mapping[str, Tensor], towers: Mapping[str, str], *, same: bool) -> str:
     """One line: how many tensors were taken, which stay as they start, and what of the given model is not used."""
     head = head_of(own)
-    settings = [name for name in own if name in SETTINGS]
+    settings = [name for name in own if name in RUN_STATE]
 
     # What comes over …
     both = any(name != source for name, source in towers.items())

@@ -92,8 +92,8 @@ class TextModel(Protocol):
 
 
 def missing(model: object, contract: type[PairModel] | type[TextModel]) -> list[str]:
-    """The public members of a contract that a model lacks."""
-    members = [*contract.__annotations__, *vars(contract)]
+    """The public members of a contract that a model lacks; of a class those that its objects may set do not count."""
+    members = [*vars(contract), *([] if isinstance(model, type) else contract.__annotations__)]
     return sorted({name for name in members if not name.startswith("_") and not hasattr(model, name)})
 
 
@@ -109,10 +109,11 @@ def reads_texts(model: object) -> bool:
 
 
 def check_contract(model: object) -> None:
-    """Raise `ConfigError` for a model that lacks members of its contract, and name them."""
+    """Raise `ConfigError` for a model, or a class of models, that lacks members of its contract, and name them."""
     contract: type[PairModel] | type[TextModel] = TextModel if hasattr(model, "encode") else PairModel
+    name = model.__name__ if isinstance(model, type) else type(model).__name__
     if lacking := missing(model, contract):
         raise ConfigError(
-            f"{type(model).__name__} lacks {', '.join(lacking)}; a {contract.__name__} must have them, see "
+            f"{name} lacks {', '.join(lacking)}; a {contract.__name__} must have them, see "
             "clir_lightning/models/contracts.py"
         )

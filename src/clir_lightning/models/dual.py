@@ -17,7 +17,7 @@ from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.pooling import pooling as pooling_of
 
 # What a run sets for itself in a model's state: no weights to hand on to another run.
-SETTINGS = ("temperature.log_scale", "query_mean", "document_mean")
+RUN_STATE = ("temperature.log_scale", "query_mean", "document_mean")
 LARGEST_SCALE = 100.0  # a learnt temperature stays above 0.01 (CLIP, Radford et al., 2021)
 
 

@@ -26,7 +26,7 @@ KINDS = "give an output folder of clir train, its folder model, or one of its ch
 MODULE = "model."  # what the names of the architecture's weights begin with in a checkpoint
 CONFIG = "config"
 FILES = "encoder_files"
-NEEDED = ("config.json", "tokenizer_config.json")
+ENCODER_FILES = ("config.json", "tokenizer_config.json")
 NAME = re.compile(r"\w[\w.-]*(?<!\.py)")
 
 
@@ -35,7 +35,7 @@ def check_files(names: Mapping[str, Any], source: Path) -> None:
 
     Without its files a library would make up an empty tokenizer; a model from elsewhere may list anything.
     """
-    if missing := [name for name in NEEDED if name not in names]:
+    if missing := [name for name in ENCODER_FILES if name not in names]:
         raise ConfigError(f"{source} lists no {missing[0]} among its encoder's files; {KINDS}")
     for name in names:
         if not NAME.fullmatch(name):

@@ -18,7 +18,7 @@ from clir_lightning.data.store.replacing import remove
 from clir_lightning.errors import ConfigError
 from clir_lightning.scoring.processes import rank
 
-SETTINGS = ".hydra"
+HYDRA = ".hydra"
 
 
 class HeldLog(logging.FileHandler):
@@ -46,7 +46,7 @@ class HeldLog(logging.FileHandler):
 def owner(folder: Path) -> str | None:
     """The verb whose output folder this is, as `.hydra/hydra.yaml` names its root file; `None` where nothing tells."""
     try:
-        return str(OmegaConf.load(folder / SETTINGS / "hydra.yaml").hydra.job.config_name).replace("_", " ")
+        return str(OmegaConf.load(folder / HYDRA / "hydra.yaml").hydra.job.config_name).replace("_", " ")
     except Exception:  # whatever lies there was not written by a job
         return None
 
@@ -85,7 +85,7 @@ def claim(config: DictConfig, folder: Path, results: Iterable[str] = ()) -> None
         "overrides.yaml": OmegaConf.to_yaml(hydra.overrides.task),
     }
     for name, content in contents.items():
-        with write_whole(folder / SETTINGS / name) as stream:
+        with write_whole(folder / HYDRA / name) as stream:
             stream.write(content)
 
     # What was logged until now waits for its file.

@@ -25,7 +25,7 @@ from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.text_encoder import TextEncoder
 
 NEEDED = ("architecture", "data", "batches", "trainer")  # settings that a model is built and scored by
-AGAIN = "give a model as clir train wrote it"
+AS_WRITTEN = "give a model as clir train wrote it"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Trained:
             raise
         except Exception as error:  # of settings that someone wrote by hand
             told = str(error).splitlines()[0]
-            raise ConfigError(f"{place} has settings that no model can be built from ({told}); {AGAIN}") from error
+            raise ConfigError(f"{place} has settings that no model can be built from ({told}); {AS_WRITTEN}") from error
         model.float()  # transformers builds an encoder in what its folder was stored in
         _check_shapes(place, model.state_dict(), saved.weights)
         model.load_state_dict(saved.weights)
@@ -97,9 +97,9 @@ def _settings(place: Path, recipe: Recipe) -> DictConfig:
         missing = [name for name in NEEDED if not OmegaConf.is_dict(config.get(name))]
     except OmegaConfBaseException as error:
         told = str(error).splitlines()[0]
-        raise ConfigError(f"{place} has settings that cannot be read ({told}); {AGAIN}") from error
+        raise ConfigError(f"{place} has settings that cannot be read ({told}); {AS_WRITTEN}") from error
     if missing:
-        raise ConfigError(f"{place} has no settings of {', '.join(missing)}; {AGAIN}")
+        raise ConfigError(f"{place} has no settings of {', '.join(missing)}; {AS_WRITTEN}")
     return config
 
 
@@ -110,7 +110,7 @@ def _encoder(place: Path, recipe: Recipe) -> Encoder:
             return Encoder(folder, weights=False)
         except Exception as error:  # libraries raise whatever they like for damaged files
             told = " ".join(str(error).replace(folder, str(place)).split())
-            raise ConfigError(f"{place} holds an encoder that cannot be built ({told}); {AGAIN}") from error
+            raise ConfigError(f"{place} holds an encoder that cannot be built ({told}); {AS_WRITTEN}") from error
 
 
 def _check_shapes(place: Path, own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
@@ -122,7 +122,9 @@ def _check_shapes(place: Path, own: Mapping[str, Tensor], given: Mapping[str, Te
         there = tuple(given[name].shape)
         wrong += [f"{name} is {there}, not {here}"] if here != there else []
     if wrong:
-        raise ConfigError(f"{place} has weights of another model than its settings describe: {min(wrong)}; {AGAIN}")
+        raise ConfigError(
+            f"{place} has weights of another model than its settings describe: {min(wrong)}; {AS_WRITTEN}"
+        )
 
 
 def loaded(retriever: Any) -> Any:

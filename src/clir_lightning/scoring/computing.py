@@ -30,16 +30,6 @@ class Computing:
         """The context to score in."""
         return nullcontext() if self.dtype is None else torch.autocast(self.device.type, self.dtype)
 
-    def trainer(self) -> dict[str, Any]:
-        """The same for a Lightning trainer.
-
-        >>> Computing(torch.device("cuda:1"), "bf16-mixed").trainer()
-        {'accelerator': 'gpu', 'devices': [1], 'precision': 'bf16-mixed'}
-        """
-        if self.device.type == "cpu":
-            return {"accelerator": "cpu", "devices": 1, "precision": self.precision}
-        return {"accelerator": "gpu", "devices": [self.device.index], "precision": self.precision}
-
 
 def device_for(setting: str, gpus: int) -> torch.device:
     """The device for a setting on a machine with this many GPUs: `auto` is the first of them, or else the CPU.

@@ -70,7 +70,10 @@ def test_two_processes_end_with_the_weights_and_scores_of_one(trainer: str, alon
 
 def test_sharded_weights_of_a_dual_model_go_on_in_one_process(tmp_path: Path) -> None:
     """Three queries per step, and one for the validation: the second process has one of three, and none to score."""
-    run = [*(setting for setting in RUN if "limit" not in setting and "dev_q" not in setting), "architecture=dual"]
+    run = [
+        *(setting for setting in RUN if "limit" not in setting and "val_queries" not in setting),
+        "architecture=dual",
+    ]
     few = ("+trainer.limit_train_batches=3", "batches.size=3", "candidates.val_queries=1")
     clir(
         "train",

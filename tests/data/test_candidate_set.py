@@ -1,5 +1,7 @@
 """Candidate lists and their batches, alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from clir_lightning.data.batches.kinds import PairBatches, TextBatches
@@ -53,6 +55,6 @@ def test_each_stage_has_its_own_limit(collection: Collection) -> None:
     assert {len(documents) for documents in lists.run(demo, "dev", "val").values()} == {4}
     for name in ("depth", "val_queries", "test_queries"):
         with pytest.raises(ConfigError, match=rf"candidates\.{name} is 0; allowed: 1 or more"):
-            CandidateLists(**{name: 0})
+            replace(CandidateLists(), **{name: 0})
     with pytest.raises(ConfigError, match="stage is 'tets'; allowed: val, test; did you mean 'test'"):
         lists.run(demo, "dev", "tets")

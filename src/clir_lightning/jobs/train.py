@@ -87,7 +87,7 @@ def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     with watch.stage("model"):
         module = _module(config, losses, data, folder)
     pools = {stage: Pool.of(scored.run, scored.qrels) for stage, scored in data.candidates.items()}
-    metrics = RankingMetrics(pools, folder=folder, name=config.name)
+    metrics = RankingMetrics(pools, folder=folder, name=config.name, monitor=MONITOR)
     callbacks = _callbacks(config, folder, metrics, module)
     trainer = _trainer(config, folder, callbacks, _loggers(config, folder, begin))
 
@@ -198,7 +198,7 @@ def _callbacks(config: DictConfig, folder: Path, metrics: RankingMetrics, module
     """This project's callbacks around those that the settings choose, in the order in which they are called."""
     # What is kept of the model: the best epoch's folder, and the checkpoints to go on from.
     recipe = Recipe.of(portable(config), module.model.encoder)  # type: ignore[arg-type]
-    best = BestModel(folder / MODEL, recipe, f"val/{MONITOR}", {"versions": versions(), "commit": commit()})
+    best = BestModel(folder / MODEL, recipe, metrics, {"versions": versions(), "commit": commit()})
     last = LastCheckpoint(folder / "checkpoints", recipe, config.checkpoint_steps)
     first = [metrics, Throughput(), Resumption(), FiniteLoss(folder)]
     return [*first, *_chosen(config, module), best, last, Interruption(last)]

@@ -65,9 +65,20 @@ def test_two_processes_see_the_same_run(tmp_path: Path) -> None:
 def test_the_best_validation_is_kept_and_an_interrupted_one_forgotten(tmp_path: Path) -> None:
     metrics = RankingMetrics({"val": POOL}, folder=tmp_path)
     right, wrong = {"q": {"a": 2.0, "b": 1.0}}, {"q": {"a": 1.0, "b": 2.0}, "p": {"c": 1.0}}
+    assert not metrics.improved
     assert validate(metrics, right)["val/mrr_5"] == pytest.approx(1 / 2)  # p was never scored and counts 0
+    assert metrics.improved
     assert metrics.evaluations["val"].coverage.missing_queries == 1
     assert validate(metrics, wrong)["val/ndcg_10"] == pytest.approx((0.6309 + 1) / 2, abs=1e-4)
+    assert metrics.improved
     assert validate(metrics, right)["val/ndcg_10"] == pytest.approx(1 / 2)
+    assert not metrics.improved
     assert metrics.evaluations["val"].per_query["p"]["mrr_5"] == 1.0
     assert set(read_run(tmp_path / "runs" / "val.trec")) == {"q", "p"}
+
+    # Forgotten, it is the best no longer, and in no checkpoint.
+    metrics.forget()
+    assert (metrics.evaluations, metrics.state_dict()) == ({}, {})
+    validate(metrics, right)
+    assert metrics.improved
+    assert set(read_run(tmp_path / "runs" / "val.trec")) == {"q"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,31 +11,32 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_
 
 from clir_lightning.data.store.replacing import restore
 from clir_lightning.errors import ClirError
+from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.sharding import Sharded
-from clir_lightning.models.model_folder import SETTINGS, read_settings, read_weights, write_model_folder
+from clir_lightning.models.model_folder import read_settings, read_weights, write_model_folder
 from clir_lightning.models.saved import MODULE, Recipe
 from clir_lightning.scoring.processes import once
 
 
 class BestModel(pl.Callback):
-    """Writes the model folder whenever a validation is better than all before; a test is of that model.
+    """Writes the model folder whenever `RankingMetrics` found a validation the best so far; a test is of that model.
 
     The first process writes; all take part, since sharded weights are gathered. What was the best so far is in the
-    checkpoints, and holds for a training that goes on if the folder has that model.
+    checkpoints, and holds for a training that goes on if the folder has that model; else both callbacks forget it.
 
     Args:
         folder: the model folder.
         recipe: what the model is built from.
-        monitor: the measure that decides, the higher the better; of equal ones the first.
+        metrics: what decides; it stands before this one among the trainer's callbacks.
         about: what else `clir.json` is to hold, plain values.
     """
 
     def __init__(
-        self, folder: Path, recipe: Recipe, monitor: str = "val/ndcg_10", about: Mapping[str, Any] | None = None
+        self, folder: Path, recipe: Recipe, metrics: RankingMetrics, about: Mapping[str, Any] | None = None
     ) -> None:
         self.folder = folder
         self.recipe = recipe
-        self.monitor = monitor
+        self.metrics = metrics
         self.about = dict(about or {})
         self.best: dict[str, Any] | None = None  # the epoch, step and value of the model in the folder
 
@@ -52,26 +52,29 @@ class BestModel(pl.Callback):
         """Forget a best validation whose model is not in the folder: of another folder's, or removed."""
         if not once(self._is_there):
             self.best = None
+            self.metrics.forget()
 
     def _is_there(self) -> bool:
-        """Whether the folder's model is of the best validation."""
-        restore(self.folder, lambda folder: (folder / SETTINGS).is_file())
+        """Whether the folder's model is of the best validation; one that a crash left hidden is put back if it is."""
+        if self.best is None:
+            return False
+        restore(self.folder, self._is_best)
+        return self._is_best(self.folder)
+
+    def _is_best(self, folder: Path) -> bool:
         try:
-            return self.best is not None and bool(read_settings(self.folder).get("best") == self.best)
+            return bool(read_settings(folder).get("best") == self.best)
         except ClirError:
             return False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the model if this validation is the best."""
-        if trainer.sanity_checking or self.monitor not in trainer.callback_metrics:
+        if trainer.sanity_checking or not self.metrics.improved:
             return
-
-        # Every process has the same value; the first decides all the same, since the others wait for it below.
-        value = float(trainer.callback_metrics[self.monitor])
-        value = -math.inf if math.isnan(value) else value
-        if not trainer.strategy.broadcast(self.best is None or value > self.best["value"]):
-            return
-        found = {"monitor": self.monitor, "value": value, "epoch": trainer.current_epoch, "step": trainer.global_step}
+        monitor = self.metrics.monitor
+        value = self.metrics.evaluations["val"].means[monitor]
+        step = trainer.global_step
+        found = {"monitor": f"val/{monitor}", "value": value, "epoch": trainer.current_epoch, "step": step}
 
         # The weights that a checkpoint would hold: gathered, and those of `ema` and its like if there is one.
         checkpoint: dict[str, Any] = {

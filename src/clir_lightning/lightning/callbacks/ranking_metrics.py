@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 from torch import Tensor
 
@@ -15,20 +16,22 @@ from clir_lightning.data.files.trec import write_run
 from clir_lightning.evaluation.evaluate import MEASURES, Evaluation
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.torchmetric import RankingMeasures
+from clir_lightning.scoring.processes import once
 
 
 class RankingMetrics(pl.Callback):
     """Collects scores over a whole validation or test, then evaluates once against the full qrels.
 
     Logs `val/mrr_5`, `val/ndcg_10`, … and keeps the best validation's run: `evaluations["val"]` and `runs/val.trec`
-    belong to the epoch with the highest `monitor`, the one whose weights `BestModel` keeps.
+    belong to the epoch with the highest `monitor`, of equal ones the first. `improved` says whether the last validation
+    is that one, in all processes alike: `BestModel`, which keeps its weights, asks here and compares nothing itself.
 
     Args:
         pools: the candidates and judgements of each stage, `val` and `test`.
         folder: where `runs/val.trec` and `runs/test.trec` go; `None` writes none.
         name: the system's name in run files and tables.
         measures: names such as `ndcg_10`.
-        monitor: the measure that decides which validation is the best, the higher the better.
+        monitor: the measure that decides which validation is the best, the higher the better, in single precision.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class RankingMetrics(pl.Callback):
         self.measures = tuple(dict.fromkeys((*measures, monitor)))
         self.metrics = {stage: RankingMeasures(pool, self.measures) for stage, pool in pools.items()}
         self.evaluations: dict[str, Evaluation] = {}
+        self.improved = False
         self._best: dict[str, Tensor] = {}  # the best validation's scores, for a training that goes on
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -61,6 +65,11 @@ class RankingMetrics(pl.Callback):
             metric.scored = state_dict["scored"].clone()
             self.evaluations["val"] = metric.evaluation(self.name)
             metric.reset()
+
+    def forget(self) -> None:
+        """Let the next validation be the best so far: the model of the one before is gone."""
+        self.evaluations.pop("val", None)
+        self._best = {}
 
     def _start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget what an interrupted pass left."""
@@ -98,12 +107,18 @@ class RankingMetrics(pl.Callback):
             pl_module.log(f"{stage}/{name}", value, prog_bar=name == self.monitor, rank_zero_only=False)
 
         # Of validations the best so far is kept, of tests the last one.
-        best = self.evaluations.get(stage)
-        if stage == "test" or best is None or result.means[self.monitor] > best.means[self.monitor]:
+        if stage == "val":
+            self.improved = once(lambda: self._is_better(result))
+            self._best = state if self.improved else self._best
+        if stage == "test" or self.improved:
             self.evaluations[stage] = result
-            self._best = state if stage == "val" else self._best
             if self.folder is not None and trainer.is_global_zero:
                 write_run(run, self.folder / "runs" / f"{stage}.trec")
+
+    def _is_better(self, result: Evaluation) -> bool:
+        """Whether a validation is better than all before; sums of the same values in another order are equal."""
+        best = self.evaluations.get("val")
+        return best is None or bool(np.float32(result.means[self.monitor]) > np.float32(best.means[self.monitor]))
 
     def scores(self, stage: str) -> tuple[Tensor, Pool]:
         """All processes' scores `[Q, D]` of a stage's last pass, and the pool of the pairs that were scored."""

@@ -245,10 +245,11 @@ def test_candidates_score_as_they_do_alone(collection: Collection, encoder: Enco
 
 
 @pytest.mark.parametrize("stage", ["validation", "test"])
-def test_vectors_of_another_state_of_the_model_are_forgotten(stage: str) -> None:
+@pytest.mark.parametrize("moment", ["epoch_start", "end"])
+def test_vectors_of_a_pass_are_forgotten_before_and_after_it(stage: str, moment: str) -> None:
     module = TextModule(TextTable(), {})
     with torch.no_grad():
         getattr(module, f"{stage}_step")(replace(batch(), queries=rows(), samples=()), 0)
     assert len(module.engine.documents) == 6
-    getattr(module, f"on_{stage}_epoch_start")()
+    getattr(module, f"on_{stage}_{moment}")()
     assert module.engine.documents == {}

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,37 @@ def test_what_is_read_is_what_was_written_moved_renamed_or_linked(folder: Path, 
         assert torch.equal(saved.weights["head.weight"], torch.tensor([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]))
         assert read_weights(path).keys() == {"head.weight"}
     assert read_settings(folder)["best"] == {"step": 3}
+
+
+@pytest.mark.parametrize("inner", [True, False])
+def test_a_folder_that_is_being_replaced_is_waited_for(
+    inner: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two renames, where names cannot be exchanged; the second comes while the reader waits."""
+    aside = folder.with_name(".model.host.1.aaaa.partial")
+    folder.rename(aside)
+    monkeypatch.setattr(time, "sleep", lambda _: aside.rename(folder))
+    assert read_saved(folder if inner else folder.parent).recipe == Recipe(CONFIG, FILES)
+
+
+def test_a_folder_that_is_replaced_while_it_is_looked_at_is_still_a_model_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there, is moved away before its `clir.json` is looked for, and comes back while the reader waits."""
+    aside = folder.with_name(".model.host.1.aaaa.partial")
+    is_dir = Path.is_dir
+    moved: list[Path] = []
+
+    def moves(path: Path) -> bool:
+        there = is_dir(path)
+        if path == folder and not moved:
+            moved.append(path.rename(aside))
+        return there
+
+    monkeypatch.setattr(Path, "is_dir", moves)
+    monkeypatch.setattr(time, "sleep", lambda _: aside.rename(folder))
+    assert read_saved(folder).recipe == Recipe(CONFIG, FILES)
+    assert moved == [aside]
 
 
 def test_a_folder_of_links_as_a_hubs_cache_is_read(folder: Path, tmp_path: Path) -> None:

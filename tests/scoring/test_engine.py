@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,15 +13,18 @@ from torch import Tensor, nn
 
 from clir_lightning.data.batches.pairs import PairBatch, PairDataset
 from clir_lightning.data.batches.samplers import ScoringBatches
+from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens.table import tokenise
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.scoring.computing import CPU, Computing
 from clir_lightning.scoring.engine import Engine
+from clir_lightning.scoring.scorers import OrderError
 from clir_lightning.types import Run, Sample
 from lightning.shares_for_tests import QUERIES, collection, prepared, together
 from models.fakes import TextTable
+from scoring.test_scorers import documents, queries
 
 
 class Asked(nn.Module):
@@ -88,6 +92,31 @@ def test_a_pass_begins_without_the_vectors_of_another() -> None:
     engine._scorer.documents, engine._scorer.complete = {1: torch.ones(6)}, True  # type: ignore[union-attr]
     assert list(engine.documents) == [1]
     engine.score([], name="r")
+    assert engine.documents == {}
+
+
+@pytest.mark.parametrize("fails", ["between two steps", "in a step"])
+def test_a_pass_that_fails_keeps_no_vectors(fails: str) -> None:
+    engine = Engine(TextTable())
+
+    def batches() -> Iterator[TextBatch]:
+        yield documents([11], [12])
+        assert list(engine.documents) == [11, 12]
+        if fails == "between two steps":
+            raise OSError("no more batches")
+        yield queries([1], of=[[13]])
+
+    with pytest.raises((OSError, OrderError), match=r"no more batches|d13"):
+        engine.score(batches(), name="r")
+    assert (engine.documents, engine.queries) == ({}, {})
+
+
+def test_a_trainers_step_that_fails_keeps_no_vectors() -> None:
+    engine = Engine(TextTable())
+    engine.step(documents([11]))
+    assert list(engine.documents) == [11]
+    with pytest.raises(OrderError, match="d13"):
+        engine.step(queries([1], of=[[13]]))
     assert engine.documents == {}
 
 

@@ -132,9 +132,16 @@ def measure(rank: int, world: int, folder: Path) -> dict[str, Any]:
                 run, queries=made.queries, documents=made.documents, size=2, rank=rank, world_size=world
             )
             counts.clear()
-            scored = engine.score((made[step] for step in steps), name="r")
-            lengths = {row: tuple(vectors.shape) for row, vectors in engine.documents.items()}
-            found[f"{lists.__name__}, {late}"] = dict(scored), lengths, sorted(engine.queries), sum(counts)
+            kept: list[Any] = []
+
+            def watched(steps: Any = steps, made: Any = made, engine: Any = engine, kept: Any = kept) -> Any:
+                yield from (made[step] for step in steps)
+                lengths = {row: tuple(vectors.shape) for row, vectors in engine.documents.items()}
+                kept.extend([lengths, sorted(engine.queries)])  # what is there at the end of the pass
+
+            scored = engine.score(watched(), name="r")
+            found[f"{lists.__name__}, {late}"] = dict(scored), *kept, sum(counts)
+            assert (engine.documents, engine.queries) == ({}, {})
     return found
 
 

@@ -52,7 +52,8 @@ from clir_lightning.scoring.processes import once, rank
 
 log = logging.getLogger(__name__)
 
-UNFINISHED = ("runs/val.trec", MODEL, f"checkpoints/{LAST}", f"checkpoints/{BEFORE}")  # what a resumed job goes on from
+# What a resumed job goes on from; a model that a killed job was about to put in its place is hidden beside it.
+UNFINISHED = ("runs/val.trec", MODEL, f".{MODEL}.*.partial", f"checkpoints/{LAST}", f"checkpoints/{BEFORE}")
 
 # What Lightning would do besides, and what this project does itself.
 OWN_WAY = {

@@ -115,12 +115,17 @@ class RankingModule(pl.LightningModule, Generic[AnyBatch]):
         hold_whole(self.model)
 
     def on_validation_end(self) -> None:
-        """Training does."""
+        """Training does, and needs no vectors."""
         share_out(self.model)
+        self.engine.reset()
 
     def on_test_start(self) -> None:
         """As in validation."""
         hold_whole(self.model)
+
+    def on_test_end(self) -> None:
+        """Keep no vectors; callbacks look at them before."""
+        self.engine.reset()
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule over all the steps that the trainer will make."""

@@ -53,26 +53,31 @@ class Engine:
         return self._scorer.queries if isinstance(self._scorer, TextScorer) else {}
 
     def reset(self) -> None:
-        """Forget vectors: the next batch begins a pass, of another state of the model perhaps."""
+        """Forget vectors, at a pass's end and before another: of another state of the model perhaps."""
         self._scorer.reset()
 
     def step(self, batch: Any) -> Tensor:
         """Scores `[B, D]` of one batch that lies on the model's device; `[0, 0]` of one of documents alone.
 
-        For a trainer's loop, which sees to gradients, modes and precision itself. Raises `OrderError`.
+        For a trainer's loop, which sees to gradients, modes and precision itself, and to `reset`; an error ends the
+        pass. Raises `OrderError`.
         """
-        return self._scorer(batch)
+        try:
+            return self._scorer(batch)
+        except BaseException:
+            self.reset()
+            raise
 
     def score(self, batches: Iterable[Any], *, name: str) -> Run:
         """The run of a whole pass over scoring batches, under this name, with a progress bar after a second.
 
-        Of several processes each gives its own share of the batches, and all get the same run of all of them.
+        Of several processes each gives its own share of the batches, and all get the same run of all of them. No vector
+        is kept.
         """
         # This process's batches, whose documents alone have no samples.
-        self.reset()
         lists: dict[str, dict[str, float]] = {}
         bar = tqdm(batches, desc=f"scoring {name}", unit=" batches", leave=False, delay=1, disable=world()[0] > 0)
-        with self._ready() as device:
+        with self._pass(), self._ready() as device:
             for batch in bar:
                 scores = self.step(batch.to(device))
                 for sample, row in zip(batch.samples, scores.float().cpu().tolist(), strict=True):
@@ -117,6 +122,15 @@ class Engine:
                 vectors[order[cut]] = torch.cat([encoded for _, encoded in parts]).float().cpu().numpy()
                 bar.update(len(batch))
         return vectors
+
+    @contextmanager
+    def _pass(self) -> Iterator[None]:
+        """A pass that begins and ends, however it ends, without vectors."""
+        self.reset()
+        try:
+            yield
+        finally:
+            self.reset()
 
     @contextmanager
     def _ready(self) -> Iterator[torch.device]:

@@ -1,6 +1,6 @@
 """Candidate lists and their batches, alone."""
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -54,7 +54,8 @@ def test_each_stage_has_its_own_limit(collection: Collection) -> None:
     assert [len(lists.run(demo, "dev", stage)) for stage in ("val", "test")] == [2, 3]
     assert {len(documents) for documents in lists.run(demo, "dev", "val").values()} == {4}
     for name in ("depth", "val_queries", "test_queries"):
+        given: Any = {name: 0}
         with pytest.raises(ConfigError, match=rf"candidates\.{name} is 0; allowed: 1 or more"):
-            replace(CandidateLists(), **{name: 0})
+            CandidateLists(**given)
     with pytest.raises(ConfigError, match="stage is 'tets'; allowed: val, test; did you mean 'test'"):
         lists.run(demo, "dev", "tets")

@@ -139,9 +139,12 @@ def test_bad_settings_end_with_one_line_before_training(overrides: list[str], me
 
 
 def test_killed_runs_leave_no_metrics(tmp_path: Path) -> None:
-    """A folder that held a finished run's metrics shows none after the next run in it was killed in training."""
+    """A folder that held a finished run's metrics shows none after the next run in it was killed in training.
+
+    Nor is there a model left that an earlier one, killed too, had hidden.
+    """
     out = tmp_path / "out"
-    out.mkdir()
+    (out / ".model.host.999999.aaaa.partial").mkdir(parents=True)
     (out / "metrics.json").write_text('{"val": {}, "test": {}}')
     command = [sys.executable, "-c", "from clir_lightning.cli import main; main()", "train", "hydra.run.dir=out"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -78,10 +78,12 @@ def _apart(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def home(path: Path) -> Path:
     """The model folder that `path`, such a folder or an output folder, stands for; what is no folder is itself."""
+
+    def looked_at(place: Path) -> Path:
+        return place / FOLDER if place.is_dir() and not (place / SETTINGS).exists() else place
+
     # A model folder that is being replaced may for a moment not be there: both looks must be at the same one.
-    return unchanged(
-        path, lambda place: place / FOLDER if place.is_dir() and not (place / SETTINGS).exists() else place
-    )
+    return unchanged(path, looked_at)
 
 
 def reject_trained(name: str) -> None:

@@ -55,6 +55,13 @@ def share(rank: int, folder: str) -> None:
     assert logged["val/mrr_5"] == pytest.approx((1 / 2 + 1) / 2)
     run = read_run(Path(folder) / str(rank) / "runs" / "val.trec")
     assert dict(run.by_query) == {"q": {"a": 1.0, "b": 2.0}, "p": {"c": 3.0, "d": -1.0}}
+
+    # The first process decides for both, whatever the other one knows.
+    assert metrics.improved
+    if rank == 1:
+        metrics.forget()
+    validate(metrics, q)
+    assert not metrics.improved
     torch.distributed.destroy_process_group()
 
 

@@ -39,8 +39,7 @@ from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.needs import check_samples, check_settings
 from clir_lightning.models.contracts import check_contract
 from clir_lightning.models.encoder import Encoder
-from clir_lightning.models.model_folder import FOLDER as MODEL
-from clir_lightning.models.model_folder import reject_trained
+from clir_lightning.models.model_folder import FOLDER, reject_trained
 from clir_lightning.models.saved import Recipe
 from clir_lightning.outputs.baselines import bounding_rows
 from clir_lightning.outputs.folder import claim, output_folder
@@ -53,7 +52,7 @@ from clir_lightning.scoring.processes import once, rank
 log = logging.getLogger(__name__)
 
 # What a resumed job goes on from; a model that a killed job was about to put in its place is hidden beside it.
-UNFINISHED = ("runs/val.trec", MODEL, f".{MODEL}.*.partial", f"checkpoints/{LAST}", f"checkpoints/{BEFORE}")
+UNFINISHED = ("runs/val.trec", FOLDER, f".{FOLDER}.*.partial", f"checkpoints/{LAST}", f"checkpoints/{BEFORE}")
 
 # What Lightning would do besides, and what this project does itself.
 OWN_WAY = {
@@ -199,7 +198,7 @@ def _callbacks(config: DictConfig, folder: Path, metrics: RankingMetrics, module
     """This project's callbacks around those that the settings choose, in the order in which they are called."""
     # What is kept of the model: the best epoch's folder, and the checkpoints to go on from.
     recipe = Recipe.of(portable(config), module.model.encoder)  # type: ignore[arg-type]
-    best = BestModel(folder / MODEL, recipe, metrics, {"versions": versions(), "commit": commit()})
+    best = BestModel(folder / FOLDER, recipe, metrics, {"versions": versions(), "commit": commit()})
     last = LastCheckpoint(folder / "checkpoints", recipe, config.checkpoint_steps)
     first = [metrics, Throughput(), Resumption(), FiniteLoss(folder)]
     return [*first, *_chosen(config, module), best, last, Interruption(last)]

@@ -22,7 +22,7 @@ run: $(INSTALLED)  ## set up, then train on the demo collection and print the ta
 	$(BIN)/clir train $(ARGS)
 
 test: lint  ## set up, then everything that continuous integration checks
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(INSTALLED)  ## ruff and the type checker
 	$(BIN)/ruff check src tests conf benchmarks examples
@@ -38,7 +38,7 @@ oldest:  ## the suite with the oldest versions that pyproject.toml allows, in .v
 	$(OLDEST)/pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(OLDEST)/uv pip install --quiet --python $(OLDEST)/python --resolution lowest-direct --editable '.[dev]'
 	$(OLDEST)/uv pip install --quiet --python $(OLDEST)/python --no-deps hydra-ray-launcher==1.2.2
-	$(OLDEST)/pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	$(OLDEST)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 mutants: $(INSTALLED)  ## mutation testing: faults that no test fails (ONLY="clir_lightning.losses.*")
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutants]'

@@ -54,7 +54,7 @@ def contents(folder: Path) -> dict[str, str]:
         ("compare", [], "runs has no value"),
         ("retrieve", ["measures=[recal_10]"], "measure is 'recal_10'"),
         ("retrieve", ["retriever=dense", "retriever.model=nowhere.ckpt"], "nowhere.ckpt is missing"),
-        ("mine", ["run=nowhere.trec"], "nowhere.trec: no such file"),
+        ("mine", ["data=demo", "run=nowhere.trec"], "nowhere.trec: no such file"),
         ("fuse", ["runs=[nowhere.trec]"], "nowhere.trec: no such file"),
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",

@@ -33,6 +33,9 @@ class TableEncoder(nn.Module):
     def forward(self, rows: Any) -> Tensor:
         return self.table[rows.input_ids]
 
+    def first(self, rows: Any) -> Tensor:
+        return self.table[rows.input_ids[:, 0]]
+
     def check_length(self, length: int, name: str = "batches.max_length") -> None:
         self.asked.append((length, name))
 

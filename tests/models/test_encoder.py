@@ -73,7 +73,7 @@ def test_dropout_is_the_configurations_or_as_given(
         ({"layers": 9}, r"encoder.layers is 9; .* has 1 to 2"),
         ({"frozen": 3}, r"encoder.frozen is 3; allowed: 0 to 2, or null"),
         ({"layers": 1, "reinitialise": 2}, r"encoder.reinitialise is 2; allowed: 0 to 1, or null"),
-        ({"attention": "egaer"}, r"encoder.attention is 'egaer'; allowed: eager, .*did you mean 'eager'"),
+        ({"attention": "egaer"}, r"encoder.attention is 'egaer'; allowed: auto, eager, .*did you mean 'eager'"),
         ({"dropout": 1.0}, r"encoder.dropout is 1.0; allowed: 0 or more, below 1, or null"),
     ],
 )
@@ -86,12 +86,12 @@ def test_what_the_encoder_cannot_do_is_rejected_before_its_weights_are_read(
         Encoder(str(tmp_path), EncoderSettings(**setting))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("attention", [None, "eager", "sdpa"])
+@pytest.mark.parametrize("attention", ["auto", "eager", "sdpa"])
 def test_attention_is_computed_as_asked_with_the_same_states(
-    attention: str | None, encoder_folder: Path, batch: PairBatch
+    attention: str, encoder_folder: Path, batch: PairBatch
 ) -> None:
     encoder = Encoder(str(encoder_folder), EncoderSettings(attention=attention)).eval()
-    assert encoder.model.config._attn_implementation == (attention or "sdpa")
+    assert encoder.model.config._attn_implementation == {"auto": "clir_unpadded"}.get(attention, attention)
     with torch.no_grad():
         assert torch.allclose(encoder(batch), Encoder(str(encoder_folder)).eval()(batch), atol=1e-5)
 

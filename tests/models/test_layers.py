@@ -124,7 +124,7 @@ def test_the_highest_layers_alone_start_anew(folder: Path) -> None:
 def test_attention_is_computed_as_asked_or_rejected(attention: str, family: str, folder: Path) -> None:
     if attention == "sdpa" and family in EAGER_ONLY:
         with pytest.raises(
-            ConfigError, match=r"encoder.attention is sdpa; .* has no such attention; allowed: eager, or null"
+            ConfigError, match=r"encoder.attention is sdpa; .* has no such attention; allowed: eager, or auto"
         ):
             Encoder(str(folder), EncoderSettings(attention=attention))
         return

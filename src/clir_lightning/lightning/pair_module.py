@@ -24,7 +24,8 @@ class PairModule(RankingModule[PairBatch]):
 
         # Each part is padded to its own longest pair.
         rows = len(batch.input_ids)
-        order = batch.attention_mask.sum(dim=1).argsort(descending=True, stable=True)
+        lengths = torch.tensor(batch.lengths) if batch.lengths else batch.attention_mask.sum(dim=1)
+        order = lengths.argsort(descending=True, stable=True)
         parts = [batch.pairs(places) for places in equally_often(order, math.ceil(rows / self.parts))]
         trimmed = [next(part.parts(part.input_ids.numel())) for part in parts]
 

@@ -56,17 +56,20 @@ class CrossEncoder(nn.Module):
         """Reject pairs longer than the encoder has positions for."""
         self.encoder.check_length(max_length)
 
-    def _pool(self, states: Tensor, batch: PairBatch) -> Tensor:
+    def _pooled(self, batch: PairBatch) -> Tensor:
+        """What the head reads of each pair, `[N, V]`."""
         if self.pooling == "cls":
-            return states[:, 0]
-        if self.pooling == "mean":
-            return mean(states, batch.attention_mask)
-        query, document = parts(states, batch)
-        return torch.cat([query, document, (query - document).abs(), query * document], dim=1)
+            return self.encoder.first(batch)
+        states: Tensor = self.encoder(batch)
+        with full_precision(states):
+            if self.pooling == "mean":
+                return mean(states, batch.attention_mask)
+            query, document = parts(states, batch)
+            return torch.cat([query, document, (query - document).abs(), query * document], dim=1)
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Scores `[B, D]` of B queries with D documents each."""
-        states = self.encoder(batch)
-        with full_precision(states):
-            scores: Tensor = self.head(self._pool(states, batch))
+        pooled = self._pooled(batch)
+        with full_precision(pooled):
+            scores: Tensor = self.head(pooled)
         return scores.view(batch.grades.shape)

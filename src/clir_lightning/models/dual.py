@@ -103,7 +103,7 @@ class DualEncoder(nn.Module):
     def encode(self, texts: Texts, side: Side) -> Tensor:
         """Vectors `[N, P]`, of length 1 with `similarity: cosine`."""
         tower = self.encoder if side == "query" or self.document_encoder is None else self.document_encoder
-        states = tower(texts)
+        states: Tensor = tower.first(texts)[:, None] if self.pooling == "cls" else tower(texts)
         with full_precision(states):
             vectors: Tensor = self._pool(states, texts.attention_mask)
             if self.projection is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,10 @@ from transformers import AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedT
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
+from clir_lightning.models.fused import FusedStack, can_fuse
 from clir_lightning.models.layers import layers_of, levels, longest_row
 from clir_lightning.models.loading import EncoderSettings, configuration, transformer
+from clir_lightning.models.unpadded import NAME, Layout, TokenRows, has_positions, positions
 
 AS_IT_IS = EncoderSettings()
 
@@ -39,19 +41,6 @@ def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
     cosines do, equal.
     """
     return torch.autocast(tensor.device.type, enabled=False)
-
-
-class TokenRows(Protocol):
-    """Padded rows of token ids, `[N, T]` each: a batch, or what an architecture makes of one."""
-
-    @property
-    def input_ids(self) -> Tensor: ...  # noqa: D102
-
-    @property
-    def attention_mask(self) -> Tensor: ...  # noqa: D102
-
-    @property
-    def token_type_ids(self) -> Tensor | None: ...  # noqa: D102
 
 
 class Encoder(nn.Module):
@@ -77,6 +66,8 @@ class Encoder(nn.Module):
         self.pad_id = self._padding(name)
         kinds = getattr(config, "type_vocab_size", 0)
         self.takes_types = kinds > 1 and "token_type_ids" in signature(self.model.forward).parameters
+        self.unpadded: bool = config._attn_implementation == NAME  # rows lie end to end
+        self._fused: tuple[Any, FusedStack] | None = None
 
         # How it is trained.
         if settings.gradient_checkpointing:
@@ -104,9 +95,9 @@ class Encoder(nn.Module):
         # The model cannot compute the attention, or there is no such model.
         except (OSError, ValueError) as error:
             told = str(error).splitlines()[0]
-            if attention is not None and "attention implementation" in told:
+            if attention != "auto" and "attention implementation" in told:
                 problem = f"encoder.attention is {attention}; {name} has no such attention"
-                raise ConfigError(f"{problem}; allowed: eager, or null for its own choice") from error
+                raise ConfigError(f"{problem}; allowed: eager, or auto") from error
             raise ConfigError(
                 f"encoder {name!r} cannot be loaded ({told}); "
                 "give a folder with config.json, tokenizer.json and model.safetensors, or a hub name while online"
@@ -152,11 +143,63 @@ class Encoder(nn.Module):
         return levels(self.model, self.blocks)
 
     def forward(self, rows: TokenRows) -> Tensor:
-        """Hidden states of the last layer, `[N, T, H]`, as 32-bit numbers."""
-        types = {"token_type_ids": rows.token_type_ids} if self.takes_types and rows.token_type_ids is not None else {}
-        output = self.model(input_ids=rows.input_ids, attention_mask=rows.attention_mask, **types)
-        states: Tensor = output.last_hidden_state
-        return states.float()
+        """Hidden states of the last layer, `[N, T, H]`, as 32-bit numbers; padding has none that mean anything."""
+        if not self.unpadded:
+            output = self.model(input_ids=rows.input_ids, attention_mask=rows.attention_mask, **self._types(rows))
+            states: Tensor = output.last_hidden_state
+            return states.float()
+        layout = Layout.of(rows)
+        return layout.padded(self._end_to_end(rows, layout).float())
+
+    def first(self, rows: TokenRows) -> Tensor:
+        """The state of each row's first token, `[N, H]`: `forward`'s, without what only the other tokens need."""
+        if not self.unpadded:
+            return self.forward(rows)[:, 0]
+        layout = Layout.of(rows)
+        states = self._end_to_end(rows, layout, first_only=True)
+        return layout.in_order(states).float()
+
+    def _types(self, rows: TokenRows) -> dict[str, Tensor]:
+        if not self.takes_types or rows.token_type_ids is None:
+            return {}
+        return {"token_type_ids": rows.token_type_ids}
+
+    def _end_to_end(
+        self, rows: TokenRows, layout: Layout, *, first_only: bool = False, see: Callable[[int, Tensor], None] | None = None
+    ) -> Tensor:
+        """States `[M, H]` of unpadded rows, or `[N, H]` of their first tokens."""
+        ids = layout.take(rows.input_ids)
+        places = positions(layout, rows, self.model.config)
+        types = {name: layout.take(cells) for name, cells in self._types(rows).items()}
+        fused = self._fused_stack(ids.device)
+        if fused is not None:
+            return fused(ids, places, types.get("token_type_ids"), layout, first_only=first_only, see=see)
+
+        # As a single row of transformers' model, whose attention is told where the rows end.
+        together = {name: values[None] for name, values in {"input_ids": ids, "position_ids": places, **types}.items()}
+        states: Tensor = self.model(**together, layout=layout).last_hidden_state[0]
+        return layout.firsts(states) if first_only else states
+
+    def _fused_stack(self, device: torch.device) -> FusedStack | None:
+        """The faster layers, where nothing is learnt on a CPU and they can be had; made anew when weights changed."""
+        if torch.is_grad_enabled() or self.training or device.type != "cpu":
+            return None
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+        weights = list(self.model.parameters())
+        if not can_fuse(self.model.config, dtype) or any(map(torch.is_inference, weights)):
+            return None
+        state = (dtype, [(weight.data_ptr(), weight._version) for weight in weights])
+        if self._fused is None or self._fused[0] != state:
+            self._fused = (state, FusedStack(self.model, dtype))
+        return self._fused[1]
+
+    def train(self, mode: bool = True) -> Encoder:
+        """As every module's; a copy of the weights for scoring is dropped."""
+        self._fused = None
+        return super().train(mode)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fused": None}
 
     def visit(self, rows: TokenRows, see: Callable[[int, Tensor], None]) -> Tensor:
         """`forward` that shows each level's states `[N, T, H]` as they come: 0 the embeddings, then every layer.
@@ -166,36 +209,54 @@ class Encoder(nn.Module):
         both times, without what `see` computes from it. The last level's states are those that `forward` gives, behind
         a final norm where the family has one.
         """
-        # Longformer's layers see rows filled up to whole windows, of which `width` tokens are the row's.
-        width = rows.input_ids.shape[1]
+        layout = Layout.of(rows) if self.unpadded else None
         waiting: list[tuple[int, Tensor]] = []
 
+        # Longformer's layers see rows filled up to whole windows, of which `width` tokens are the row's.
+        width = rows.input_ids.shape[1]
+
         def show(level: int, states: Tensor) -> None:
+            states = states[:, :width] if layout is None else layout.padded(states.view(-1, self.width))
             if torch.is_grad_enabled():
                 waiting.append((level, states))
             else:
                 see(level, states)
 
-        # A layer gives its states [N, T, H] alone or first of several.
-        def before(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-            show(0, (arguments[0] if arguments else keywords["hidden_states"])[:, :width])
-
-        def after(level: int) -> Callable[[nn.Module, Any, Any], None]:
-            return lambda _, __, output: show(level, (output[0] if isinstance(output, tuple) else output)[:, :width])
-
-        # What goes into the first layer are the embeddings; what comes out of the last one goes through a norm first.
-        with ExitStack() as hooks:
-            blocks = self.blocks
-            hooks.callback(blocks[0].register_forward_pre_hook(before, with_kwargs=True).remove)
-            for level, block in enumerate(blocks[:-1], 1):
-                hooks.callback(block.register_forward_hook(after(level)).remove)
-            states = self.forward(rows)
+        if layout is None:
+            with self._shown(show):
+                states = self.forward(rows)
+        elif self._fused_stack(rows.input_ids.device) is not None:
+            states = layout.padded(self._end_to_end(rows, layout, see=show).float())
+        else:
+            with self._shown(show):
+                states = layout.padded(self._end_to_end(rows, layout).float())
 
         # With gradients all levels come now, the hooks gone.
         for level, seen in waiting:
             see(level, seen)
         see(self.depth, states)
         return states
+
+    @contextmanager
+    def _shown(self, show: Callable[[int, Tensor], None]) -> Iterator[None]:
+        """Show what goes into the first layer, level 0, and what comes out of every other but the last.
+
+        What comes out of the last one goes through a norm first.
+        """
+
+        # A layer gives its states [N, T, H] alone or first of several.
+        def before(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+            show(0, arguments[0] if arguments else keywords["hidden_states"])
+
+        def after(level: int) -> Callable[[nn.Module, Any, Any], None]:
+            return lambda _, __, output: show(level, output[0] if isinstance(output, tuple) else output)
+
+        with ExitStack() as hooks:
+            blocks = self.blocks
+            hooks.callback(blocks[0].register_forward_pre_hook(before, with_kwargs=True).remove)
+            for level, block in enumerate(blocks[:-1], 1):
+                hooks.callback(block.register_forward_hook(after(level)).remove)
+            yield
 
     def check_length(self, length: int, name: str = "batches.max_length") -> None:
         """Reject rows longer than the encoder has positions for; `name` is the setting that decides."""

@@ -14,10 +14,11 @@ from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PretrainedConfig
 from transformers.utils import logging as transformers_logging
 
 from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.models.unpadded import NAME, has_positions
 
 log = logging.getLogger(__name__)
 
-ATTENTION = ("eager", "sdpa", "flash_attention_2", "flex_attention")
+ATTENTION = ("auto", "eager", "sdpa", "flash_attention_2", "flex_attention")
 PER_LAYER = ("layer_types", "attention_window")  # lists with one entry per layer, of ModernBERT's kind and Longformer
 OTHERS = "take one of BERT's, XLM-R's, DeBERTa's or ModernBERT's kind"
 
@@ -29,7 +30,8 @@ class EncoderSettings:
     Args:
         layers: keep only this many layers, from the lowest up; `None` for all.
         dropout: of its layers in training; `None` for what its own configuration says, mostly 0.1.
-        attention: how the layers compute it, one of `ATTENTION`; `None` for what transformers takes, mostly `sdpa`.
+        attention: how the layers compute it, one of `ATTENTION`. `auto` leaves padding out where the family is known
+            (`models.unpadded`), and takes transformers' choice for the others; all else computes padded rows.
         gradient_checkpointing: keep only the layers' inputs in training and compute the rest again: about a third
             slower, memory of one layer instead of all.
         frozen: fix the embeddings (0) and this many of the lowest layers; `None` trains all.
@@ -39,14 +41,13 @@ class EncoderSettings:
 
     layers: int | None = None
     dropout: float | None = None
-    attention: str | None = None
+    attention: str = "auto"
     gradient_checkpointing: bool = False
     frozen: int | None = None
     reinitialise: int | None = None
 
     def __post_init__(self) -> None:
-        if self.attention is not None:
-            one_of(self.attention, ATTENTION, "encoder.attention")
+        one_of(self.attention, ATTENTION, "encoder.attention")
         dropout = self.dropout
         if dropout is not None and not (isinstance(dropout, float | int) and 0 <= dropout < 1):
             raise ConfigError(f"encoder.dropout is {dropout}; allowed: 0 or more, below 1, or null")
@@ -112,16 +113,17 @@ def _keep_layers(config: PretrainedConfig, layers: int) -> None:
     config.num_hidden_layers = layers
 
 
-def transformer(name: str, config: PretrainedConfig, attention: str | None, *, weights: bool) -> Any:
+def transformer(name: str, config: PretrainedConfig, attention: str, *, weights: bool) -> Any:
     """The model with its weights or without, in the configuration's 32 bits; weights that the folder lacks are told."""
     auto: Any = AutoModel
+    wanted = attention if attention != "auto" else NAME if has_positions(config) else None
     if not weights:
-        return auto.from_config(config, attn_implementation=attention)
+        return auto.from_config(config, attn_implementation=wanted)
 
     # Unused weights of heads and poolers are not worth a word; what is used and missing is.
     with _without_report():
         model, found = auto.from_pretrained(
-            name, config=config, attn_implementation=attention, dtype=torch.float32, output_loading_info=True
+            name, config=config, attn_implementation=wanted, dtype=torch.float32, output_loading_info=True
         )
     absent = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
     if absent:

@@ -52,6 +52,7 @@ class PairBatch:
     query_spans: Tensor | None = None  # [B·D, 2], first token and the one after the last of each row's query
     document_spans: Tensor | None = None  # [B·D, 2]
     extra: Mapping[str, Tensor] = field(default_factory=dict)  # [B·D, …] by feature, for architectures that read them
+    lengths: tuple[int, ...] = ()  # B·D, each row's tokens without padding, which a device need not be asked for then
 
     @property
     def cells(self) -> int:
@@ -78,7 +79,10 @@ class PairBatch:
         others = {name: getattr(self, name) for name in BY_ROW}
         rows = {name: None if value is None else value[places, :width] for name, value in tokens.items()}
         rows |= {name: None if value is None else value[places] for name, value in others.items()}
-        return {**rows, "extra": {name: value[places] for name, value in self.extra.items()}}
+        known = self.lengths
+        if known:
+            known = known[places] if isinstance(places, slice) else tuple(known[place] for place in places.tolist())
+        return {**rows, "extra": {name: value[places] for name, value in self.extra.items()}, "lengths": known}
 
     def pairs(self, places: Tensor) -> PairBatch:
         """The rows at these places as queries with one document each; without their samples and a teacher's scores."""
@@ -92,10 +96,11 @@ class PairBatch:
         """
         count, documents = self.grades.shape
         queries = max(1, token_limit // (documents * self.input_ids.shape[1]))
+        lengths = self.lengths or tuple(self.attention_mask.sum(dim=1).tolist())
         for start in range(0, count, queries):
             some = slice(start, min(start + queries, count))
             rows = slice(some.start * documents, some.stop * documents)
-            width = int(self.attention_mask[rows].sum(dim=1).max())
+            width = max(lengths[rows])
             yield replace(
                 self,
                 **self._rows(rows, width),
@@ -164,6 +169,7 @@ class PairDataset(Dataset[PairBatch]):
             torch.from_numpy(pairs.query_spans),
             torch.from_numpy(pairs.document_spans),
             self._extra(step.samples) if self.features else {},
+            tuple(pairs.lengths.tolist()),
         )
 
     def _extra(self, samples: Sequence[Sample]) -> dict[str, Tensor]:

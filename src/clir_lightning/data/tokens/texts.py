@@ -27,6 +27,7 @@ class Texts:
     input_ids: Tensor  # [N, T]
     attention_mask: Tensor  # [N, T]
     token_type_ids: Tensor | None  # [N, T]
+    lengths: tuple[int, ...] = ()  # N of them, tokens without padding, which a device need not be asked for then
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -37,20 +38,22 @@ class Texts:
         ids, mask, types = (None if part is None else part.to(device, non_blocking=non_blocking) for part in parts)
         assert ids is not None
         assert mask is not None
-        return Texts(ids, mask, types)
+        return Texts(ids, mask, types, self.lengths)
 
     def rows(self, places: Tensor) -> Texts:
         """The texts at these places."""
         types = None if self.token_type_ids is None else self.token_type_ids[places]
-        return Texts(self.input_ids[places], self.attention_mask[places], types)
+        lengths = tuple(self.lengths[place] for place in places.tolist()) if self.lengths else ()
+        return Texts(self.input_ids[places], self.attention_mask[places], types, lengths)
 
     def parts(self, size: int) -> Iterator[Texts]:
         """The texts in their order, `size` at a time, each part padded to its own longest."""
+        lengths = self.lengths or tuple(self.attention_mask.sum(dim=1).tolist())
         for start in range(0, len(self), size):
             rows = slice(start, start + size)
-            width = int(self.attention_mask[rows].sum(dim=1).max())
+            width = max(lengths[rows])
             types = None if self.token_type_ids is None else self.token_type_ids[rows, :width]
-            yield Texts(self.input_ids[rows, :width], self.attention_mask[rows, :width], types)
+            yield Texts(self.input_ids[rows, :width], self.attention_mask[rows, :width], types, lengths[rows])
 
 
 @dataclass(frozen=True)
@@ -154,4 +157,4 @@ class TextAssembler:
         mask = (np.arange(width) < lengths[:, None]).astype(np.int64)
         cells = ids.reshape(count, width)
         types = torch.zeros(count, width, dtype=torch.long) if template.segments else None
-        return Texts(torch.from_numpy(cells), torch.from_numpy(mask), types)
+        return Texts(torch.from_numpy(cells), torch.from_numpy(mask), types, tuple(lengths.tolist()))

@@ -124,7 +124,9 @@ def watch(rank: int, world: int, folder: Path) -> dict[str, float]:
     samples = tuple(Sample("q", ("a", "b"), (1, 0)) for _ in scores)
     weights = (0.0,) if rank == 2 else (1.0,) * len(scores)
     rows = torch.zeros(2 * len(scores), 5, dtype=torch.long)
-    batch = PairBatch(rows, rows, None, torch.tensor([[1.0, 0.0]] * len(scores)), samples, weights, 3 * len(scores))
+    batch = PairBatch(
+        rows, rows, None, torch.tensor([[1.0, 0.0]] * len(scores)), samples, weights, (1, 2) * len(scores)
+    )
     module: Any = Callbacks()
     module.step_scores = torch.tensor(scores)[: own_queries(batch)]
     trainer: Any = SimpleNamespace(global_step=10, is_global_zero=rank == 0)

@@ -15,10 +15,10 @@ from transformers import AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedT
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
-from clir_lightning.models.fused import FusedStack, can_fuse
+from clir_lightning.models.end_to_end import EndToEnd
 from clir_lightning.models.layers import layers_of, levels, longest_row
 from clir_lightning.models.loading import EncoderSettings, configuration, transformer
-from clir_lightning.models.unpadded import NAME, Layout, TokenRows, has_positions, positions
+from clir_lightning.models.unpadded import NAME, Layout, TokenRows
 
 AS_IT_IS = EncoderSettings()
 
@@ -56,7 +56,6 @@ class Encoder(nn.Module):
         super().__init__()
         self.tokenizer, self.model = self._load(name, settings, weights=weights)
         self.model.pooler = None  # not used, and unused weights stop DistributedDataParallel
-        self.model.train()
 
         # Sizes, and what the rows of this family's models hold.
         config: PretrainedConfig = self.model.config
@@ -66,10 +65,11 @@ class Encoder(nn.Module):
         self.pad_id = self._padding(name)
         kinds = getattr(config, "type_vocab_size", 0)
         self.takes_types = kinds > 1 and "token_type_ids" in signature(self.model.forward).parameters
-        self.unpadded: bool = config._attn_implementation == NAME  # rows lie end to end
-        self._fused: tuple[Any, FusedStack] | None = None
+        self.unpadded: bool = config._attn_implementation == NAME
+        self.end_to_end = EndToEnd(self.model, takes_types=self.takes_types)
 
         # How it is trained.
+        self.train()
         if settings.gradient_checkpointing:
             if not self.model.supports_gradient_checkpointing:
                 problem = f"encoder.gradient_checkpointing is true; models of the family {config.model_type} have none"
@@ -144,62 +144,25 @@ class Encoder(nn.Module):
 
     def forward(self, rows: TokenRows) -> Tensor:
         """Hidden states of the last layer, `[N, T, H]`, as 32-bit numbers; padding has none that mean anything."""
-        if not self.unpadded:
-            output = self.model(input_ids=rows.input_ids, attention_mask=rows.attention_mask, **self._types(rows))
-            states: Tensor = output.last_hidden_state
-            return states.float()
-        layout = Layout.of(rows)
-        return layout.padded(self._end_to_end(rows, layout).float())
+        if self.unpadded:
+            layout = Layout.of(rows)
+            return layout.padded(self.end_to_end(rows, layout).float())
+        types = {"token_type_ids": rows.token_type_ids} if self.takes_types and rows.token_type_ids is not None else {}
+        output = self.model(input_ids=rows.input_ids, attention_mask=rows.attention_mask, **types)
+        states: Tensor = output.last_hidden_state
+        return states.float()
 
     def first(self, rows: TokenRows) -> Tensor:
         """The state of each row's first token, `[N, H]`: `forward`'s, without what only the other tokens need."""
         if not self.unpadded:
             return self.forward(rows)[:, 0]
         layout = Layout.of(rows)
-        states = self._end_to_end(rows, layout, first_only=True)
-        return layout.in_order(states).float()
-
-    def _types(self, rows: TokenRows) -> dict[str, Tensor]:
-        if not self.takes_types or rows.token_type_ids is None:
-            return {}
-        return {"token_type_ids": rows.token_type_ids}
-
-    def _end_to_end(
-        self, rows: TokenRows, layout: Layout, *, first_only: bool = False, see: Callable[[int, Tensor], None] | None = None
-    ) -> Tensor:
-        """States `[M, H]` of unpadded rows, or `[N, H]` of their first tokens."""
-        ids = layout.take(rows.input_ids)
-        places = positions(layout, rows, self.model.config)
-        types = {name: layout.take(cells) for name, cells in self._types(rows).items()}
-        fused = self._fused_stack(ids.device)
-        if fused is not None:
-            return fused(ids, places, types.get("token_type_ids"), layout, first_only=first_only, see=see)
-
-        # As a single row of transformers' model, whose attention is told where the rows end.
-        together = {name: values[None] for name, values in {"input_ids": ids, "position_ids": places, **types}.items()}
-        states: Tensor = self.model(**together, layout=layout).last_hidden_state[0]
-        return layout.firsts(states) if first_only else states
-
-    def _fused_stack(self, device: torch.device) -> FusedStack | None:
-        """The faster layers, where nothing is learnt on a CPU and they can be had; made anew when weights changed."""
-        if torch.is_grad_enabled() or self.training or device.type != "cpu":
-            return None
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
-        weights = list(self.model.parameters())
-        if not can_fuse(self.model.config, dtype) or any(map(torch.is_inference, weights)):
-            return None
-        state = (dtype, [(weight.data_ptr(), weight._version) for weight in weights])
-        if self._fused is None or self._fused[0] != state:
-            self._fused = (state, FusedStack(self.model, dtype))
-        return self._fused[1]
+        return layout.in_order(self.end_to_end(rows, layout, first_only=True)).float()
 
     def train(self, mode: bool = True) -> Encoder:
         """As every module's; a copy of the weights for scoring is dropped."""
-        self._fused = None
+        self.end_to_end.forget()
         return super().train(mode)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_fused": None}
 
     def visit(self, rows: TokenRows, see: Callable[[int, Tensor], None]) -> Tensor:
         """`forward` that shows each level's states `[N, T, H]` as they come: 0 the embeddings, then every layer.
@@ -225,11 +188,11 @@ class Encoder(nn.Module):
         if layout is None:
             with self._shown(show):
                 states = self.forward(rows)
-        elif self._fused_stack(rows.input_ids.device) is not None:
-            states = layout.padded(self._end_to_end(rows, layout, see=show).float())
+        elif self.end_to_end.fused(rows.input_ids.device) is not None:
+            states = layout.padded(self.end_to_end(rows, layout, see=show).float())
         else:
             with self._shown(show):
-                states = layout.padded(self._end_to_end(rows, layout).float())
+                states = self.forward(rows)
 
         # With gradients all levels come now, the hooks gone.
         for level, seen in waiting:

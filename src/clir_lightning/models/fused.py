@@ -25,9 +25,7 @@ ops: Any = torch.ops.mkldnn
 
 def can_fuse(config: PretrainedConfig, dtype: torch.dtype) -> bool:
     """Whether this build of PyTorch has what the layers of this family need, in this precision."""
-    if config.model_type not in FAMILIES or config.hidden_act != "gelu" or not torch.backends.mkldnn.is_available():
-        return False
-    if not hasattr(ops, "_linear_pointwise"):
+    if config.model_type not in FAMILIES or config.hidden_act != "gelu" or not torch._C._has_mkldnn:
         return False
     return dtype == torch.float32 or (dtype == torch.bfloat16 and bool(ops._is_mkldnn_bf16_supported()))
 
@@ -100,7 +98,8 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, layout: Layout, *, s
     sizes = [count * length for count, length in layout.groups]
 
     # R rows of T tokens each: one product with all keys, one with all values.
-    parts = zip(layout.groups, alone.split(counts), key.split(sizes), value.split(sizes), strict=True)
+    split = (torch.split(alone, counts), torch.split(key, sizes), torch.split(value, sizes))
+    parts = zip(layout.groups, *split, strict=True)
     found = []
     for (count, length), first, keys, values in parts:
         keys = keys.view(count, length, *key.shape[1:])
@@ -147,11 +146,13 @@ class FusedStack:
             first_only: give each row's first state alone, `[N, H]` as the rows lie.
             see: is shown the states of each level but the last: 0 the embeddings, 1 the first layer, ….
         """
+        # Precisions are the layers' own affair, whatever surrounds them.
         with torch.autocast("cpu", enabled=False):
             types = torch.zeros_like(ids) if types is None else types
             embedded = self.embeddings(input_ids=ids[None], position_ids=positions[None], token_type_ids=types[None])
             states: Tensor = embedded[0].to(self.dtype)
 
+            # [M, H] from layer to layer, [N, H] out of the last one where the first tokens are all that is asked for.
             last = len(self.layers) - 1
             for level, layer in enumerate(self.layers):
                 if see is not None:

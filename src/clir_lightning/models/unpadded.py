@@ -1,8 +1,8 @@
 """Rows without padding: the tokens of all rows lie end to end, and attention stays within each row.
 
-Every layer but attention treats tokens one by one, so padding in between only costs time. Attention is computed in groups
-of rows of equal length on a CPU, and by a kernel that knows the rows' bounds on a GPU; both are exact, with the positions
-and segment ids that each row has in a padded batch.
+Every layer but attention treats tokens one by one, so padding in between only costs time. Attention is computed in
+groups of rows of equal length on a CPU, and by a kernel that knows the rows' bounds on a GPU; both are exact, with the
+positions and segment ids that each row has in a padded batch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from transformers.masking_utils import sdpa_mask
 from clir_lightning.models.varlen import attend as attend_on_gpu
 
 NAME = "clir_unpadded"  # of the attention, in transformers
-# How a family numbers positions: by column, or as RoBERTa does, behind the padding id, tokens that are no padding alone.
+# How a family numbers positions: by column, or as RoBERTa does, behind the padding id and without tokens that have it.
 BY_COLUMN = ("bert", "electra", "modernbert")
 COUNTED = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert")
 
@@ -72,9 +72,7 @@ class Layout:
         def moved(values: Any) -> Tensor:
             return torch.from_numpy(values).to(device, non_blocking=True)
 
-        return cls(
-            (count, width), tuple(sizes.tolist()), moved(order), moved(places), moved(bounds.astype(np.int32))
-        )
+        return cls((count, width), tuple(sizes.tolist()), moved(order), moved(places), moved(bounds.astype(np.int32)))
 
     @property
     def groups(self) -> list[tuple[int, int]]:
@@ -152,15 +150,21 @@ def attend(
     if query.is_cuda:
         return attend_on_gpu(query, key, value, layout, dropout=dropout, scaling=scaling, window=window)
 
-    # A view [R, heads, T, width] of each group of R rows of T tokens. Split and not sliced: the gradients of slices
-    # would each be as large as the whole.
-    sizes = [count * length for count, length in layout.groups]
-    parts = zip(layout.groups, *(tensor.split(sizes) for tensor in (query, key, value)), strict=True)
+    # Split and not sliced: the gradients of slices would each be as large as the whole.
+    groups = layout.groups
+    sizes = [count * length for count, length in groups]
+    queries, keys, values = (torch.split(tensor, sizes) for tensor in (query, key, value))
+
+    # Each group of R rows of T tokens as [R, heads, T, width].
     found = []
-    for (count, length), *three in parts:
-        grouped = [tensor.view(count, length, *tensor.shape[1:]).transpose(1, 2) for tensor in three]
+    for number, (count, length) in enumerate(groups):
         near = None if window is None or length <= window + 1 else _near(length, window, query.device)
-        attended = _attend_alike(*grouped, near, dropout=dropout, scaling=scaling)
+        attended = _attend_alike(
+            *(part[number].view(count, length, *query.shape[1:]).transpose(1, 2) for part in (queries, keys, values)),
+            near=near,
+            dropout=dropout,
+            scaling=scaling,
+        )
         found.append(attended.transpose(1, 2).reshape(count * length, *query.shape[1:]))
     return torch.cat(found) if found else query
 
@@ -172,9 +176,9 @@ def _near(length: int, window: int, device: torch.device) -> Tensor:
 
 
 def _attend_alike(
-    query: Tensor, key: Tensor, value: Tensor, near: Tensor | None, *, dropout: float, scaling: float
+    query: Tensor, key: Tensor, value: Tensor, *, near: Tensor | None, dropout: float, scaling: float
 ) -> Tensor:
-    """Attention `[R, heads, T, width]` of rows of equal length."""
+    """Attention `[R, heads, T, width]` of rows of equal length, each token to those `near` it, `[T, T]`, if given."""
     if not torch.is_grad_enabled():
         return scaled_dot_product_attention(query, key, value, attn_mask=near, scale=scaling)
 
@@ -203,7 +207,9 @@ def _of_transformers(
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
     window = settings.get("sliding_window")
     attended = attend(
-        *(tensor[0].transpose(0, 1) for tensor in (query, key, value)),
+        query[0].transpose(0, 1),
+        key[0].transpose(0, 1),
+        value[0].transpose(0, 1),
         layout,
         dropout=settings.get("dropout", 0.0),
         scaling=settings.get("scaling") or query.shape[-1] ** -0.5,

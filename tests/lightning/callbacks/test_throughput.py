@@ -27,7 +27,9 @@ def batch(queries: int, tokens: int) -> PairBatch:
     """Two rows of five cells per query."""
     ids = torch.zeros(2 * queries, 5, dtype=torch.long)
     samples = (Sample("q", ("a", "b"), (1, 0)),) * queries
-    return PairBatch(ids, ids, None, torch.zeros(queries, 2), samples, (), tokens)
+    return PairBatch(
+        ids, ids, None, torch.zeros(queries, 2), samples, (), (tokens - 2 * queries + 1, *(1,) * (2 * queries - 1))
+    )
 
 
 def test_figures_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:

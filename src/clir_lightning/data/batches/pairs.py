@@ -48,11 +48,15 @@ class PairBatch:
     grades: Tensor  # [B, D]
     samples: tuple[Sample, ...]  # B of them
     weights: tuple[float, ...] = ()  # B of them, each query's share in the loss times B; nothing: 1 each
-    tokens: int = 0  # without padding
+    lengths: tuple[int, ...] = ()  # B·D, each row's tokens without padding, which a device need not be asked for then
     query_spans: Tensor | None = None  # [B·D, 2], first token and the one after the last of each row's query
     document_spans: Tensor | None = None  # [B·D, 2]
     extra: Mapping[str, Tensor] = field(default_factory=dict)  # [B·D, …] by feature, for architectures that read them
-    lengths: tuple[int, ...] = ()  # B·D, each row's tokens without padding, which a device need not be asked for then
+
+    @property
+    def tokens(self) -> int:
+        """Tokens without padding; 0 where lengths are not known."""
+        return sum(self.lengths)
 
     @property
     def cells(self) -> int:
@@ -107,7 +111,6 @@ class PairBatch:
                 grades=self.grades[some],
                 samples=self.samples[some],
                 weights=self.weights[some],
-                tokens=0,
             )
 
 
@@ -165,11 +168,10 @@ class PairDataset(Dataset[PairBatch]):
             torch.tensor([sample.grades for sample in step.samples], dtype=torch.float),
             tuple(step.samples),
             tuple(step.weight * sample.weight for sample in step.samples),
-            int(pairs.lengths.sum()),
+            tuple(pairs.lengths.tolist()),
             torch.from_numpy(pairs.query_spans),
             torch.from_numpy(pairs.document_spans),
             self._extra(step.samples) if self.features else {},
-            tuple(pairs.lengths.tolist()),
         )
 
     def _extra(self, samples: Sequence[Sample]) -> dict[str, Tensor]:

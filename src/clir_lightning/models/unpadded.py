@@ -205,6 +205,8 @@ def _of_transformers(
     """
     if layout is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
+
+    # transformers counts the token itself among those of a window.
     window = settings.get("sliding_window")
     attended = attend(
         query[0].transpose(0, 1),
@@ -213,7 +215,7 @@ def _of_transformers(
         layout,
         dropout=settings.get("dropout", 0.0),
         scaling=settings.get("scaling") or query.shape[-1] ** -0.5,
-        window=None if window is None else window - 1,  # transformers counts the token itself
+        window=None if window is None else window - 1,
     )
     return attended[None], None
 

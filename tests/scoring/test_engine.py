@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from clir_lightning.data.batches.pairs import PairBatch, PairDataset
-from clir_lightning.data.batches.samplers import ScoringBatches
+from clir_lightning.data.batches.scoring import ScoringBatches
 from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens.table import tokenise
@@ -24,6 +23,7 @@ from clir_lightning.scoring.scorers import OrderError
 from clir_lightning.types import Run, Sample
 from lightning.shares_for_tests import QUERIES, collection, prepared, together
 from models.fakes import TextTable
+from scoring.passes import Given, Itself, given, loader
 from scoring.test_scorers import documents, queries
 
 
@@ -56,13 +56,13 @@ def batch(query: str, document: str, value: float = 1.0) -> Numbers:
 @pytest.mark.parametrize(("precision", "expected"), [("32-true", 1.0 + 2**-10), ("bf16-mixed", 1.0)])
 def test_scores_are_computed_in_the_precision_that_is_given(precision: str, expected: float) -> None:
     engine = Engine(Asked(), Computing(CPU, precision))
-    assert engine.score([batch("q", "d")], name="r")["q"] == {"d": expected}
+    assert engine.score(given([batch("q", "d")]), name="r")["q"] == {"d": expected}
 
 
 def test_a_pass_becomes_a_run_and_leaves_the_model_in_its_mode() -> None:
     model = Asked().train()
     engine = Engine(model)
-    run = engine.score([batch("q", "d", 0.0), batch("p", "d", 0.0), batch("q", "e", 0.0)], name="the run")
+    run = engine.score(given([batch("q", "d", 0.0), batch("p", "d", 0.0), batch("q", "e", 0.0)]), name="the run")
     assert (dict(run), run.name) == ({"q": {"d": 0.0, "e": 0.0}, "p": {"d": 0.0}}, "the run")
     assert model.seen == [("cpu", "cpu", False)] * 3
     assert model.inference
@@ -75,7 +75,7 @@ def test_model_and_batches_are_moved_to_the_device(monkeypatch: pytest.MonkeyPat
     engine = Engine(Asked(), Computing(torch.device("meta")))
     step = engine.step
     monkeypatch.setattr(engine, "step", lambda made: torch.zeros_like(step(made), device="cpu"))
-    engine.score([batch("q", "d")], name="r")
+    engine.score(given([batch("q", "d")]), name="r")
     assert engine.model.seen == [("meta", "meta", False)]
 
 
@@ -91,7 +91,7 @@ def test_a_pass_begins_without_the_vectors_of_another() -> None:
     engine = Engine(TextTable())
     engine._scorer.documents, engine._scorer.complete = {1: torch.ones(6)}, True  # type: ignore[union-attr]
     assert list(engine.documents) == [1]
-    engine.score([], name="r")
+    engine.score(given([]), name="r")
     assert engine.documents == {}
 
 
@@ -99,15 +99,26 @@ def test_a_pass_begins_without_the_vectors_of_another() -> None:
 def test_a_pass_that_fails_keeps_no_vectors(fails: str) -> None:
     engine = Engine(TextTable())
 
-    def batches() -> Iterator[TextBatch]:
-        yield documents([11], [12])
-        assert list(engine.documents) == [11, 12]
-        if fails == "between two steps":
-            raise OSError("no more batches")
-        yield queries([1], of=[[13]])
+    class Batches(Itself):
+        def __getitem__(self, step: TextBatch) -> TextBatch:
+            if step.samples and fails == "between two steps":
+                raise OSError("no more batches")
+            return step
 
+    kept: list[int] = []
+    step = engine.step
+
+    def watched(batch: TextBatch) -> Tensor:
+        try:
+            return step(batch)
+        finally:
+            kept.extend(engine.documents)
+
+    engine.step = watched  # type: ignore[method-assign]
+    batches = [documents([11], [12]), queries([1], of=[[13]])]
     with pytest.raises((OSError, OrderError), match=r"no more batches|d13"):
-        engine.score(batches(), name="r")
+        engine.score(loader(Batches(), Given(batches)), name="r")
+    assert kept == [11, 12]
     assert (engine.documents, engine.queries) == ({}, {})
 
 
@@ -136,7 +147,7 @@ def score(rank: int, world: int, folder: Path) -> Run:
     torch.manual_seed(0)
     engine = Engine(CrossEncoder(encoder))
     steps = ScoringBatches(run, lengths=made.pair_lengths, size=6, rank=rank, world_size=world)
-    return engine.score((made[step] for step in steps), name="r")
+    return engine.score(loader(made, steps), name="r")
 
 
 @pytest.mark.parametrize("world", [2, 3])
@@ -167,10 +178,10 @@ def test_pairs_that_do_not_fit_into_memory_are_scored_in_parts(tmp_path: Path) -
 
     model.forward = tight  # type: ignore[method-assign, assignment]
     engine = Engine(model)
-    steps = list(ScoringBatches(run, lengths=made.pair_lengths, size=16))
+    steps = ScoringBatches(run, lengths=made.pair_lengths, size=16)
     failures = []
     for _ in range(2):
-        found = engine.score((made[step] for step in steps), name="r")
+        found = engine.score(loader(made, steps), name="r")
         assert found.by_query.keys() == expected.by_query.keys()
         for query, scores in expected.items():
             assert found[query] == pytest.approx(scores, abs=1e-6)

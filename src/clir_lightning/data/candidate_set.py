@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from clir_lightning.data.candidates import candidates, candidates_from
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.trec import read_run
 from clir_lightning.errors import at_least, one_of
-from clir_lightning.types import Run
+from clir_lightning.types import Grades, Run
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,25 @@ class CandidateLists:
         return candidates_from(read_run(path), collection, split, depth=self.depth, seed=self.seed, limit=limit)
 
 
+@dataclass(frozen=True, eq=False)
+class Judgements(Mapping[str, Grades]):
+    """Those of a run's queries, in the run's order, read when they are asked for."""
+
+    qrels: Mapping[str, Grades]
+    run: Run
+
+    def __getitem__(self, query: str) -> Grades:
+        if query not in self.run:
+            raise KeyError(query)
+        return self.qrels[query]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.run)
+
+    def __len__(self) -> int:
+        return len(self.run)
+
+
 class CandidateSet:
     """Candidates of one split: `val` and `test` of a training, and all that scoring alone needs.
 
@@ -86,7 +106,7 @@ class CandidateSet:
         self.name = name
         self.run = run
         self.batches = batches
-        self.qrels: dict[str, dict[str, int]] = {query: dict(split.qrels[query]) for query in run}
+        self.qrels: Mapping[str, Grades] = Judgements(split.qrels, run)
         self.dataset: Any = None
 
     def tokenise(self, tokenizer: PreTrainedTokenizerBase, documents: Any = None, *, cache: str | None = None) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from clir_lightning.data.collection import Collection
+from clir_lightning.data.store.packed import PackedLists
 from clir_lightning.errors import DataError
 from clir_lightning.types import Grades, Run
 
@@ -37,9 +38,8 @@ def candidates(collection: Collection, split: str, *, depth: int, seed: int, lim
     queries = sorted(part.queries)
     random.Random(f"{seed}/{split}").shuffle(queries)
 
-    # A query draws from a generator of its own: its list does not depend on which others are asked for.
-    lists = {}
-    for query_id in queries[:limit]:
+    def drawn(query_id: str) -> dict[str, float]:
+        # A query draws from a generator of its own: its list does not depend on which others are asked for.
         rng = random.Random(f"{seed}/{split}/{query_id}")
         if part.run is None:
             grades = part.qrels[query_id]
@@ -52,8 +52,9 @@ def candidates(collection: Collection, split: str, *, depth: int, seed: int, lim
 
         # Scores fall by 1 along the shuffled list.
         rng.shuffle(chosen)
-        lists[query_id] = {document: float(len(chosen) - rank) for rank, document in enumerate(chosen)}
-    return Run(lists, name="random order")
+        return {document: float(len(chosen) - rank) for rank, document in enumerate(chosen)}
+
+    return Run(PackedLists.of((query_id, drawn(query_id)) for query_id in queries[:limit]), name="random order")
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,20 @@ def candidates_from(
     A query that the run lacks has an empty list and counts 0 in every measure. `limit` keeps the same queries as
     `candidates` does. Raises `DataError` for a document that the collection lacks.
     """
-    lists: dict[str, dict[str, float]] = {}
-    for query in candidates(collection, split, depth=1, seed=seed, limit=limit):
-        ranking = run.ranking(query)[:depth] if query in run else []
-        lists[query] = {document: run[query][document] for document in ranking}
-        unknown = next((document for document in ranking if document not in collection.documents), None)
-        if unknown is not None:
-            cure = "run file and collection must belong together"
-            raise DataError(f"run {run.name!r} has document {unknown!r}, the collection has not", cure=cure)
-    if not any(lists.values()):
+
+    # The first documents of each query, by the run's own scores.
+    def found() -> Iterator[tuple[str, dict[str, float]]]:
+        for query in candidates(collection, split, depth=1, seed=seed, limit=limit):
+            ranking = run.ranking(query)[:depth] if query in run else []
+            unknown = next((document for document in ranking if document not in collection.documents), None)
+            if unknown is not None:
+                cure = "run file and collection must belong together"
+                raise DataError(f"run {run.name!r} has document {unknown!r}, the collection has not", cure=cure)
+            scores = run[query] if ranking else {}
+            yield query, {document: scores[document] for document in ranking}
+
+    lists = PackedLists.of(found())
+    if not lists.pairs:
         raise DataError(f"run {run.name!r} has no query of split {split!r}", cure="give the split's own run file")
     return Run(lists, name=run.name)
 

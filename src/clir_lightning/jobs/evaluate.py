@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -20,11 +22,20 @@ from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.tables import result_table
+from clir_lightning.jobs.launch.processes import processes
 from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.kept import kept_scores
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.scoring.engine import Engine
-from clir_lightning.types import Run
+from clir_lightning.scoring.kept import KeptScores
+from clir_lightning.scoring.processes import once, started_outside, world
+
+# Settings that the model, the texts and the batches tell themselves, or that decide no score.
+TOLD = (
+    *("model", "split", "depth", "queries", "candidates", "data", "run", "qrels", "measures", "score_batch_size"),
+    *("device", "devices", "precision", "keep_seconds"),
+)
 
 FILES = ("metrics.json", "provenance.json", "per_query.csv", "runs/test.trec", "runs/test.qrels")
 
@@ -63,11 +74,13 @@ class Judged:
         title: of the table.
         rows: of the table: the result between random order and the ideal order.
         trained: the settings of the training, where a model was scored.
+        kept: its scores as they were kept while it scored.
     """
 
     title: str
     rows: list[Evaluation]
     trained: dict[str, Any] | None = None
+    kept: KeptScores | None = None
 
     @property
     def result(self) -> Evaluation:
@@ -86,27 +99,56 @@ def of_run(config: DictConfig, folder: Path) -> Judged:
     return Judged(f"{config.run} against {config.qrels}", rows)
 
 
-def of_model(config: DictConfig, folder: Path) -> Judged:
-    """The measures of a model that scores the candidates of `config.split`; its run goes to `folder/runs/test.trec`."""
+def of_model(config: DictConfig, folder: Path) -> Judged | None:
+    """The measures of a model that scores the candidates of `config.split`; its run goes to `folder/runs/test.trec`.
+
+    Of several processes the first gives them, the others nothing.
+    """
     trained = Trained.load(config.model)
     settings = trained.config
-    at = trained.computing(config.device, config.precision)
+    at = trained.computing(own_device(config.device), config.precision)
 
-    # The candidates, tokenised as the model reads them.
+    # The candidates, tokenised as the model reads them, of which each process scores its share.
     candidates = candidates_of(settings, config, trained.collection(config.data))
     candidates.tokenise(trained.encoder.tokenizer, cache=settings.cache)
-    lists = candidates.run
-    qrels = candidates.qrels
+    rank, size = world()
+    batches = candidates.loader(rank=rank, world_size=size)
+    kept = kept_scores(
+        trained, at, candidates, batches, cache=settings.cache, seconds=config.keep_seconds, settings=deciding(config)
+    )
 
-    # Nothing is rejected any more. Queries come as they are scored, and are put in the order of the lists.
-    claim(config, folder, FILES)
-    scores = Engine(trained.model, at).score(candidates.loader(), name=settings.name)
-    run = Run({query: scores[query] for query in lists if query in scores}, name=scores.name)
+    # Nothing is rejected any more.
+    once(lambda: claim(config, folder, FILES))
+    run = Engine(trained.model, at).score(batches, name=settings.name, kept=kept)
+    if rank:
+        return None
     write_run(run, folder / "runs" / "test.trec")
-    write_qrels(qrels, folder / "runs" / "test.qrels")
+    write_qrels(candidates.qrels, folder / "runs" / "test.qrels")
 
-    rows = bounded(evaluate(run, qrels, config.measures), Pool.of(lists, qrels))
-    return Judged(f"{config.model} on {config.split}", rows, plain(settings))
+    pool = Pool.of(candidates.run, candidates.qrels)
+    rows = bounded(evaluate(run, candidates.qrels, config.measures), pool)
+    return Judged(f"{config.model} on {config.split}", rows, plain(settings), kept)
+
+
+def deciding(config: DictConfig) -> dict[str, Any]:
+    """The settings that may decide scores in a way that model, texts and batches do not tell."""
+    return {name: value for name, value in plain(config).items() if name not in TOLD}
+
+
+def own_device(setting: str) -> str:
+    """The device of this process: of several that run on GPUs each has the one that it was connected with."""
+    if world()[1] == 1 or setting == "cpu" or not torch.cuda.is_available():
+        return setting
+    return f"cuda:{torch.cuda.current_device()}"
+
+
+def placed(config: DictConfig) -> dict[str, Any]:
+    """The processes and their devices as a trainer's settings. Raises `ConfigError` where one GPU is for several."""
+    if started_outside() and config.devices == 1:
+        return {"devices": "auto", "accelerator": "cpu" if config.device == "cpu" else "auto"}
+    if config.devices != 1 and config.device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device={config.device} names one GPU, devices={config.devices} several; leave one out")
+    return {"devices": config.devices, "accelerator": "cpu" if config.device == "cpu" else "auto"}
 
 
 def report(config: DictConfig, folder: Path, judged: Judged, watch: Stopwatch) -> None:
@@ -131,7 +173,24 @@ def main(config: DictConfig) -> None:
         measure(name)
     if (config.model is None) == (config.run is None):
         raise ConfigError("give either model=… (with split=…) or run=… (with qrels=…)")
+    if config.keep_seconds is not None:
+        at_least(config.keep_seconds, 0, "keep_seconds")
+    if config.model is None:
+        _judge(config, folder, of_run)
+        return
+    with processes("evaluate", config, trainer=placed(config)):
+        _judge(config, folder, of_model)
+
+
+def _judge(config: DictConfig, folder: Path, judge: Callable[[DictConfig, Path], Judged | None]) -> None:
+    """The job in one of its processes."""
     watch = Stopwatch()
     with watch.stage("scoring"):
-        judged = of_run(config, folder) if config.model is None else of_model(config, folder)
+        judged = judge(config, folder)
+    if judged is None:
+        return
+
+    # The scores that a killed job would go on from have done their work.
     report(config, folder, judged, watch)
+    if judged.kept is not None:
+        judged.kept.remove()

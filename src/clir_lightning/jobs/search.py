@@ -16,6 +16,7 @@ from clir_lightning.build import build, plain
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.files.lines import tab_texts
 from clir_lightning.data.files.trec import write_run
+from clir_lightning.data.store.packed import PackedLists
 from clir_lightning.errors import ConfigError, DataError, at_least
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.measures import measure
@@ -57,7 +58,7 @@ class Reranker:
         }
         cache = self.ranker.trained.config.cache
         scores = self.ranker.score(collection.documents, queries, Run(lists, f"{run.name}, reranked"), cache=cache)
-        return Run({query: above(scores[query], run, query) for query in run}, name=scores.name)
+        return Run(PackedLists.of((query, above(scores[query], run, query)) for query in run), name=scores.name)
 
 
 def above(scores: Mapping[str, float], run: Run, query: str) -> dict[str, float]:

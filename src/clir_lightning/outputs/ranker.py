@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from clir_lightning.build import build
 from clir_lightning.data.candidate_set import CandidateSet
 from clir_lightning.data.collection import Collection, Split
+from clir_lightning.data.store.packed import PackedLists
 from clir_lightning.data.tokens.texts import Side
 from clir_lightning.errors import ConfigError, DataError, one_of
+from clir_lightning.outputs.kept import kept_scores
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.text_encoder import TextEncoder
@@ -51,29 +53,35 @@ class Ranker:
         Args:
             documents, queries: those that `lists` names, by id.
             lists: the candidates; their scores are not read.
-            cache: folder of the token store, for documents that are asked for again.
+            cache: folder of the token store, for documents that are asked for again, and of the scores while they are
+                computed: where the program is killed, the same call goes on behind the last ones.
 
         Raises `DataError` for a listed query or document that is not among them.
         """
-        listed = Run({query: lists[query] for query in lists if lists[query]})
+        listed = Run(PackedLists.of((query, scores) for query, scores in lists.items() if scores))
         if not listed:
             return Run({query: {} for query in lists}, name=lists.name)
 
         # What the lists name must be there.
         for query in listed:
-            unknown = next((document for document in listed[query] if document not in documents), None)
+            unknown = next((document for document in lists[query] if document not in documents), None)
             if query not in queries or unknown is not None:
                 missing = f"query {query!r}" if query not in queries else f"document {unknown!r} of query {query!r}"
                 raise DataError(f"run {lists.name!r} lists {missing}, which is not given", cure="give its text too")
 
-        # The lists as the split of a collection, which the model's own batches are made of.
-        grades = {query: dict.fromkeys(listed[query], 0) for query in listed}
-        split = Split({query: queries[query] for query in listed}, Qrels(grades))
+        # The lists as the split of a collection, which the model's own batches are made of; judgements are not read.
+        split = Split({query: queries[query] for query in listed}, Qrels({query: {} for query in listed}))
         candidates = CandidateSet(Collection(ASKED, documents, {ASKED: split}), ASKED, listed, self._batches)
         candidates.tokenise(self.trained.encoder.tokenizer, cache=cache)
 
-        scores = self._engine.score(candidates.loader(), name=lists.name)
-        return Run({query: scores.by_query.get(query, {}) for query in lists}, name=scores.name)
+        # Scores stand by themselves once they are returned.
+        batches = candidates.loader()
+        kept = kept_scores(self.trained, self.at, candidates, batches, cache=cache)
+        scores = self._engine.score(batches, name=lists.name, kept=kept)
+        if kept is not None:
+            kept.remove()
+        every = ((query, scores.by_query.get(query, {})) for query in lists)
+        return Run(PackedLists.of(every), name=scores.name)
 
     def rank(self, query: str, documents: Sequence[str] | Mapping[str, str]) -> list[tuple[str, float]]:
         """Documents with their scores for a query, best first: `[(id, score), …]`, or by text where none has an id.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,14 +13,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from clir_lightning.data.batches.loader import StepLoader
 from clir_lightning.data.batches.samplers import cut_by_budget
 from clir_lightning.data.tokens.texts import Side, TextAssembler
+from clir_lightning.errors import DataError
 from clir_lightning.models.contracts import reads_texts
+from clir_lightning.scoring.ahead import ahead
 from clir_lightning.scoring.computing import Computing
+from clir_lightning.scoring.gathering import greatest_of_each
+from clir_lightning.scoring.kept import Collected, KeptScores
 from clir_lightning.scoring.memory import TokenBudget
-from clir_lightning.scoring.processes import gather_objects, world
+from clir_lightning.scoring.processes import once, world
+from clir_lightning.scoring.progress import Progress
 from clir_lightning.scoring.scorers import PairScorer, TextScorer
 from clir_lightning.types import Run
+
+log = logging.getLogger(__name__)
 
 BATCH_TOKENS = 16384
 
@@ -68,27 +77,62 @@ class Engine:
             self.reset()
             raise
 
-    def score(self, batches: Iterable[Any], *, name: str) -> Run:
-        """The run of a whole pass over scoring batches, under this name, with a progress bar after a second.
+    def score(self, batches: StepLoader, *, name: str, kept: KeptScores | None = None) -> Run:
+        """The run of a whole pass over candidates, under this name, with its progress after a second.
 
-        Of several processes each gives its own share of the batches, and all get the same run of all of them. No vector
-        is kept.
+        Of several processes each gives its own share of the batches, and all get the same run of all of them. Batches
+        are made while earlier ones are computed. No vector is kept, and of a pair its score alone.
+
+        Args:
+            batches: of a `CandidateSet`, whose steps are `ScoringSteps`.
+            kept: where the scores lie while the pass runs, for one that was killed to go on from; whoever has put the
+                run into its place removes them.
+
+        Raises `DataError` for a score that is not a number.
         """
-        # This process's batches, whose documents alone have no samples.
-        lists: dict[str, dict[str, float]] = {}
-        bar = tqdm(batches, desc=f"scoring {name}", unit=" batches", leave=False, delay=1, disable=world()[0] > 0)
-        with self._pass(), self._ready() as device:
-            for batch in bar:
-                scores = self.step(batch.to(device))
-                for sample, row in zip(batch.samples, scores.float().cpu().tolist(), strict=True):
-                    lists.setdefault(sample.query_id, {}).update(zip(sample.document_ids, row, strict=True))
+        # What was scored before, by all processes alike: the first one reads it.
+        steps: Any = batches.sampler
+        scores = Collected(steps.lists.pairs, steps.pairs, steps.count, kept)
+        done = once(scores.read)
+        steps.done = set(np.flatnonzero(done).tolist())
+        if steps.done:
+            log.info("%d of %d steps are scored already: going on behind them", len(steps.done), steps.count)
 
-        # Several processes may have scored a query's documents, and two of them the same pair.
-        merged: dict[str, dict[str, float]] = {}
-        for share in gather_objects(lists):
-            for query, scored in share.items():
-                merged.setdefault(query, {}).update(scored)
-        return Run(merged, name=name)
+        # This process's batches. A step's scores are asked for when the next one is under way.
+        rank, size = world()
+        before = sum(len(steps.pairs(number)) for number in steps.done)
+        bar = Progress(f"scoring {name}", "pairs", steps.lists.pairs, done=before, silent=rank > 0)
+        turns = iter(steps.turns())
+        under_way: tuple[int, Tensor] | None = None
+        with self._pass(), self._ready() as device, bar, ahead(iter(batches)) as made:
+            try:
+                for batch in made:
+                    found = self.step(batch.to(device))
+                    if not len(batch.samples):  # documents alone, which come first
+                        continue
+                    self._take(scores, steps, under_way)
+                    under_way = (next(turns), found)
+                    bar.advance(size * found.numel())
+                self._take(scores, steps, under_way)
+            finally:
+                scores.flush()
+
+        # Several processes may have scored the same pair: one that had none left did the first once more.
+        greatest_of_each(scores.bits, device)
+        return Run(steps.lists.with_scores(scores.values), name=name)
+
+    @staticmethod
+    def _take(scores: Collected, steps: Any, found: tuple[int, Tensor] | None) -> None:
+        """Keep a step's scores. Raises `DataError`, with its pair, for one that is not a number."""
+        if found is None:
+            return
+        number, tensor = found
+        values = tensor.float().flatten().cpu().numpy()
+        if np.isnan(values).any():
+            query, document = steps.lists.names(int(steps.pairs(number)[np.isnan(values).argmax()]))
+            problem = f"the score of document {document!r} for query {query!r} is not a number"
+            raise DataError(problem, cure="look for an input or a loss that is not finite")
+        scores.add(number, values)
 
     def encode(
         self,

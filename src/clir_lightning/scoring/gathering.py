@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -132,3 +134,11 @@ def greatest(count: int, device: torch.device) -> int:
     most = torch.tensor(count, device=device)
     dist.all_reduce(most, op=dist.ReduceOp.MAX)
     return int(most)
+
+
+def greatest_of_each(bits: NDArray[np.int32], device: torch.device) -> None:
+    """In place of each number of an array `[N]` the greatest that any process has there."""
+    if world()[1] > 1:
+        everyones = torch.from_numpy(bits).to(device)
+        dist.all_reduce(everyones, op=dist.ReduceOp.MAX)
+        bits[:] = everyones.cpu().numpy()

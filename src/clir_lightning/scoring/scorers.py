@@ -80,7 +80,7 @@ class TextScorer:
             problem = "come with queries" if len(batch.queries) else "came after a query"
             raise OrderError(
                 f"{len(batch.documents)} documents {problem}; a scoring pass encodes all documents before its first "
-                "query, in batches of their own, as data.batches.texts.TextScoring does; reset() begins another"
+                "query, in batches of their own, as data.batches.scoring.TextScoring does; reset() begins another"
             )
         kept = [vectors for part in self._encode(batch.documents, "document") for vectors in of_each_text(*part)]
         self.documents.update(zip(batch.rows.tolist(), kept, strict=True))

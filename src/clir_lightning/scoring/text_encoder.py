@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
@@ -15,6 +14,7 @@ from clir_lightning.data.tokens.table import as_rows, tokenise, tokenizer_finger
 from clir_lightning.data.tokens.texts import Side, TextAssembler, TextTemplate
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.scoring.engine import BATCH_TOKENS, Engine
+from clir_lightning.scoring.weights import weight_parts
 from clir_lightning.types import Document, Query
 
 Vectors = NDArray[np.float32]  # [N, P]
@@ -54,12 +54,10 @@ class TextEncoder:
         dtype = None if self.engine.at is None else self.engine.at.dtype
         settings = (model.pooling, model.cosine, self.prefixes["document"], self.lengths["document"], str(dtype))
 
-        # Weights byte by byte, but the temperature, which changes no vector.
-        weights = model.state_dict()
-        names = [name for name in weights if not name.startswith("temperature")]
-        shapes = repr([(name, tuple(weights[name].shape), str(weights[name].dtype)) for name in names])
-        parts = (weights[name].detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data for name in names)
-        return fingerprint([shapes, repr(settings), tokenizer_fingerprint(self.tokenizer), *parts])
+        # All weights but the temperature, which changes no vector.
+        weights = {name: weight for name, weight in model.state_dict().items() if not name.startswith("temperature")}
+        shapes, *contents = weight_parts(weights)
+        return fingerprint([shapes, repr(settings), tokenizer_fingerprint(self.tokenizer), *contents])
 
     def reader(
         self,

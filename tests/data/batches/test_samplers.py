@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from clir_lightning.data.batches.samplers import ScoringBatches, TrainingBatches, cut_by_budget, cut_by_cells
+from clir_lightning.data.batches.samplers import TrainingBatches, cut_by_budget, cut_by_cells
+from clir_lightning.data.batches.scoring import ScoringBatches
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Run, Sample
 

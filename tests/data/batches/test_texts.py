@@ -7,7 +7,8 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.batches.pairs import Step
-from clir_lightning.data.batches.texts import Encode, Rank, TextDataset, TextScoring
+from clir_lightning.data.batches.scoring import TextScoring
+from clir_lightning.data.batches.texts import Encode, Rank, TextDataset
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.tokens.table import tokenise
 from clir_lightning.data.tokens.texts import TextAssembler, TextTemplate

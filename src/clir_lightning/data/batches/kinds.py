@@ -12,9 +12,9 @@ from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.batches.features import Feature
 from clir_lightning.data.batches.pairs import Lists, PairDataset
-from clir_lightning.data.batches.samplers import ScoringBatches
+from clir_lightning.data.batches.scoring import ScoringBatches, TextScoring
 from clir_lightning.data.batches.settings import Batches
-from clir_lightning.data.batches.texts import TextDataset, TextScoring
+from clir_lightning.data.batches.texts import TextDataset
 from clir_lightning.data.collection import Split
 from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens.table import TokenTable, tokenise

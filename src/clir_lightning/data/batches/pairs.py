@@ -151,7 +151,8 @@ class PairDataset(Dataset[PairBatch]):
 
     def cut_share(self, lists: Lists) -> float:
         """Share of the pairs whose document loses tokens."""
-        return float(self.assembler.is_cut(*self.rows_of(lists)).mean())
+        cuts = [self.assembler.is_cut(*self.rows_of([one])) for one in lists]
+        return float(np.concatenate(cuts).mean())
 
     def cells(self, samples: Sequence[Sample]) -> Ints:
         """The cells that each sample takes, padded to its longest pair, `[B, 1]`."""

@@ -1,4 +1,4 @@
-"""Which samples form a step: fixed-size or token-budget batches, for training and for scoring."""
+"""Which samples form a training step: fixed-size or token-budget batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.utils.data import Sampler
 
 from clir_lightning.data.batches.pairs import Step
 from clir_lightning.errors import ConfigError
-from clir_lightning.types import Run, Sample
+from clir_lightning.types import Sample
 
 Lengths = NDArray[np.int64]
 MEGA_BATCH = 2048  # queries that are sorted by length among themselves
@@ -168,53 +168,3 @@ class TrainingBatches(Sampler[Step]):
             share = batch[self.rank :: self.world_size]
             weight = len(share) * self.world_size / mean
             yield Step(share or batch[:1], weight, whole=batch)
-
-
-class ScoringBatches(Sampler[Step]):
-    """Every (query, document) pair of a run once, as samples of one document, in batches of similar length.
-
-    Longest first: the first batch shows whether memory suffices, and little is padded. Processes take turns; one
-    that has none left for it scores the first once more, since Lightning leaves a pass without batches out, in that
-    process alone.
-
-    Args:
-        candidates: the pairs.
-        lengths: tokens of each pair of a query with documents.
-        size: pairs in a batch; `None` for no such limit.
-        tokens: tokens in a batch, padding included; `None` for no such limit.
-        rank, world_size: this process and the number of processes.
-    """
-
-    def __init__(
-        self,
-        candidates: Run,
-        *,
-        lengths: Callable[[str, Sequence[str]], Lengths],
-        size: int | None = 128,
-        tokens: int | None = None,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.queries = [query for query in candidates if len(candidates[query])]
-        self.documents = [list(candidates[query]) for query in self.queries]
-
-        # Pairs are numbered through all queries, query i's from bounds[i] to bounds[i + 1]; `flat` are their lengths.
-        pairs = [lengths(query, part) for query, part in zip(self.queries, self.documents, strict=True)]
-        self.bounds = np.cumsum([0, *map(len, self.documents)])
-        flat = np.concatenate([np.zeros(0, np.int64), *pairs])
-
-        # The longest first; processes take turns at the batches.
-        self.order = np.argsort(-flat, kind="stable")
-        cuts = cut_by_budget(flat[self.order], width=1, tokens=tokens, size=size)
-        self.cuts = cuts[rank::world_size] or cuts[:1]
-
-    def __len__(self) -> int:
-        return len(self.cuts)
-
-    def _sample(self, pair: int) -> Sample:
-        query = int(np.searchsorted(self.bounds, pair, side="right")) - 1
-        return Sample(self.queries[query], (self.documents[query][pair - self.bounds[query]],), (0,))
-
-    def __iter__(self) -> Iterator[Step]:
-        for cut in self.cuts:
-            yield Step([self._sample(pair) for pair in self.order[cut]])

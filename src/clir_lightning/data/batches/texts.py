@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from clir_lightning.data.batches.pairs import Step, teacher_scores
-from clir_lightning.data.batches.samplers import cut_by_budget
 from clir_lightning.data.tokens.table import as_rows
 from clir_lightning.data.tokens.texts import TextAssembler, Texts
 from clir_lightning.errors import ConfigError
-from clir_lightning.types import Qrels, Run, Sample
+from clir_lightning.types import Qrels, Sample
 
 Ints = NDArray[np.int64]
 NOTHING: Ints = np.zeros(0, np.int64)
@@ -134,76 +133,3 @@ class TextDataset(Dataset[TextBatch]):
             tuple(samples),
             tokens=int(self.queries.lengths(queries).sum() + self.documents.lengths(encoded).sum()),
         )
-
-
-class TextScoring(Sampler[Encode | Rank]):
-    """Scores a run's candidates: each distinct document encoded once, the longest first, then each query once.
-
-    Queries with equally many candidates share a batch. Processes take turns at documents, sorted by length, and at
-    queries; the vectors are to be put together between the two (`scoring.scorers.TextScorer`). For that each process
-    has equally many steps of documents, some of them empty perhaps, and a query: one that has none left for it scores
-    the first once more, since Lightning leaves a pass without batches out, in that process alone.
-
-    Args:
-        candidates: the queries and their documents.
-        queries, documents: give rows and lengths.
-        size: texts in a batch; `None` for no such limit.
-        tokens: tokens in a batch, padding included; `None` for no such limit.
-        rank, world_size: this process and the number of processes.
-    """
-
-    def __init__(
-        self,
-        candidates: Run,
-        *,
-        queries: TextAssembler,
-        documents: TextAssembler,
-        size: int | None = 128,
-        tokens: int | None = None,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.size = size
-        self.tokens = tokens
-        self.rank = rank
-        self.world_size = world_size
-        scored = [query for query in candidates if len(candidates[query])]
-        self.steps: list[Encode | Rank] = [
-            *self._of_documents(candidates, scored, documents),
-            *self._of_queries(candidates, scored, queries),
-        ]
-
-    def _of_documents(self, candidates: Run, scored: Sequence[str], documents: TextAssembler) -> Iterator[Encode]:
-        """This process's share of all distinct documents, and steps of nothing where another has more batches."""
-        distinct = list(dict.fromkeys(chain.from_iterable(candidates[query] for query in scored)))
-        rows = as_rows(documents.table.index, distinct)
-        ordered = rows[np.argsort(-documents.lengths(rows), kind="stable")]
-
-        # Taking turns at documents sorted by length gives every process as many tokens, but for a few.
-        shares = [ordered[turn :: self.world_size] for turn in range(self.world_size)]
-        cuts = [self._cut(documents, share) for share in shares]
-        own = [shares[self.rank][cut] for cut in cuts[self.rank]]
-        lacking = max(map(len, cuts)) - len(own)
-        return (Encode(share) for share in [*own, *[NOTHING] * lacking])
-
-    def _of_queries(self, candidates: Run, scored: Sequence[str], queries: TextAssembler) -> Iterator[Rank]:
-        """This process's queries, those with equally many candidates together, the longest of them first."""
-        by_count: dict[int, list[str]] = {}
-        for query in scored[self.rank :: self.world_size] or scored[:1]:
-            by_count.setdefault(len(candidates[query]), []).append(query)
-
-        for count, names in by_count.items():
-            rows = as_rows(queries.table.index, names)
-            order = np.argsort(-queries.lengths(rows), kind="stable")
-            for cut in self._cut(queries, rows[order]):
-                yield Rank([Sample(names[i], tuple(candidates[names[i]]), (0,) * count) for i in order[cut]])
-
-    def _cut(self, texts: TextAssembler, rows: Ints) -> list[slice]:
-        """Batches of rows `[N]` that are sorted by length."""
-        return cut_by_budget(texts.lengths(rows), width=1, tokens=self.tokens, size=self.size)
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __iter__(self) -> Iterator[Encode | Rank]:
-        yield from self.steps

@@ -119,6 +119,11 @@ def write_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folde
     writer.close()
 
 
+def texts_fingerprint(records: Mapping[str, Query] | Mapping[str, Document]) -> str:
+    """What stands for the records' texts, in their order."""
+    return _texts(records)[1]
+
+
 def _texts(records: Mapping[str, Query] | Mapping[str, Document]) -> tuple[Iterable[str], str, Index]:
     if isinstance(records, RecordTable):
         return records.texts, records.fingerprint, records.index

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
@@ -38,16 +38,20 @@ STARTED_BY = "CLIR_STARTED_BY"  # in the environment of a process that another s
 
 
 @contextmanager
-def processes(verb: str, config: DictConfig, **changed: Any) -> Iterator[None]:
+def processes(
+    verb: str, config: DictConfig, *, trainer: Mapping[str, Any] | None = None, **changed: Any
+) -> Iterator[None]:
     """Within, this process is the first of those that work together; they are connected.
 
     Args:
         verb: the job.
-        config: its configuration, whose `trainer` says how many processes and where.
+        config: its configuration, whose `trainer` says how many processes and where, unless
+        trainer: says so.
         changed: settings that have another value in the other processes.
     """
     available = torch.cuda.device_count()
-    wanted = count(config.trainer, available)
+    places: Mapping[str, Any] = config.trainer if trainer is None else trainer
+    wanted = count(places, available)
     outside = started_outside()
     if not outside and wanted < 2:
         yield
@@ -67,7 +71,7 @@ def processes(verb: str, config: DictConfig, **changed: Any) -> Iterator[None]:
     try:
         if children:
             _hand_over(handed_over(config, changed), children)
-        _connect(cards(config.trainer, available))
+        _connect(cards(places, available))
         yield
         torch.distributed.barrier()
     except BaseException:

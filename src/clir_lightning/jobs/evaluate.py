@@ -107,6 +107,7 @@ def of_model(config: DictConfig, folder: Path) -> Judged | None:
     trained = Trained.load(config.model)
     settings = trained.config
     at = trained.computing(own_device(config.device), config.precision)
+    engine = Engine(trained.model, at)
 
     # The candidates, tokenised as the model reads them, of which each process scores its share.
     candidates = candidates_of(settings, config, trained.collection(config.data))
@@ -119,7 +120,7 @@ def of_model(config: DictConfig, folder: Path) -> Judged | None:
 
     # Nothing is rejected any more.
     once(lambda: claim(config, folder, FILES))
-    run = Engine(trained.model, at).score(batches, name=settings.name, kept=kept)
+    run = engine.score(batches, name=settings.name, kept=kept)
     if rank:
         return None
     write_run(run, folder / "runs" / "test.trec")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +17,42 @@ from clir_lightning.data.files.trec import read_run, write_run
 from clir_lightning.jobs import evaluate
 from clir_lightning.scoring.computing import Computing
 from clir_lightning.types import Run
-from program import clir
+from program import COMMAND, HANG, clir, until
 
 
 def test_a_model_gives_what_training_reported(demo_run: Path, tmp_path: Path) -> None:
     clir("evaluate", f"model={demo_run}", "hydra.run.dir=out", cwd=tmp_path)
     again = json.loads((tmp_path / "out" / "metrics.json").read_text())["cross"]
     assert again == pytest.approx(json.loads((demo_run / "metrics.json").read_text())["test"], abs=1e-9)
+
+
+def test_a_killed_command_goes_on_and_gives_the_same_bytes(demo_run: Path, tmp_path: Path) -> None:
+    """Killed in the middle, then taken up by two processes: every file is that of a command that nothing happened to."""
+    cache = os.environ["CLIR_CACHE"]
+    command = ("evaluate", f"model={demo_run}", "device=cpu", "split=dev", "depth=5", "score_batch_size=2")
+    clir(*command, "hydra.run.dir=whole", cwd=tmp_path)
+    blocks = Path(cache) / "scores"
+    assert list(blocks.rglob("*.scores")) == []
+
+    killed = subprocess.Popen([*COMMAND, *command, "keep_seconds=0", "hydra.run.dir=killed"], cwd=tmp_path)
+    until(lambda: len(list(blocks.rglob("*.scores"))) > 10, killed)
+    killed.kill()
+    killed.wait(HANG)
+    assert not (tmp_path / "killed" / "runs").exists()
+    damaged = next(blocks.rglob("*.scores"))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+
+    said = clir(*command, "devices=2", "hydra.run.dir=resumed", cwd=tmp_path)
+    assert "of 250 steps are scored already: going on behind them" in said.stdout
+    assert f"{damaged} is damaged: its pairs are scored again" in said.stdout
+    for name in ("runs/test.trec", "runs/test.qrels", "metrics.json", "per_query.csv"):
+        assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert list(blocks.rglob("*.scores")) == []
+
+
+def test_one_gpu_is_not_for_several_processes(tmp_path: Path) -> None:
+    done = clir("evaluate", "model=m", "device=cuda:1", "devices=2", cwd=tmp_path, check=False)
+    assert "device=cuda:1 names one GPU, devices=2 several; leave one out" in done.stderr.strip().splitlines()[-1]
 
 
 def test_another_split_is_scored_whole_and_as_deep_as_asked(demo_run: Path, tmp_path: Path) -> None:

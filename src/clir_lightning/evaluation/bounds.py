@@ -21,7 +21,7 @@ def random_order(pool: Pool, measures: Sequence[str], *, shuffles: int = 10, see
     generator = torch.Generator().manual_seed(seed)
     runs = [
         evaluation("random order", pool, pool.ranked(scores, depth=deepest(list(measures))), measures)
-        for scores in torch.rand(shuffles, *pool.grades.shape, generator=generator)
+        for scores in (torch.rand(pool.grades.shape, generator=generator) for _ in range(shuffles))
     ]
     per_query = {
         query: {name: sum(run.per_query[query][name] for run in runs) / shuffles for name in runs[0].means}

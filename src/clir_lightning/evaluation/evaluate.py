@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,13 +62,12 @@ def values_of(ranked: Ranked, measures: Sequence[str]) -> dict[str, Tensor]:
 
 def run_scores(run: Run, pool: Pool) -> Tensor:
     """The run's scores `[Q, D]` in the pool's order, in single precision; NaN where the run lacks the document."""
-    width = pool.grades.shape[1]
-    flat: list[float] = []
-    for query, documents in zip(pool.queries, pool.documents, strict=True):
+    table = np.full(tuple(pool.grades.shape), np.nan, np.float32)
+    for row, query, documents in zip(table, pool.queries, pool.documents, strict=True):
         scores = run.by_query.get(query, {})
-        flat += [scores.get(document, float("nan")) for document in documents]
-        flat += [float("nan")] * (width - len(documents))
-    return torch.tensor(flat, dtype=torch.float64).to(torch.float32).reshape(len(pool.queries), width)
+        with np.errstate(over="ignore"):  # a score beyond single precision is infinite in it
+            row[: len(documents)] = [scores.get(document, np.nan) for document in documents]
+    return torch.from_numpy(table)
 
 
 def evaluation(name: str, pool: Pool, ranked: Ranked, measures: Sequence[str], unjudged_queries: int = 0) -> Evaluation:

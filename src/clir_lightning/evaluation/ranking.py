@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from clir_lightning.errors import DataError
@@ -52,10 +54,28 @@ def _descending(keys: Tensor, depth: int | None) -> Tensor:
     return keys.sort(dim=1, descending=True).values[:, :depth]
 
 
-def _matrix(rows: list[list[int]], dtype: torch.dtype) -> Tensor:
-    width = max((len(row) for row in rows), default=0)
-    flat = [value for row in rows for value in (*row, *[0] * (width - len(row)))]
-    return torch.tensor(flat, dtype=dtype).reshape(len(rows), width)
+def _matrix(rows: Sequence[Sequence[int]] | Sequence[NDArray[Any]], dtype: type[np.generic]) -> Tensor:
+    """Rows of unequal lengths as a matrix, 0 past the end of each."""
+    table = np.zeros((len(rows), max(map(len, rows), default=0)), dtype)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = row
+    return torch.from_numpy(table)
+
+
+@dataclass(frozen=True, slots=True)
+class SortedIds(Sequence[tuple[str, ...]]):
+    """Each query's documents in the order of their ids, sorted when they are asked for: millions are not kept twice."""
+
+    candidates: Mapping[str, Iterable[str]]
+    queries: tuple[str, ...]
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        return tuple(sorted(self.candidates.get(self.queries[place], ())))
+
+    def __len__(self) -> int:
+        return len(self.queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +87,7 @@ class Pool:
     """
 
     queries: tuple[str, ...]
-    documents: tuple[tuple[str, ...], ...]
+    documents: Sequence[tuple[str, ...]]
     grades: Tensor
     judged: Tensor
     present: Tensor
@@ -76,17 +96,25 @@ class Pool:
     @classmethod
     def of(cls, candidates: Mapping[str, Iterable[str]], qrels: Mapping[str, Grades]) -> Pool:
         """The pool of every query in `qrels`; one that `candidates` lacks has no documents."""
-        documents = tuple(tuple(sorted(candidates.get(query, ()))) for query in qrels)
-        rows = list(zip(documents, qrels.values(), strict=True))
-        grades = [[max(0, judged.get(document, 0)) for document in ids] for ids, judged in rows]
-        ideal = [sorted((grade for grade in judged.values() if grade > 0), reverse=True) for judged in qrels.values()]
+        grades: list[NDArray[np.int32]] = []
+        judged: list[NDArray[np.bool_]] = []
+        ideal: list[list[int]] = []
+        documents = SortedIds(candidates, tuple(qrels))
+
+        # One query at a time: what is kept of a pair are five bytes.
+        for ids, known in zip(documents, qrels.values(), strict=True):
+            grades.append(np.array([max(0, known.get(document, 0)) for document in ids], np.int32))
+            judged.append(np.array([document in known for document in ids], np.bool_))
+            ideal.append(sorted((grade for grade in known.values() if grade > 0), reverse=True))
+
+        present = [np.ones(len(row), np.bool_) for row in judged]
         return cls(
             tuple(qrels),
             documents,
-            _matrix(grades, torch.int32),
-            _matrix([[document in judged for document in ids] for ids, judged in rows], torch.bool),
-            _matrix([[1] * len(ids) for ids in documents], torch.bool),
-            _matrix(ideal, torch.int32),
+            _matrix(grades, np.int32),
+            _matrix(judged, np.bool_),
+            _matrix(present, np.bool_),
+            _matrix(ideal, np.int32),
         )
 
     def to(self, device: torch.device | str) -> Pool:

@@ -1,11 +1,10 @@
-"""Memory and speed of `clir evaluate` over many pairs: `python benchmarks/evaluate_memory.py FOLDER --queries 1000 2000`.
+"""Memory and speed of `clir evaluate` over many pairs: `python benchmarks/evaluate_memory.py FOLDER`.
 
-For each number of queries a synthetic collection (`generate.py`) has its training queries scored, 100 documents each, by
-a tiny model without training: all of the time and memory that is not the model's. Ten times the queries are 1,000,000
-pairs: `--queries 10000`. Printed is the peak of the resident memory, what each further pair adds to it, and the memory
-over time; `memory.csv` in the folder holds every sample. Memory that maps files (tokens, texts) counts apart, since
-the system takes it back when others need it. What stays when everything is constant in the number of pairs but what
-must be there: the pairs' ids, and a few numbers for each.
+For each number of `--queries` a synthetic collection (`generate.py`) has its training queries scored, 100 documents
+each, by a tiny model without training: all of the time and memory that is not the model's. `--queries 10000` are
+1,000,000 pairs. Printed is the peak of the resident memory, what each further pair adds to it, and the memory over
+time; `memory.csv` in the folder holds every sample. Memory that maps files (tokens, texts) counts apart: the system
+takes it back when others need it. What each pair must add are its ids and a few numbers.
 """
 
 from __future__ import annotations
@@ -18,12 +17,16 @@ import sys
 import time
 from pathlib import Path
 
-from generate import generate
-
 DOCUMENTS = 20_000
 PROGRAM = (sys.executable, "-c", "from clir_lightning.cli import main; main()")
-MODEL = ("encoder=tiny", "encoder.layers=1", "encoder.width=32", "encoder.heads=2", "trainer.max_epochs=1")
-SHORT = ("+trainer.limit_train_batches=1", "candidates.val_queries=2", "candidates.test_queries=2", "logger=[]")
+MODEL = ("encoder=tiny", "encoder.layers=1", "encoder.width=32", "encoder.heads=2", "batches.max_length=32")
+SHORT = (
+    "trainer.max_epochs=1",
+    "+trainer.limit_train_batches=1",
+    "candidates.val_queries=2",
+    "candidates.test_queries=2",
+    "logger=[]",
+)
 
 
 def resident(process: int) -> tuple[float, float]:
@@ -54,7 +57,8 @@ def prepare(folder: Path, queries: int) -> list[str]:
     """A collection of so many queries, and the command that scores them; the model is made once."""
     data = folder / f"data{queries}"
     if not (data / "kk.tsv").is_file():
-        generate(data, DOCUMENTS, queries, seed=1)
+        sizes = ("--documents", str(DOCUMENTS), "--queries", str(queries))
+        subprocess.run([sys.executable, str(Path(__file__).with_name("generate.py")), str(data), *sizes], check=True)
     languages = ("data=clirmatrix", "data.query_language=zh", "data.document_language=kk")
     model = folder / "model"
     if not (model / "metrics.json").is_file():
@@ -80,7 +84,8 @@ def main() -> None:
     peaks = {}
     for queries in arguments.queries:
         samples = watch(prepare(folder, queries), folder)
-        pairs = sum(1 for _ in open(folder / f"out{queries}" / "runs" / "test.trec", encoding="utf-8"))
+        run = (folder / f"out{queries}" / "runs" / "test.trec").read_bytes()
+        pairs = run.count(b"\n")
         peaks[pairs] = max(own for _, own, _ in samples)
         tenths = [f"{samples[len(samples) * part // 10][1]:.0f}" for part in range(10)]
         both = max(own + mapped for _, own, mapped in samples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ import pytest
 import torch
 
 from clir_lightning.errors import DataError
-from clir_lightning.scoring import kept as module
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.kept import Collected, KeptScores
 from scoring.passes import given
@@ -98,7 +98,7 @@ def test_a_block_of_steps_that_are_not_there_is_not_used(tmp_path: Path) -> None
 
 def test_blocks_are_written_when_it_is_time_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     kept = KeptScores(tmp_path, "one", 30)
     for step in range(5):
         now[0] += 20

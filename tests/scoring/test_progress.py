@@ -45,3 +45,14 @@ def test_slow_work_has_a_rate_too() -> None:
     assert progress.line(1.0) == "scoring late: 0 of 10 pairs, 0 pairs/s, unknown left"
     progress.advance(1)
     assert progress.line(4.0) == "scoring late: 1 of 10 pairs, 0.25 pairs/s, 0:00:36 left"
+
+
+def test_the_rate_counts_from_the_first_step_on() -> None:
+    clock = Clock()
+    progress = Progress("scoring dual", "pairs", 30, clock=clock)
+    clock.now += 1000  # of encoding documents
+    for _ in range(2):
+        progress.begin()
+        clock.now += 5
+        progress.advance(10)
+    assert clock.now - progress._start == 10

@@ -54,7 +54,7 @@ def _descending(keys: Tensor, depth: int | None) -> Tensor:
     return keys.sort(dim=1, descending=True).values[:, :depth]
 
 
-def _matrix(rows: Sequence[Sequence[int]] | Sequence[NDArray[Any]], dtype: type[np.generic]) -> Tensor:
+def _matrix(rows: Sequence[Any], dtype: type[np.generic]) -> Tensor:
     """Rows of unequal lengths as a matrix, 0 past the end of each."""
     table = np.zeros((len(rows), max(map(len, rows), default=0)), dtype)
     for place, row in enumerate(rows):

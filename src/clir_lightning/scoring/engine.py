@@ -98,28 +98,38 @@ class Engine:
         if steps.done:
             log.info("%d of %d steps are scored already: going on behind them", len(steps.done), steps.count)
 
-        # This process's batches. A step's scores are asked for when the next one is under way.
-        rank, size = world()
-        before = sum(len(steps.pairs(number)) for number in steps.done)
-        bar = Progress(f"scoring {name}", "pairs", steps.lists.pairs, done=before, silent=rank > 0)
-        turns = iter(steps.turns())
-        under_way: tuple[int, Tensor] | None = None
-        with self._pass(), self._ready() as device, bar, ahead(iter(batches)) as made:
+        # This process's share, which stands for those of the others in what is shown.
+        with self._pass(), self._ready() as device, ahead(iter(batches)) as made:
             try:
-                for batch in made:
-                    found = self.step(batch.to(device))
-                    if not len(batch.samples):  # documents alone, which come first
-                        continue
-                    self._take(scores, steps, under_way)
-                    under_way = (next(turns), found)
-                    bar.advance(size * found.numel())
-                self._take(scores, steps, under_way)
+                self._run(made, device, steps, scores, name)
             finally:
                 scores.flush()
 
         # Several processes may have scored the same pair: one that had none left did the first once more.
         greatest_of_each(scores.bits, device)
         return Run(steps.lists.with_scores(scores.values), name=name)
+
+    def _run(self, made: Iterator[Any], device: torch.device, steps: Any, scores: Collected, name: str) -> None:
+        """Score this process's batches, those of documents alone first."""
+        rank, size = world()
+        before = sum(len(steps.pairs(number)) for number in steps.done)
+        documents = Progress(f"encoding documents of {name}", "documents", steps.alone, silent=rank > 0)
+        pairs = Progress(f"scoring {name}", "pairs", steps.lists.pairs, done=before, silent=rank > 0)
+        turns = iter(steps.turns())
+        under_way: tuple[int, Tensor] | None = None
+
+        # A step's scores are asked for when the next one is under way: a GPU never waits for them.
+        with documents, pairs:
+            for batch in made:
+                (pairs if batch.samples else documents).begin()
+                found = self.step(batch.to(device))
+                if batch.samples:
+                    self._take(scores, steps, under_way)
+                    under_way = (next(turns), found)
+                    pairs.advance(size * found.numel())
+                else:
+                    documents.advance(size * len(batch.documents))
+            self._take(scores, steps, under_way)
 
     @staticmethod
     def _take(scores: Collected, steps: Any, found: tuple[int, Tensor] | None) -> None:

@@ -63,6 +63,12 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         self._bar.close()
 
+    def begin(self) -> None:
+        """The first step begins now: what came before is not in the rate. Later calls do nothing."""
+        if self.done == self._before:
+            self._start = self._clock()
+            self._bar.unpause()
+
     def advance(self, count: int) -> None:
         """So many more are done."""
         self.done = min(self.done + count, self.total)

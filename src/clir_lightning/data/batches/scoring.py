@@ -52,6 +52,11 @@ class ScoringSteps(Sampler[Any]):
         """The pairs `[n]` that a step scores, in the order of its scores."""
         raise NotImplementedError
 
+    @property
+    def alone(self) -> int:
+        """Documents that are encoded by themselves, of all processes."""
+        return 0
+
     def step(self, number: int) -> Any:
         """What the dataset makes a step's batch of."""
         raise NotImplementedError
@@ -179,6 +184,11 @@ class TextScoring(ScoringSteps):
     def count(self) -> int:
         """Batches of queries, of all processes."""
         return len(self.ranked)
+
+    @property
+    def alone(self) -> int:
+        """Distinct documents."""
+        return sum(map(len, self.encoded))
 
     def pairs(self, number: int) -> Ints:
         """The pairs `[B·D]` of a batch of queries."""

@@ -107,6 +107,7 @@ class Pool:
             judged.append(np.array([document in known for document in ids], np.bool_))
             ideal.append(sorted((grade for grade in known.values() if grade > 0), reverse=True))
 
+        # As matrices, [Q, D] and [Q, R].
         present = [np.ones(len(row), np.bool_) for row in judged]
         return cls(
             tuple(qrels),

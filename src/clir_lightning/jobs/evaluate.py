@@ -126,6 +126,7 @@ def of_model(config: DictConfig, folder: Path) -> Judged | None:
     write_run(run, folder / "runs" / "test.trec")
     write_qrels(candidates.qrels, folder / "runs" / "test.qrels")
 
+    # The result between the two bounds, all of the same documents.
     pool = Pool.of(candidates.run, candidates.qrels)
     rows = bounded(evaluate(run, candidates.qrels, config.measures), pool)
     return Judged(f"{config.model} on {config.split}", rows, plain(settings), kept)

@@ -50,6 +50,7 @@ class PackedLists(Mapping[str, dict[str, float]]):
             sizes.append(np.fromiter(map(len, coded), np.int64, len(coded)))
             values.append(np.fromiter(scores.values(), np.float64, len(coded)))
 
+        # All of them end to end.
         return cls(
             places,
             np.cumsum(counts, dtype=np.int64),

@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn.functional import normalize
 
 from clir_lightning.data.tokens.texts import Texts
 from clir_lightning.models.encoder import Encoder
@@ -73,6 +77,51 @@ def test_a_document_without_tokens_scores_0_and_breaks_no_gradient() -> None:
     assert scale.grad.item() == pytest.approx(0.6)
     assert queries.grad is not None
     assert queries.grad.tolist() == [[[pytest.approx(1.2), pytest.approx(1.6)]]]
+
+
+def plain(queries: Tensor, documents: Tensor) -> Tensor:
+    """The paper's formula over all products at once; of equal ones the first is the greatest."""
+    products = torch.einsum("bqp,ndp->bnqd", queries, documents)
+    found = (documents != 0).any(dim=-1)
+    best = products.masked_fill(~found[None, :, None], -torch.inf).max(dim=-1).values
+    return best.masked_fill(~found.any(dim=-1)[None, :, None], 0.0).sum(dim=-1)
+
+
+LENGTHS = st.lists(st.integers(0, 6), min_size=1, max_size=6)
+
+
+@given(lengths=st.tuples(LENGTHS, LENGTHS), room=st.integers(1, 3), cells=st.integers(1, 600), equal=st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_scores_and_gradients_are_those_of_all_products_at_once(
+    lengths: tuple[list[int], list[int]], room: int, cells: int, equal: bool
+) -> None:
+    """However few documents are compared at a time; with texts of no token, and with tokens that are equal."""
+    random = torch.Generator().manual_seed(len(lengths[0]))
+    sides = []
+    for counts in lengths:
+        table = torch.randn(3 if equal else 60, 5, generator=random, dtype=torch.double)
+        places = torch.randint(len(table), (len(counts), max(counts) + room), generator=random)
+        mask = torch.arange(places.shape[1]) < torch.tensor(counts)[:, None]
+        sides.append((normalize(table[places], dim=-1) * mask[:, :, None]).requires_grad_())
+    weights = torch.randn(len(lengths[0]), len(lengths[1]), generator=random, dtype=torch.double)
+    expected = plain(*sides)
+    gradients = torch.autograd.grad((expected * weights).sum(), sides)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("clir_lightning.models.late.CELLS", cells)
+        found = max_sim(*sides)
+        assert torch.allclose(found, expected, atol=1e-9)
+        for own, gradient in zip(torch.autograd.grad((found * weights).sum(), sides), gradients, strict=True):
+            assert torch.allclose(own, gradient, atol=1e-9)
+
+
+def test_no_documents_and_no_queries_have_no_scores() -> None:
+    """A process without a query in a step has neither."""
+    some, none = torch.ones(2, 3, 4), torch.ones(0, 3, 4, requires_grad=True)
+    assert max_sim(some, none).shape == (2, 0)
+    found = max_sim(none, some)
+    assert found.shape == (0, 2)
+    torch.autograd.backward(found.sum())
+    assert none.grad is not None
 
 
 def test_padding_gets_no_gradient() -> None:

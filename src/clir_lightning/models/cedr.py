@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.data.tokens.pairs import PairTemplate
@@ -15,15 +14,30 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.models.chunks import Chunks, cut_into_chunks
 from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.heads.signals import Signals
+from clir_lightning.models.recomputing import recomputed
 
 
 def token_similarity(states: Tensor, chunks: Chunks) -> Tensor:
-    """Xᵢⱼ, the cosine of query token i and document token j, `[P, Q, D]` of states `[N, T, H]`; 0 at padding."""
+    """Xᵢⱼ, the cosine of query token i and document token j, `[P, Q, D]` of states `[N, T, H]`; 0 at padding.
+
+    Each row's tokens meet the query where they lie: no state of a document is copied or normalised.
+    """
     with full_precision(states):
-        unit = normalize(states.float().flatten(0, 1), dim=1)
-        query = unit[chunks.query_at] * chunks.query_mask[:, :, None]
-        document = unit[chunks.document_at] * chunks.document_mask[:, :, None]
-        return query @ document.transpose(1, 2)
+        states = states.float()
+        lengths = torch.linalg.vector_norm(states, dim=2).clamp(min=1e-12)  # [N, T]
+
+        # [P, Q, H]: the query's unit vectors, 0 at its padding.
+        places = chunks.query_at.flatten()
+        sizes = lengths.flatten().index_select(0, places)[:, None]
+        query = states.flatten(0, 1).index_select(0, places) / sizes
+        query = query.view(*chunks.query_at.shape, -1) * chunks.query_mask[:, :, None]
+
+        # [N, T, Q]: the cosines of each row's tokens with its pair's query, and of them [P, D, Q] the document's.
+        cosines = states @ query.index_select(0, chunks.pair).transpose(1, 2) / lengths[:, :, None]
+        found = cosines.flatten(0, 1).index_select(0, chunks.document_at.flatten())
+        found = found.view(*chunks.document_at.shape, -1) * chunks.document_mask[:, :, None]
+        similarity: Tensor = found.transpose(1, 2)
+        return similarity
 
 
 class CEDR(nn.Module):
@@ -87,7 +101,7 @@ class CEDR(nn.Module):
 
         def see(level: int, states: Tensor) -> None:
             if level in self.levels:
-                matrices.append(token_similarity(states, chunks))
+                matrices.append(recomputed(token_similarity, states, chunks))
 
         uses = getattr(self.head, "uses_similarity", True)
         states = self.encoder.visit(chunks, see) if uses else self.encoder(chunks)

@@ -17,9 +17,13 @@ def log_histogram(similarity: Tensor, document_mask: Tensor, bins: int) -> Tenso
     >>> log_histogram(x, torch.tensor([[True, True, True, False]]), 5).expm1().round().int().tolist()
     [[[[0, 0, 2, 0, 1]]]]
     """
-    places = ((similarity.detach() + 1.000001) / 2 * (bins - 1)).long().clamp(0, bins - 1)
-    weights = document_mask[:, None, None].to(similarity.dtype).expand_as(similarity)
-    counts = similarity.new_zeros(*similarity.shape[:-1], bins).scatter_add_(-1, places, weights)
+    weights = document_mask[:, None].to(similarity.dtype).expand(-1, similarity.shape[2], -1)  # [P, Q, D]
+    counts = similarity.new_zeros(*similarity.shape[:-1], bins)
+
+    # Level by level: a place in a histogram takes twice the memory of a similarity.
+    for level, found in zip(similarity.detach().unbind(dim=1), counts.unbind(dim=1), strict=True):
+        places = ((level + 1.000001) / 2 * (bins - 1)).long().clamp(0, bins - 1)
+        found.scatter_add_(-1, places, weights)
     return torch.log1p(counts)
 
 

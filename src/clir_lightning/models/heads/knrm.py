@@ -6,6 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from clir_lightning.models.heads.signals import Signals
+from clir_lightning.models.recomputing import recomputed
+
+
+def soft_matches(similarity: Tensor, document_mask: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
+    """Σⱼ exp(−(Xᵢⱼ − μ)² / 2σ²) over the real document tokens j, `[P, L, Q]` of `[P, L, Q, D]` and one kernel.
+
+    >>> soft_matches(torch.tensor([[[[0.6, 0.5]]]]), torch.tensor([[True, True]]), torch.tensor(0.5), torch.tensor(0.1))
+    tensor([[[1.6065]]])
+    """
+    apart = (similarity - mu) / sigma
+    kernel = torch.exp(-0.5 * apart.square())
+    found: Tensor = torch.einsum("plqd,pd->plq", kernel, document_mask.to(kernel.dtype))
+    return found
 
 
 def kernel_pooling(similarity: Tensor, query_mask: Tensor, document_mask: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
@@ -19,9 +32,10 @@ def kernel_pooling(similarity: Tensor, query_mask: Tensor, document_mask: Tensor
     >>> kernel_pooling(x, some, real, torch.tensor([0.9]), torch.tensor([0.1])).item()  # −½
     -0.499998...
     """
-    apart = (similarity[:, :, None] - mu[:, None, None]) / sigma[:, None, None]  # [P, L, K, Q, D]
-    matches = (torch.exp(-0.5 * apart.square()) * document_mask[:, None, None, None]).sum(dim=-1)
-    return (torch.log(matches + 1e-6) * query_mask[:, None, None]).sum(dim=-1)
+    kernels = zip(mu.unbind(), sigma.unbind(), strict=True)
+    matches = [recomputed(soft_matches, similarity, document_mask, *kernel) for kernel in kernels]
+    counts = torch.log(torch.stack(matches, dim=2) + 1e-6)  # [P, L, K, Q]
+    return (counts * query_mask[:, None, None]).sum(dim=-1)
 
 
 class KNRM(nn.Module):

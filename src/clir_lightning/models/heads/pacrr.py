@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import conv2d, pad
 
 from clir_lightning.models.heads.signals import Signals
+from clir_lightning.models.recomputing import recomputed
+
+
+def strongest_filter(similarity: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The greatest of F n×n filters at each place, none below 0, `[P, Q, D]` of `[P, L, Q, D]`.
+
+    `weight` `[F, L, n, n]`, `bias` `[F]`. A window begins at its place; behind the ends there are zeros.
+    """
+    behind = weight.shape[-1] - 1
+    return conv2d(pad(similarity, (0, behind, 0, behind)), weight, bias).amax(dim=1).relu()
 
 
 def strongest(features: Tensor, query_mask: Tensor, document_mask: Tensor, top: int) -> Tensor:
@@ -64,8 +74,8 @@ class PACRR(nn.Module):
     def forward(self, signals: Signals) -> Tensor:
         """Scores `[P]`."""
         found = []
-        for n, convolution in enumerate(self.convolutions):
-            windows = convolution(pad(signals.similarity, (0, n, 0, n))).relu().amax(dim=1)  # [P, Q, D]
+        for convolution in self.convolutions:
+            windows = recomputed(strongest_filter, signals.similarity, convolution.weight, convolution.bias)
             found.append(strongest(windows, signals.query_mask, signals.document_mask, self.top))
         features = torch.cat(found, dim=2).flatten(1)
         scores: Tensor = self.combine(torch.cat([features, signals.cls], dim=1)).squeeze(1)

@@ -89,7 +89,8 @@ def test_a_step_within_a_trainer_changes_neither_mode_nor_precision() -> None:
 
 def test_a_pass_begins_without_the_vectors_of_another() -> None:
     engine = Engine(TextTable())
-    engine._scorer.documents, engine._scorer.complete = {1: torch.ones(6)}, True  # type: ignore[union-attr]
+    engine._scorer.documents.add([1], torch.ones(1, 6))  # type: ignore[union-attr]
+    engine._scorer.complete = True  # type: ignore[union-attr]
     assert list(engine.documents) == [1]
     engine.score(given([]), name="r")
     assert engine.documents == {}

@@ -20,6 +20,7 @@ from clir_lightning.losses.distillation import Distillation
 from clir_lightning.losses.loss import RankingLoss, ScoreLoss, VectorLoss
 from clir_lightning.scoring import gathering
 from clir_lightning.scoring.gathering import gather_rows, gather_vectors, own_queries
+from clir_lightning.scoring.vectors import TextVectors
 from clir_lightning.types import Sample
 from lightning.shares_for_tests import ARCHITECTURES, keep_logs, module, prepared, steps, together
 
@@ -175,13 +176,15 @@ def ragged(rank: int, world: int, folder: Path) -> list[dict[int, list[list[floa
     """Vectors of each token, and of each text, that all processes bring: seven, none and one, in blocks of two."""
     gathering.BLOCK = 2
     own = [{4: [[1.0, 2.0]] * 4, 9: [[3.0, 4.0]], 2: [[5.0, 6.0], [7.0, 8.0]]}, {}, {7: [[9.0, 0.5]]}][rank]
-    tokens = {row: torch.tensor(vectors) for row, vectors in own.items()}
-    texts = {row: vectors[-1] for row, vectors in tokens.items()}
+    tokens, texts = TextVectors(), TextVectors()
+    for row, vectors in own.items():
+        tokens.add([row], torch.tensor(vectors), torch.tensor([len(vectors)]))
+        texts.add([row], torch.tensor(vectors[-1:]))
     found = []
     for mine in (tokens, texts):
         gathered = gather_vectors(mine, torch.device("cpu"))
         found.append({row: vectors.tolist() for row, vectors in gathered.items()})
-    assert gather_vectors({}, torch.device("cpu")) == {}  # nobody has any
+    assert gather_vectors(TextVectors(), torch.device("cpu")) == {}  # nobody has any
     return found
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clir_lightning.data.batches.scoring import TextScoring
 from clir_lightning.data.batches.texts import TextBatch
@@ -15,7 +17,7 @@ from clir_lightning.data.collection import Collection
 from clir_lightning.data.tokens.texts import Texts
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
-from clir_lightning.models.late import LateInteraction
+from clir_lightning.models.late import LateInteraction, max_sim
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.memory import TokenBudget
 from clir_lightning.scoring.scorers import OrderError, TextScorer
@@ -75,8 +77,32 @@ def test_vectors_of_tokens_are_kept_to_a_texts_end() -> None:
         scorer(queries([1, 5], [2], of=[[12], [11]]))
     assert {row: tuple(vectors.shape) for row, vectors in scorer.documents.items()} == {11: (3, 6), 12: (1, 6)}
     assert {name: tuple(vectors.shape) for name, vectors in scorer.queries.items()} == {"q1": (2, 6), "q2": (1, 6)}
-    assert torch.allclose(scorer.documents[11], unit[[11, 3, 4]])
+    assert torch.equal(scorer.documents[11], unit[[11, 3, 4]].half().float())
     assert torch.allclose(scorer.queries["q1"], unit[[1, 5]])
+
+
+@given(lengths=st.lists(st.integers(1, 5), min_size=3, max_size=7), few=st.integers(1, 400), tokens=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_scores_are_those_of_a_query_and_its_documents_alone(lengths: list[int], few: int, tokens: bool) -> None:
+    """However many queries' documents are looked up together; those that the batches padded too."""
+    model = TextTable(tokens=tokens)
+    if tokens:
+        model.similarity = max_sim  # type: ignore[method-assign]
+    scorer = TextScorer(model, TokenBudget())
+    texts = {10 + i: [10 + i, *range(1, length)] for i, length in enumerate(lengths)}
+    asked = [[1, 5], [2], [3, 4, 6]]
+    of = [[list(texts)[(i + step) % len(texts)] for step in range(3)] for i in range(len(asked))]
+    with torch.no_grad(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr("clir_lightning.scoring.scorers.CELLS", few)
+        for rows_together in (list(texts.values())[::2], list(texts.values())[1::2]):
+            scorer(documents(*rows_together))
+        found = scorer(queries(*asked, of=of))
+        for i, query in enumerate(asked):
+            for j, row in enumerate(of[i]):
+                document = model.encode(rows(texts[row]), "document")
+                document = document.half().float() if tokens else document
+                alone = model.similarity(model.encode(rows(query), "query"), document)
+                assert float(found[i, j]) == pytest.approx(float(alone), abs=1e-6)
 
 
 def test_a_pass_in_another_order_is_rejected() -> None:

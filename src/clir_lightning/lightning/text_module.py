@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
+from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
 from clir_lightning.data.batches.texts import TextBatch
@@ -24,7 +24,8 @@ def stacked(parts: list[Tensor]) -> Tensor:
     """Encoded parts `[N, P]` or `[N, T, P]` below each other, the latter with zeros to the longest T."""
     if parts[0].ndim == 2:
         return torch.cat(parts)
-    return pad_sequence([row for part in parts for row in part], batch_first=True)
+    longest = max(part.shape[1] for part in parts)
+    return torch.cat([pad(part, (0, 0, 0, longest - part.shape[1])) for part in parts])
 
 
 class TextModule(RankingModule[TextBatch]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch.nn.functional import pad
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.data.batches.texts import TextBatch
 from clir_lightning.scoring.processes import gather_objects, world
+from clir_lightning.scoring.vectors import TextVectors
 
 
 def own_queries(batch: PairBatch | TextBatch) -> int:
@@ -71,34 +71,30 @@ def gather_rows(tensor: Tensor, fill: float = 0) -> tuple[Tensor, slice]:
 BLOCK = 1 << 14  # vectors of each process that are under way at a time
 
 
-def gather_vectors(mine: Mapping[int, Tensor], device: torch.device) -> dict[int, Tensor]:
-    """The vectors of all processes' texts by the texts' rows, on the CPU, in the order of the processes.
+def gather_vectors(mine: TextVectors, device: torch.device) -> TextVectors:
+    """The vectors of all processes' texts, in the order of the processes; alone `mine` itself.
 
-    A text has one vector `[P]`, or one per token `[T, P]`, T its own. Processes may have unequal numbers of texts, none
-    among them; no two have the same one. Vectors go through `device`, where the processes' group works, in blocks.
+    Processes may have unequal numbers of texts, none among them; no two have the same one. Vectors go through `device`,
+    where the processes' group works, in blocks.
     """
     if world()[1] == 1:
-        return dict(mine)
+        return mine
 
-    # What every process brings: its texts' rows, how many vectors each has, and of what kind they are.
-    one = next(iter(mine.values()), None)
-    kind = None if one is None else (one.ndim, one.shape[-1], one.dtype)
-    counts = [1 if vectors.ndim == 1 else len(vectors) for vectors in mine.values()]
-    outlines = gather_objects((list(mine), counts, kind))
+    # What every process brings: its texts' numbers, how many vectors each has, and of what kind they are.
+    numbers, counts, own = mine.outline()
+    kind = (mine.tokens, own.shape[1], own.dtype) if len(numbers) else None
+    outlines = gather_objects((numbers.tolist(), counts, kind))
     kinds = [found for _, _, found in outlines if found is not None]
+    gathered = TextVectors()
     if not kinds:
-        return {}
-    dimensions, width, dtype = kinds[0]
+        return gathered
+    tokens, width, dtype = kinds[0]
 
-    # All of a process's vectors below each other, [N, P], and the same of all processes.
-    own = torch.cat([torch.zeros(0, width, dtype=dtype), *(vectors.view(-1, width) for vectors in mine.values())])
-    everyone = _gather_blocks(own, [sum(counts) for _, counts, _ in outlines], device)
-
-    # Each text's again.
-    gathered: dict[int, Tensor] = {}
-    for (rows, counts, _), vectors in zip(outlines, everyone, strict=True):
-        texts = torch.split(vectors, counts) if dimensions == 2 else vectors
-        gathered.update(zip(rows, texts, strict=True))
+    # All of a process's vectors below each other, [Σ counts, P], and the same of all processes.
+    own = own if len(numbers) else torch.zeros(0, width, dtype=dtype)
+    everyone = _gather_blocks(own, [int(counts.sum()) for _, counts, _ in outlines], device)
+    for (theirs, counts, _), vectors in zip(outlines, everyone, strict=True):
+        gathered.add(theirs, vectors, counts if tokens else None)
     return gathered
 
 

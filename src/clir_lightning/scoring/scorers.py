@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.data.batches.texts import TextBatch
@@ -14,6 +11,9 @@ from clir_lightning.data.tokens.texts import Side, Texts
 from clir_lightning.models.contracts import PairModel, TextModel
 from clir_lightning.scoring.gathering import gather_vectors
 from clir_lightning.scoring.memory import TokenBudget
+from clir_lightning.scoring.vectors import TextVectors
+
+CELLS = 1 << 24  # numbers of the documents' vectors that are on the device at a time
 
 
 class OrderError(RuntimeError):
@@ -44,8 +44,8 @@ class TextScorer:
 
     Attributes:
         documents: vectors `[P]`, or `[T, P]` of a text's own tokens, by the documents' rows in the token store; from
-            the first query on those of all processes.
-        queries: the same of this process's queries, by id.
+            the first query on those of all processes. Those of tokens are kept in half precision.
+        queries: the same of this process's queries, by id, in full precision.
     """
 
     def __init__(self, model: TextModel, budget: TokenBudget) -> None:
@@ -55,7 +55,7 @@ class TextScorer:
 
     def reset(self) -> None:
         """Forget the vectors: the next batch begins a pass."""
-        self.documents: dict[int, Tensor] = {}
+        self.documents = TextVectors()
         self.queries: dict[str, Tensor] = {}
         self.complete = False  # whether the documents of all processes are there
 
@@ -82,13 +82,21 @@ class TextScorer:
                 f"{len(batch.documents)} documents {problem}; a scoring pass encodes all documents before its first "
                 "query, in batches of their own, as data.batches.scoring.TextScoring does; reset() begins another"
             )
-        kept = [vectors for part in self._encode(batch.documents, "document") for vectors in of_each_text(*part)]
-        self.documents.update(zip(batch.rows.tolist(), kept, strict=True))
+        start = 0
+        rows = batch.rows.tolist()
+        for texts, vectors in self._encode(batch.documents, "document"):
+            own = rows[start : start + len(texts)]
+            start += len(texts)
+            if vectors.ndim == 2:
+                self.documents.add(own, vectors)
+            else:
+                real = texts.attention_mask.bool()
+                self.documents.add(own, vectors[real], real.sum(dim=1))
 
     def _rank(self, batch: TextBatch) -> Tensor:
         """Scores `[B, D]` of the queries with the documents in the batch's rows."""
-        candidates = batch.rows.view(len(batch.queries), -1).tolist()
-        self._check(batch, candidates)
+        rows = batch.rows.view(len(batch.queries), -1).cpu()
+        self._check(batch, rows)
 
         # Queries as they were encoded, [P] or [T, P], on the device; and what is kept of them.
         parts = self._encode(batch.queries, "query")
@@ -96,22 +104,26 @@ class TextScorer:
         self.queries.update(zip((sample.query_id for sample in batch.samples), kept, strict=True))
         queries = [query for _, encoded in parts for query in encoded]
 
-        # Each query with its own D documents alone.
+        # Each query with its own D documents alone; those of a few queries come to the device together.
         scores = []
-        for query, rows in zip(queries, candidates, strict=True):
-            documents = pad_sequence([self.documents[row] for row in rows], batch_first=True).to(query.device)
-            scores.append(self.model.similarity(query[None], documents)[0])
+        few = max(1, CELLS // (rows.shape[1] * self.documents.cells))
+        for start in range(0, len(queries), few):
+            wanted = rows[start : start + few]
+            flat = self.documents.take(wanted.flatten()).to(queries[0].device).float()
+            documents = flat.view(*wanted.shape, *flat.shape[1:])  # [q, D, P] or [q, D, T, P]
+            for query, own in zip(queries[start : start + few], documents, strict=True):
+                scores.append(self.model.similarity(query[None], own)[0])
         return torch.stack(scores)
 
-    def _check(self, batch: TextBatch, candidates: Sequence[Sequence[int]]) -> None:
-        """Raise `OrderError` for a query with a document that no process has encoded."""
-        for sample, rows in zip(batch.samples, candidates, strict=True):
-            for document, row in zip(sample.document_ids, rows, strict=True):
-                if row not in self.documents:
-                    raise OrderError(
-                        f"query {sample.query_id!r} is to be scored with document {document!r}, which was not encoded "
-                        f"among the {len(self.documents)} before; a scoring pass encodes all documents first"
-                    )
+    def _check(self, batch: TextBatch, rows: Tensor) -> None:
+        """Raise `OrderError` for a query with a document, of rows `[B, D]`, that no process has encoded."""
+        missing = (self.documents.places(rows.flatten()) < 0).view(rows.shape).nonzero().tolist()
+        for query, document in missing[:1]:
+            sample = batch.samples[query]
+            raise OrderError(
+                f"query {sample.query_id!r} is to be scored with document {sample.document_ids[document]!r}, which was "
+                f"not encoded among the {len(self.documents)} before; a scoring pass encodes all documents first"
+            )
 
 
 def of_each_text(texts: Texts, vectors: Tensor) -> list[Tensor]:

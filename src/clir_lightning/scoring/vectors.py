@@ -9,7 +9,7 @@ from torch import Tensor
 
 from clir_lightning.errors import ConfigError
 
-TOKEN = torch.float16  # 11 binary digits; bfloat16's 8 move NDCG (docs/lab-notes.md)
+TOKEN = torch.float16  # 11 binary digits; bfloat16's 8 swap documents (docs/lab-notes.md)
 
 
 class TextVectors(Mapping[int, Tensor]):

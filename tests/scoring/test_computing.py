@@ -60,11 +60,11 @@ def test_mixed_is_decided_for_the_device_that_is_computed_on(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False}, raising=False)
-    assert computing(device, trained="mixed", gpus=1).precision == expected
+    assert computing(device, trained="auto", gpus=1).precision == expected
 
 
 def test_a_precision_of_the_weights_themselves_is_rejected() -> None:
-    with pytest.raises(ConfigError, match=r"^precision is 'bf16-true'; allowed: 32-true, bf16-mixed, 16-mixed, mixed"):
+    with pytest.raises(ConfigError, match=r"^precision is 'bf16-true'; allowed: 32-true, bf16-mixed, 16-mixed, auto"):
         computing("cpu", "bf16-true")
 
 

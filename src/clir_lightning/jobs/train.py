@@ -101,7 +101,7 @@ def _settle(config: DictConfig, at: Computing, module: RankingModule[Any], data:
         "batches.score_tokens": str(tokens),
         "trainer.precision": f"precision {at.precision}",
         "batches.workers": f"{data.batches.workers} workers",
-        "module.parts": f"training steps in {module.parts} parts",
+        "module.parts": "1 part a training step" if module.parts == 1 else f"{module.parts} parts a training step",
     }
     told = [value for name, value in became.items() if OmegaConf.select(config, name) == AUTO]
     if told:

@@ -31,7 +31,7 @@ def in_half_precision(rank: int, world: int, folder: Path) -> dict[str, Any]:
     if world > 1:
         shard(made.model, init_device_mesh("cpu", (world,)), torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16, enabled=world > 1):
-        made.training_step(steps("dual", str(folder / "encoder"), rank, world)[0], 0).backward()
+        torch.autograd.backward(made.training_step(steps("dual", str(folder / "encoder"), rank, world)[0], 0))
     weights = dict(made.model.named_parameters())
     gradients = {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
     kept = {name: weight.dtype for name, weight in weights.items()}

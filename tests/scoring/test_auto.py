@@ -208,17 +208,20 @@ def test_conditions_tell_what_decides_a_size(encoder: Encoder, monkeypatch: pyte
         one = conditions(model, AT, rows)
 
 
-def test_parts_and_attention_follow_the_encoder(encoder: Encoder) -> None:
+def test_parts_and_attention_follow_the_encoder(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder.unpadded = True  # type: ignore[assignment]
     assert (parts_for("auto", encoder), attention_of(encoder)) == (1, "unpadded")
     padded = SimpleNamespace(model=SimpleNamespace(config=SimpleNamespace(_attn_implementation="sdpa")))
     assert (parts_for("auto", padded), attention_of(padded), parts_for(3, padded)) == (4, "sdpa", 3)
+    for processes, parts in ((2, 2), (3, 1), (8, 1)):
+        monkeypatch.setattr(auto, "world", lambda processes=processes: (0, processes))
+        assert (parts_for("auto", padded), parts_for(3, padded)) == (parts, 3)
 
 
 def first_decides(rank: int, world: int, folder: Path) -> tuple[Tokens, int]:
     """Each process would find another number."""
     auto.WORTH = 1
-    auto.trial = lambda *_: {"tokens": [1024, 16384][rank]}  # type: ignore[assignment]
+    vars(auto)["trial"] = lambda *_: {"tokens": [1024, 16384][rank]}
     encoder = Encoder(str(folder / "encoder"))
     scored = candidates(encoder)
     found = settled(CrossEncoder(encoder), AT, [scored], cache=str(folder / f"cache{rank}"))

@@ -24,7 +24,7 @@ from clir_lightning.data.store.folders import fingerprint
 from clir_lightning.data.tokens.texts import Texts
 from clir_lightning.errors import ClirError
 from clir_lightning.scoring.computing import Computing, cores, device_name, workers_for
-from clir_lightning.scoring.processes import once
+from clir_lightning.scoring.processes import once, world
 from clir_lightning.scoring.trial import middle, trial
 
 log = logging.getLogger(__name__)
@@ -84,10 +84,14 @@ def unpadded(encoder: Any) -> bool:
 
 
 def parts_for(setting: int | str, encoder: Any) -> int:
-    """In how many parts of like length a training step goes through an encoder: `auto` is 4 where rows are padded."""
+    """In how many parts of like length a process's share of a training step goes through an encoder.
+
+    `auto` is 1 without padding. Where rows are padded it is 4, or 1.5 times the pairs a second of 1 (a small DeBERTa,
+    lengths as in sib-zh-kk), over the number of processes: a share is shorter, and each part of it must fill a GPU.
+    """
     if setting != AUTO:
         return int(setting)
-    return 1 if unpadded(encoder) else 4
+    return 1 if unpadded(encoder) else max(1, 4 // world()[1])
 
 
 def _decided(model: Any, at: Computing, scored: Sequence[CandidateSet], cache: str | None) -> Tokens:

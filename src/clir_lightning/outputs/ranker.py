@@ -72,6 +72,7 @@ class Ranker:
         candidates = CandidateSet(Collection(ASKED, documents, {ASKED: split}), ASKED, listed, self._batches)
         candidates.tokenise(self.trained.encoder.tokenizer, cache=cache)
 
+        # In batches as large as is fast here.
         settled(self.trained.model, self.at, [candidates], cache=cache)
         scores = self._engine.score(candidates.loader(), name=lists.name)
         return Run({query: scores.by_query.get(query, {}) for query in lists}, name=scores.name)

@@ -56,7 +56,7 @@ def settings() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=None, help="of the test split; all by default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batches", type=int, default=None, help="steps of an epoch; all by default")
-    parser.add_argument("--bf16", action="store_true", help="as trainer.precision=mixed where that is bfloat16")
+    parser.add_argument("--bf16", action="store_true", help="as trainer.precision=auto where that is bfloat16")
     return parser.parse_args()
 
 

@@ -43,7 +43,7 @@ def ours(given: argparse.Namespace, name: str, output: Path) -> float:
         *("data=clirmatrix", f"data.path={given.folder}", "encoder=hf", f"encoder.name={given.encoder}"),
         *("encoder.frozen=0", "trainer.max_epochs=1", f"+trainer.limit_train_batches={given.batches}"),
         *("candidates.val_queries=1", "candidates.test_queries=1", "candidates.depth=10"),
-        *(f"trainer.precision={'mixed' if given.bf16 else '32-true'}", f"batches.size={given.queries}"),
+        *(f"trainer.precision={'auto' if given.bf16 else '32-true'}", f"batches.size={given.queries}"),
         *(f"batches.max_length={given.max_length}", *OURS[name][0], f"hydra.run.dir={output}"),
     ]
     subprocess.run([*PROGRAM, *settings], check=True, capture_output=True)

@@ -199,3 +199,20 @@ def test_the_strong_recipe_shows_as_many_pairs_a_step_as_the_original() -> None:
     assert strong.encoder.name == "xlm-roberta-base"
     assert composed("train", ["experiment=original_cross"]).encoder.name == "bert-base-multilingual-cased"
     assert composed("train", ["experiment=original_cross", "encoder=xlmr"]).encoder.name == "xlm-roberta-base"
+
+
+def test_the_device_decides_the_precision_but_for_the_tiny_encoder_and_the_user_overrules_both() -> None:
+    hub = ["encoder=hf", "encoder.name=x"]
+    for overrides, expected in (
+        ([], "32-true"),
+        (["trainer=ddp"], "32-true"),
+        (["trainer.precision=bf16-mixed"], "bf16-mixed"),
+        (["encoder=tiny", "trainer.precision=auto"], "auto"),
+        (hub, "auto"),
+        ([*hub, "trainer=fsdp"], "auto"),
+        ([*hub, "trainer.precision=32-true"], "32-true"),
+        (["experiment=strong_cross"], "auto"),
+        (["experiment=original_cross"], "32-true"),
+        (["experiment=original_cross", "trainer.precision=auto"], "auto"),
+    ):
+        assert composed("train", overrides).trainer.precision == expected

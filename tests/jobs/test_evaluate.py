@@ -29,7 +29,7 @@ def test_a_model_gives_what_training_reported(demo_run: Path, tmp_path: Path) ->
 def test_a_killed_command_goes_on_and_gives_the_same_bytes(demo_run: Path, tmp_path: Path) -> None:
     """Killed in the middle, then taken up by two processes: every file is that of a command left alone."""
     cache = os.environ["CLIR_CACHE"]
-    command = ("evaluate", f"model={demo_run}", "device=cpu", "split=dev", "depth=5", "score_batch_size=2")
+    command = ("evaluate", f"model={demo_run}", "device=cpu", "split=dev", "depth=5", "score_tokens=200")
     clir(*command, "hydra.run.dir=whole", cwd=tmp_path)
     blocks = Path(cache) / "scores"
     assert list(blocks.rglob("*.scores")) == []

@@ -109,7 +109,7 @@ def test_both_models_compute_where_and_as_the_settings_say(
     ("overrides", "message"),
     [
         (["query=a", "device=cuda:7"], "device is 'cuda:7'; allowed: auto, cpu"),
-        (["query=a", "precision=half"], "precision is 'half'; allowed: 32-true, bf16-mixed, 16-mixed, mixed"),
+        (["query=a", "precision=half"], "precision is 'half'; allowed: 32-true, bf16-mixed, 16-mixed, auto"),
         (["topics=nowhere.tsv"], "nowhere.tsv: no such file"),
         (["query=a", "split=dev"], "give one of topics=FILE, split=NAME and query=TEXT"),
     ],

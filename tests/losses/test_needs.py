@@ -23,7 +23,7 @@ from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.judged import Listwise
 from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.errors import ConfigError, DataError
-from clir_lightning.jobs import train
+from clir_lightning.jobs import assembly, train
 from clir_lightning.lightning.text_module import TextModule
 from clir_lightning.losses.contrastive import CosineHinge, InfoNCE
 from clir_lightning.losses.loss import RankingLoss
@@ -156,18 +156,18 @@ def test_a_teachers_scores_are_checked_for_every_epoch_and_other_losses_for_the_
 
     data: Any = SimpleNamespace(training=SimpleNamespace(samples=samples))
     config = OmegaConf.create({"teacher": "t.trec", "trainer": {"max_epochs": 2}})
-    train._check_samples(config, {"kl": loss_of("kl")}, data)
+    assembly.check_drawn(config, {"kl": loss_of("kl")}, data)
     assert epochs == [0, 1]
     config.trainer.max_epochs = 3
     with pytest.raises(DataError, match="no score of document 'c'"):
-        train._check_samples(config, {"kl": loss_of("kl")}, data)
+        assembly.check_drawn(config, {"kl": loss_of("kl")}, data)
     epochs.clear()
     config.teacher = None
-    train._check_samples(config, {"ranknet": loss_of("ranknet")}, data)
+    assembly.check_drawn(config, {"ranknet": loss_of("ranknet")}, data)
     assert epochs == [0]
     data.training.samples = lambda _: [Sample("q", ("a",), (6,))]
     with pytest.raises(ConfigError, match="loss ranknet needs 2 or more documents per query, got 1"):
-        train._check_samples(config, {"ranknet": loss_of("ranknet")}, data)
+        assembly.check_drawn(config, {"ranknet": loss_of("ranknet")}, data)
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +228,6 @@ def test_training_is_rejected_before_the_data_is_read(
 ) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", ["data=folder", f"data.path={tmp_path}/nowhere", *overrides])
-    monkeypatch.setattr(train, "_data", lambda _: pytest.fail("the data was read"))
+    monkeypatch.setattr(train, "make_data", lambda *_: pytest.fail("the data was read"))
     with pytest.raises(ConfigError, match=re.escape(told)):
         train._train(config, tmp_path, None)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModel
 from clir_lightning.configuration import config_folder
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import ConfigError
-from clir_lightning.jobs import train
+from clir_lightning.jobs import assembly
 from clir_lightning.models.encoder import Encoder, PretrainedEncoder
 from clir_lightning.models.loading import EncoderSettings
 from clir_lightning.models.tiny import TinyEncoder
@@ -152,7 +152,7 @@ def test_the_settings_of_the_configuration_reach_the_encoder(encoder_folder: Pat
     node = {"_target_": "clir_lightning.models.PretrainedEncoder", "name": str(encoder_folder)}
     config = OmegaConf.create({"encoder": {**node, "layers": 1, "dropout": 0.25, "frozen": 0}, "seed": 1})
     data: Any = SimpleNamespace(collection=None, splits={"train": "train"})
-    encoder = train._encoder(config, data, tmp_path)
+    encoder = assembly.make_encoder(config, data, tmp_path)
     assert encoder.depth == 1
     assert encoder.model.config.hidden_dropout_prob == 0.25
     assert {weight.requires_grad for weight in encoder.model.embeddings.parameters()} == {False}

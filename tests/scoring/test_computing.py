@@ -15,7 +15,7 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.tiny import TinyEncoder
-from clir_lightning.scoring.computing import CPU, Computing, computing, device_for
+from clir_lightning.scoring.computing import CPU, Computing, computing, cores, device_for, device_name, workers_for
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.text_encoder import TextEncoder
 
@@ -60,11 +60,11 @@ def test_mixed_is_decided_for_the_device_that_is_computed_on(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False}, raising=False)
-    assert computing(device, trained="mixed", gpus=1).precision == expected
+    assert computing(device, trained="auto", gpus=1).precision == expected
 
 
 def test_a_precision_of_the_weights_themselves_is_rejected() -> None:
-    with pytest.raises(ConfigError, match=r"^precision is 'bf16-true'; allowed: 32-true, bf16-mixed, 16-mixed, mixed"):
+    with pytest.raises(ConfigError, match=r"^precision is 'bf16-true'; allowed: 32-true, bf16-mixed, 16-mixed, auto"):
         computing("cpu", "bf16-true")
 
 
@@ -90,3 +90,39 @@ def test_a_collection_is_encoded_in_the_precision_it_is_given(collection: Collec
     assert np.allclose(half, full, atol=0.1)
     assert half.dtype == np.float32
     assert texts("32-true").fingerprint() != texts("bf16-mixed").fingerprint()  # stored apart
+
+
+def test_workers_are_for_gpus_and_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda", 1)
+    assert [workers_for("auto", gpu, count) for count in (1, 4, 8, 15, 16, 200)] == [1, 1, 2, 3, 4, 4]
+    assert [workers_for("auto", CPU, 64), workers_for(0, gpu, 64), workers_for(7, CPU, 2)] == [0, 0, 7]
+
+    # 96 cores for four processes, two of which each machine has.
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(96)), raising=False)
+    assert cores() == 96
+    monkeypatch.setattr("clir_lightning.scoring.computing.world", lambda: (0, 4))
+    assert cores() == 24
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert cores() == 48
+
+
+def test_a_device_is_named_by_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert device_name(CPU)
+    monkeypatch.setattr(
+        Path, "read_text", lambda *_, **__: "flags : a\nmodel name\t: Abacus 7\nmodel name\t: Abacus 7\n"
+    )
+    assert device_name(CPU) == "Abacus 7"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device.index}")
+    assert device_name(torch.device("cuda", 1)) == "card 1"
+
+
+def test_scoring_leaves_a_models_mode_and_records_no_gradient() -> None:
+    model = torch.nn.Linear(2, 1).train()
+    with Computing(CPU, "bf16-mixed").scoring(model):
+        assert not model.training
+        assert model(torch.ones(1, 2)).dtype == torch.bfloat16
+        assert model(torch.ones(1, 2)).is_inference()
+    assert model.training
+    with pytest.raises(OSError, match="broken"), Computing().scoring(model):
+        raise OSError("broken")
+    assert model.training

@@ -1,4 +1,4 @@
-"""`precision: mixed` on hardware with and without it."""
+"""`precision: auto` on hardware with and without it."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ from clir_lightning.scoring.precision import precision_for
         (True, False, "16-mixed"),
     ],
 )
-def test_mixed_is_what_the_hardware_has(
+def test_auto_is_what_the_hardware_has(
     gpu: bool, bfloat16: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bfloat16)
     capabilities = {"avx512_f": True, "avx512_bf16": bfloat16}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)  # newer than torch 2.11
-    assert precision_for("mixed", gpu=gpu) == expected
+    assert precision_for("auto", gpu=gpu) == expected
 
 
 @pytest.mark.parametrize("setting", ["bf16-true", "16-true", "64-true", 64, "transformer-engine", "half"])
 def test_a_precision_of_the_weights_themselves_is_rejected(setting: str | int) -> None:
-    told = f"trainer.precision is {setting!r}; allowed: 32-true, bf16-mixed, 16-mixed, mixed; weights have 32 bits, "
+    told = f"trainer.precision is {setting!r}; allowed: 32-true, bf16-mixed, 16-mixed, auto; weights have 32 bits, "
     with pytest.raises(ConfigError, match=told):
         precision_for(setting, gpu=True)
 

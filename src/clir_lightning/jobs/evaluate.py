@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,15 +28,18 @@ from clir_lightning.outputs.folder import claim, output_folder
 from clir_lightning.outputs.kept import kept_scores
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.outputs.trained import Trained
+from clir_lightning.scoring.auto import settled
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.kept import KeptScores
 from clir_lightning.scoring.processes import once, started_outside, world
 
 # Settings that the model, the texts and the batches tell themselves, or that decide no score.
 TOLD = (
-    *("model", "split", "depth", "queries", "candidates", "data", "run", "qrels", "measures", "score_batch_size"),
+    *("model", "split", "depth", "queries", "candidates", "data", "run", "qrels", "measures", "score_tokens"),
     *("device", "devices", "precision", "keep_seconds"),
 )
+
+log = logging.getLogger(__name__)
 
 FILES = ("metrics.json", "provenance.json", "per_query.csv", "runs/test.trec", "runs/test.qrels")
 
@@ -51,7 +55,7 @@ def candidates_of(trained: DictConfig, config: DictConfig, collection: Collectio
     Its run file and its limit on test queries are of its test split: another split has its judged lists scored, and
     all of them.
     """
-    for name in ("depth", "queries", "score_batch_size"):
+    for name in ("depth", "queries"):
         if config[name] is not None:
             at_least(config[name], 1, name)
     lists: CandidateLists = build(trained.candidates)
@@ -62,7 +66,7 @@ def candidates_of(trained: DictConfig, config: DictConfig, collection: Collectio
         test=lists.test if own and config.candidates is None else config.candidates,
         test_queries=lists.test_queries if own and config.queries is None else config.queries,
     )
-    batches = replace(build(trained.batches), score_size=config.score_batch_size)
+    batches = replace(build(trained.batches), score_size=None, score_tokens=config.score_tokens)
     return CandidateSet(collection, config.split, lists.run(collection, config.split, "test"), batches)
 
 
@@ -112,6 +116,8 @@ def of_model(config: DictConfig, folder: Path) -> Judged | None:
     # The candidates, tokenised as the model reads them, of which each process scores its share.
     candidates = candidates_of(settings, config, trained.collection(config.data))
     candidates.tokenise(trained.encoder.tokenizer, cache=settings.cache)
+    tokens = settled(trained.model, at, [candidates], cache=settings.cache)
+    log.info("scoring on %s in %s, %s", at.device, at.precision, tokens)
     rank, size = world()
     batches = candidates.loader(rank=rank, world_size=size)
     kept = kept_scores(

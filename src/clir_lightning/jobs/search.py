@@ -93,8 +93,8 @@ def answerer(config: DictConfig, collection: Collection, trained: Trained) -> An
     # The second model first: what is wrong with it is told before the documents are encoded.
     reranker = None
     if config.rerank is not None:
-        size = config.score_batch_size
-        second = Ranker(config.rerank, device=config.device, precision=config.precision, size=size)
+        tokens = config.score_tokens
+        second = Ranker(config.rerank, device=config.device, precision=config.precision, tokens=tokens)
         reranker = Reranker(second, config.rerank_depth)
 
     dense = DenseRetriever(
@@ -140,7 +140,7 @@ def typed(language: str) -> Iterator[Query]:
 
 def _check(config: DictConfig) -> None:
     """Complain before the work."""
-    for name in ("depth", "rerank_depth", "score_batch_size", "show"):
+    for name in ("depth", "rerank_depth", "show"):
         at_least(config[name], 1, name)
     for name in config.measures:
         measure(name)

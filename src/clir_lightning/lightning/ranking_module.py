@@ -108,7 +108,8 @@ class RankingModule(pl.LightningModule, Generic[AnyBatch]):
         """Share the weights out over the processes where the strategy wants that (`trainer=fsdp`)."""
         strategy = self.trainer.strategy
         if isinstance(strategy, Sharded):
-            shard(self.model, strategy.device_mesh["data_parallel"])
+            dtype = torch.bfloat16 if self.trainer.precision == "bf16-mixed" else None
+            shard(self.model, strategy.device_mesh["data_parallel"], dtype)
 
     def on_validation_start(self) -> None:
         """Scoring takes no part in a sharing out of the weights."""

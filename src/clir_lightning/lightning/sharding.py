@@ -8,8 +8,9 @@ import torch
 from pytorch_lightning.strategies import ModelParallelStrategy
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
+from clir_lightning.models.encoder import Encoder
 from clir_lightning.scoring.gathering import greatest
 
 METHODS = ("encode", "scale")  # of dual models, called beside `forward`
@@ -31,13 +32,26 @@ class Sharded(ModelParallelStrategy):
         super().setup_environment()
 
 
-def shard(model: nn.Module, mesh: DeviceMesh) -> None:
-    """Share out a model's weights over the processes of `mesh`, each layer of its encoders on its own."""
+def shard(model: nn.Module, mesh: DeviceMesh, dtype: torch.dtype | None = None) -> None:
+    """Share out a model's weights over the processes of `mesh`, each layer of its encoders on its own.
+
+    Args:
+        model: the architecture.
+        mesh: the processes.
+        dtype: of the copies of layers and token vectors that processes send each other and compute with; `None` for
+            that of the weights. Each process's own share, its gradients and their sums keep 32 bits, and so does what
+            stands on the encoder, which scores in 32 bits.
+    """
     if isinstance(model, FSDPModule):
         return  # shared out for training already
+
+    # A layer's 32-bit inputs are cast as its weights are; token vectors are looked up by whole numbers.
+    policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=None if dtype is None else torch.float32)
     for part in list(model.modules()):
-        for block in getattr(part, "blocks", ()):
-            fully_shard(block, mesh=mesh)
+        if isinstance(part, Encoder):
+            for block in part.blocks:
+                fully_shard(block, mesh=mesh, mp_policy=policy)
+            fully_shard(part.model.get_input_embeddings(), mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh)
     for name in METHODS:
         if hasattr(model, name):

@@ -18,6 +18,7 @@ from clir_lightning.data.tokens.texts import Side
 from clir_lightning.errors import ConfigError, DataError, one_of
 from clir_lightning.outputs.kept import kept_scores
 from clir_lightning.outputs.trained import Trained
+from clir_lightning.scoring.auto import settled
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.text_encoder import TextEncoder
 from clir_lightning.types import Document, Qrels, Query, Run
@@ -32,17 +33,16 @@ class Ranker:
         path: what `Trained.load` reads.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: as `clir evaluate` takes it; `None` for that of training.
-        size: pairs, or texts of a model that encodes them apart, that are scored at a time; `None` for those of
-            training.
+        tokens: of a scoring batch, `auto` for what is fastest here; `None` for as many as in training.
     """
 
     def __init__(
-        self, path: str | Path, *, device: str = "auto", precision: str | None = None, size: int | None = None
+        self, path: str | Path, *, device: str = "auto", precision: str | None = None, tokens: int | str | None = None
     ) -> None:
         self.trained = Trained.load(path)
         self.at = self.trained.computing(device, precision)
         batches = build(self.trained.config.batches)
-        self._batches = batches if size is None else replace(batches, score_size=size)
+        self._batches = batches if tokens is None else replace(batches, score_size=None, score_tokens=tokens)
         self._engine = Engine(self.trained.model, self.at)
 
     def score(
@@ -74,7 +74,8 @@ class Ranker:
         candidates = CandidateSet(Collection(ASKED, documents, {ASKED: split}), ASKED, listed, self._batches)
         candidates.tokenise(self.trained.encoder.tokenizer, cache=cache)
 
-        # Scores stand by themselves once they are returned.
+        # In batches as large as is fast here. Scores stand by themselves once they are returned.
+        settled(self.trained.model, self.at, [candidates], cache=cache)
         batches = candidates.loader()
         kept = kept_scores(self.trained, self.at, candidates, batches, cache=cache)
         scores = self._engine.score(batches, name=lists.name, kept=kept)

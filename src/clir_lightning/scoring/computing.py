@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from clir_lightning.errors import one_of
 from clir_lightning.scoring.precision import PRECISIONS, precision_for
+from clir_lightning.scoring.processes import world
 
 CPU = torch.device("cpu")
 
@@ -30,6 +37,17 @@ class Computing:
         """The context to score in."""
         return nullcontext() if self.dtype is None else torch.autocast(self.device.type, self.dtype)
 
+    @contextmanager
+    def scoring(self, model: nn.Module) -> Iterator[None]:
+        """Within, the model is here, in this precision, without dropout and gradients; its mode returns at the end."""
+        training = model.training
+        model.eval().to(self.device)
+        try:
+            with torch.inference_mode(), self.context():
+                yield
+        finally:
+            model.train(training)
+
 
 def device_for(setting: str, gpus: int) -> torch.device:
     """The device for a setting on a machine with this many GPUs: `auto` is the first of them, or else the CPU.
@@ -42,6 +60,39 @@ def device_for(setting: str, gpus: int) -> torch.device:
     if setting == "cpu" or not gpus:
         return CPU
     return torch.device(numbered[0] if setting in ("auto", "cuda") else setting)
+
+
+def device_name(device: torch.device) -> str:
+    """The name of a GPU's or of this machine's processor's model."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    with suppress(OSError):
+        if found := re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M):
+            return found[1]
+    return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """The processor cores that this process has for itself beside the others of its job on this machine."""
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = world()[1]
+    return max(1, own // min(processes, torch.cuda.device_count() or processes))
+
+
+def workers_for(setting: int | str, device: torch.device, cores: int) -> int:
+    """How many processes assemble batches beside one that computes on `device` and has so many `cores` for itself.
+
+    `auto` is none on a CPU, where a worker would take a core from the model (batches of 47,000 pairs a second are
+    assembled in the process itself), and one for each four cores beside a GPU, 1 to 4.
+
+    >>> [workers_for("auto", torch.device("cuda"), cores) for cores in (2, 12, 64)], workers_for("auto", CPU, 64)
+    ([1, 3, 4], 0)
+    >>> workers_for(6, CPU, 2)
+    6
+    """
+    if isinstance(setting, int):
+        return setting
+    return 0 if device.type == "cpu" else min(4, max(1, cores // 4))
 
 
 def computing(

@@ -20,14 +20,15 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def precision_for(setting: str | int | None, *, gpu: bool, name: str = "trainer.precision") -> str:
-    """One of `PRECISIONS` for a setting: `mixed` is what the hardware computes fastest in.
+    """One of `PRECISIONS` for a setting: `auto` is what the hardware computes fastest in.
 
-    On a GPU bfloat16 or else half precision; on a CPU bfloat16 where it has instructions for that, 32 bits where it
+    The device alone decides it, never a measurement: a training that is repeated gives the same numbers. On a GPU
+    bfloat16 or else half precision; on a CPU bfloat16 where it has instructions for that, 32 bits where it
     would emulate them, which is many times slower. Half precision is for GPUs: on a CPU it becomes bfloat16, as in
     Lightning.
 
     Args:
-        setting: one of `PRECISIONS`, a short name of one, or `mixed`; `None` for 32 bits.
+        setting: one of `PRECISIONS`, a short name of one, or `auto`; `None` for 32 bits.
         gpu: whether it is computed on a GPU.
         name: the setting's name.
 
@@ -38,13 +39,13 @@ def precision_for(setting: str | int | None, *, gpu: bool, name: str = "trainer.
     ('bf16-mixed', 'bf16-mixed', '32-true')
     """
     precision = SHORT.get(str(setting), str(setting))
-    if precision not in (*PRECISIONS, "mixed"):
+    if precision not in (*PRECISIONS, "auto"):
         why = "weights have 32 bits, since small steps would not move them in half precision"
-        raise ConfigError(f"{name} is {setting!r}; allowed: {', '.join(PRECISIONS)}, mixed; {why}")
+        raise ConfigError(f"{name} is {setting!r}; allowed: {', '.join(PRECISIONS)}, auto; {why}")
 
     # What this machine is fast in; a GPU that emulates bfloat16 is not.
-    if precision == "mixed" and gpu:
+    if precision == "auto" and gpu:
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
-    if precision == "mixed":
+    if precision == "auto":
         return "bf16-mixed" if _cpu_has_bfloat16() else "32-true"
     return "bf16-mixed" if precision == "16-mixed" and not gpu else precision

@@ -21,7 +21,8 @@ from clir_lightning.data.sampling.teacher import Taught
 from clir_lightning.data.sampling.usage import Usage
 from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.errors import DataError
-from clir_lightning.jobs import train
+from clir_lightning.jobs import assembly
+from clir_lightning.scoring.computing import Computing
 from clir_lightning.types import Qrels, Run, Sample
 from data.tokenizers_for_tests import bert_like
 
@@ -131,6 +132,6 @@ def test_the_setting_puts_the_scores_on_the_samples_of_a_training(tmp_path: Path
     write_run(Run(scores), tmp_path / "t.trec")
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         config = compose("train", [f"teacher={tmp_path}/t.trec", "sampling.negatives=2"])
-    samples = train._data(config).training.samples(0)
+    samples = assembly.make_data(config, Computing()).training.samples(0)
     assert len(samples) > 100
     assert all(sample.teacher == tuple(grade + 0.25 for grade in sample.grades) for sample in samples)

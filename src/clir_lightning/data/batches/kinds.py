@@ -67,9 +67,7 @@ class PairBatches(Batches):
 
     def scoring(self, run: Run, dataset: PairDataset, **place: int) -> ScoringBatches:
         """Each pair once, in batches of similar length."""
-        return ScoringBatches(
-            run, lengths=dataset.pair_lengths, size=self.score_size, tokens=self.score_tokens, **place
-        )
+        return ScoringBatches(run, lengths=dataset.pair_lengths, size=self.score_size, tokens=self.most_tokens, **place)
 
     def cuts(self, dataset: PairDataset, lists: Lists, name: str) -> str:
         """Of the documents in these pairs."""
@@ -140,7 +138,7 @@ class TextBatches(Batches):
             queries=dataset.queries,
             documents=dataset.documents,
             size=self.score_size,
-            tokens=self.score_tokens,
+            tokens=self.most_tokens,
             **place,
         )
 

@@ -14,8 +14,11 @@ from clir_lightning.data.batches.loader import StepLoader
 from clir_lightning.data.batches.pairs import Lists
 from clir_lightning.data.batches.samplers import TrainingBatches
 from clir_lightning.data.collection import Split
-from clir_lightning.errors import ConfigError, at_least
+from clir_lightning.errors import ConfigError, at_least, one_of
 from clir_lightning.types import Document, Run, Sample
+
+AUTO = "auto"
+CPU_TOKENS = 4096  # of a scoring batch where nothing measured tells better: what a CPU's caches hold the states of
 
 
 def _limited(size: int | None, tokens: int | None, names: str) -> None:
@@ -23,6 +26,14 @@ def _limited(size: int | None, tokens: int | None, names: str) -> None:
     given = [limit for limit in (size, tokens) if limit is not None]
     if not given or min(given) < 1:
         raise ConfigError(f"{names} must be a number from 1")
+
+
+def _number_or_auto(value: int | str | None, least: int, name: str) -> None:
+    """`ConfigError` for a text other than `auto`, and for a number below `least`."""
+    if isinstance(value, str):
+        one_of(value, [AUTO, f"a number from {least}"], name)
+    elif value is not None:
+        at_least(value, least, name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +47,10 @@ class Batches:
             within shuffled mega-batches, and the samples of all epochs drawn beforehand to count their steps. `None`
             for batches of `size` in the order drawn.
         score_size: entries of a scoring batch; `None` for no such limit.
-        score_tokens: tokens in a scoring batch, padding included; `None` for no such limit.
-        workers: processes that assemble batches beside the training one.
+        score_tokens: tokens in a scoring batch, padding included; `auto`, which a job settles by a measurement
+            (`scoring.auto`), is `CPU_TOKENS` elsewhere; `None` for no such limit.
+        workers: processes that assemble batches beside the training one; `auto`, which a job settles by the device, is
+            none elsewhere.
     """
 
     max_length: int = 256
@@ -45,16 +58,23 @@ class Batches:
     document_length: int | None = None
     size: int | None = 32
     tokens: int | None = None
-    score_size: int | None = 128
-    score_tokens: int | None = None
-    workers: int = 0
+    score_size: int | None = None
+    score_tokens: int | str | None = AUTO
+    workers: int | str = AUTO
 
     def __post_init__(self) -> None:
         _limited(self.size, self.tokens, "batches.size or batches.tokens")
-        _limited(self.score_size, self.score_tokens, "batches.score_size or batches.score_tokens")
+        _number_or_auto(self.score_tokens, 1, "batches.score_tokens")
+        _number_or_auto(self.workers, 0, "batches.workers")
+        _limited(self.score_size, self.most_tokens, "batches.score_size or batches.score_tokens")
         for name in ("query_length", "document_length"):
             if (length := getattr(self, name)) is not None:
                 at_least(length, 1, f"batches.{name}")
+
+    @property
+    def most_tokens(self) -> int | None:
+        """The most tokens of a scoring batch, as a number."""
+        return CPU_TOKENS if isinstance(self.score_tokens, str) else self.score_tokens
 
     def documents(
         self, records: Mapping[str, Document], tokenizer: PreTrainedTokenizerBase, cache: str | None = None
@@ -95,11 +115,12 @@ class Batches:
 
         The loader's own generator leaves the global one, and with it dropout, to training alone.
         """
+        workers = 0 if isinstance(self.workers, str) else self.workers
         return StepLoader(
             dataset,
             sampler=steps,
             batch_size=None,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
+            num_workers=workers,
+            persistent_workers=workers > 0,
             generator=torch.Generator().manual_seed(seed),
         )

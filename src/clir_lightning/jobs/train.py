@@ -33,12 +33,13 @@ from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.lightning.checkpoints import BEFORE, LAST, LastCheckpoint, WholeFileIO
 from clir_lightning.lightning.kinds import check_kinds
 from clir_lightning.lightning.loggers.wandb_run import JobInfo, close_runs, open_runs
+from clir_lightning.lightning.optimisation import flush_denormals
 from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.needs import check_samples, check_settings
 from clir_lightning.models.contracts import check_contract
-from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.encoder import Encoder, PretrainedEncoder
 from clir_lightning.models.model_folder import FOLDER, reject_trained
 from clir_lightning.models.saved import Recipe
 from clir_lightning.outputs.baselines import bounding_rows
@@ -75,6 +76,7 @@ def main(config: DictConfig) -> float:
 
 def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     """The job in one of its processes."""
+    flush_denormals()
     pl.seed_everything(config.seed, verbose=False)
     watch = Stopwatch()
 
@@ -173,10 +175,13 @@ def _module(
 
 def _encoder(config: DictConfig, data: RankingDataModule, folder: Path) -> Encoder:
     source = build(config.encoder)
+    if isinstance(source, PretrainedEncoder):
+        reject_trained(source.name)
     made = folder / "encoder.partial"  # where every process finds an encoder that the first has made; gone at the end
     try:
-        name = once(lambda: source.prepare(data.collection, data.splits["train"], made, config.seed))
-        reject_trained(name)
+        train = data.splits["train"]
+        more = {"prefixes": data.batches.prefixes, "cache": config.cache}
+        name = once(lambda: source.prepare(data.collection, train, made, config.seed, **more))
         encoder = Encoder(name, source)
         if torch.distributed.is_initialized():
             torch.distributed.barrier()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from inspect import signature
@@ -17,19 +17,43 @@ from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.layers import layers_of, levels, longest_row
 from clir_lightning.models.loading import EncoderSettings, configuration, transformer
+from clir_lightning.models.trimming import CollectionTexts, trimmed_folder
 
 AS_IT_IS = EncoderSettings()
 
 
 @dataclass(frozen=True)
 class PretrainedEncoder(EncoderSettings):
-    """A pretrained encoder and its settings; `name` is a hub name or a folder."""
+    """A pretrained encoder and its settings.
+
+    Args:
+        name: a hub name or a folder.
+        trim_vocabulary: leave out the pieces that the collection's texts do not need (`models/trimming.py`); its texts
+            are read, and their states computed, exactly as before.
+        settings: the others of `EncoderSettings`.
+    """
 
     name: str
+    trim_vocabulary: bool = False
 
-    def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
-        """Nothing to make: the name itself."""
-        return self.name
+    def prepare(
+        self,
+        collection: Collection,
+        train: str,
+        folder: Path,
+        seed: int,
+        *,
+        prefixes: Sequence[str] = (),
+        cache: str | None = None,
+    ) -> str:
+        """The name itself, or the folder of the trimmed encoder: in `cache`, made once, or without one `folder`.
+
+        `prefixes` are what batches put before texts.
+        """
+        if not self.trim_vocabulary:
+            return self.name
+        texts = CollectionTexts(collection, prefixes)
+        return trimmed_folder(self.name, lambda: Encoder(self.name), texts, folder, cache)
 
 
 def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:

@@ -56,6 +56,11 @@ class Batches:
             if (length := getattr(self, name)) is not None:
                 at_least(length, 1, f"batches.{name}")
 
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What is put before texts."""
+        return ()
+
     def documents(
         self, records: Mapping[str, Document], tokenizer: PreTrainedTokenizerBase, cache: str | None = None
     ) -> Any:

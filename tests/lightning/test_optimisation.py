@@ -87,7 +87,7 @@ def test_biases_are_not_decayed() -> None:
     assert [(len(group["params"]), group["weight_decay"]) for group in groups] == [(1, 0.3), (1, 0.0)]
 
 
-def steps_of(optimizer: torch.optim.Optimizer, weight: nn.Parameter) -> Tensor:
+def steps_of(optimizer: torch.optim.Optimizer, weight: Tensor) -> Tensor:
     """The weight after 20 steps with random gradients, of a size that varies by three orders."""
     generator = torch.Generator().manual_seed(1)
     for step in range(20):
@@ -123,7 +123,8 @@ class Clipped(pl.LightningModule):
         self.linear = nn.Linear(2, 1, bias=False)
 
     def training_step(self, batch: Tensor) -> Tensor:
-        return self.linear(batch).sum() * 100
+        loss: Tensor = self.linear(batch).sum() * 100
+        return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return Optimisation().start(self, 2)[0]
@@ -143,7 +144,8 @@ def test_gradients_are_clipped_in_half_precision_too(tmp_path: Path) -> None:
         default_root_dir=tmp_path,
     )
     model = Clipped()
-    trainer.fit(model, torch.utils.data.DataLoader(torch.ones(4, 2)))
+    rows: Any = torch.ones(4, 2)
+    trainer.fit(model, torch.utils.data.DataLoader(rows))
     assert model.linear.weight.grad is not None
     assert model.linear.weight.grad.norm().item() == pytest.approx(1.0, abs=1e-3)
 

@@ -29,13 +29,14 @@ def folder_of(family: str, folder: Path) -> str:
 
 
 def bert(tokenizer: PreTrainedTokenizerBase, folder: Path) -> Path:
-    sizes: dict[str, Any] = {
-        "hidden_size": 16,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 32,
-    }
-    config = BertConfig(vocab_size=len(tokenizer) + 5, pad_token_id=tokenizer.pad_token_id, **sizes)
+    config = BertConfig(
+        vocab_size=len(tokenizer) + 5,
+        pad_token_id=tokenizer.pad_token_id,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+    )
     BertModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -62,8 +62,8 @@ def empty(model: dict[str, Any], **others: Any) -> dict[str, Any]:
     return {"added_tokens": [], "post_processor": None, "padding": None, "model": model, **others}
 
 
-def numbered(names: list[str]) -> dict[str, int]:
-    return {piece: place for place, piece in enumerate(names)}
+def of_kind(kind: str, names: list[str], **settings: Any) -> dict[str, Any]:
+    return {"type": kind, "vocab": {piece: place for place, piece in enumerate(names)}, **settings}
 
 
 def test_unigram_keeps_the_least_likely_piece_and_what_no_single_character_replaces() -> None:
@@ -76,7 +76,12 @@ def test_unigram_keeps_the_least_likely_piece_and_what_no_single_character_repla
 
 def test_wordpiece_keeps_characters_in_both_places_and_what_none_replaces() -> None:
     names = ["[UNK]", "a", "##b", "##c", "ab", "abc", "##bc", "##xc", "ba", "##b##"]
-    model = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "vocab": numbered(names)}
+    model = of_kind(
+        "WordPiece",
+        names,
+        unk_token="[UNK]",
+        continuing_subword_prefix="##",
+    )
     assert [names[place] for place in kept_ids(empty(model), [4])] == [
         *("[UNK]", "a", "##b", "##c", "ab"),
         *("##xc", "ba", "##b##"),  # there are no pieces ##x, b and ###
@@ -86,7 +91,7 @@ def test_wordpiece_keeps_characters_in_both_places_and_what_none_replaces() -> N
 def test_bpe_keeps_what_the_kept_pieces_are_joined_from_and_no_other_pair() -> None:
     names = ["a", "b", "c", "d", "ab", "bc", "abc", "cd", "bcd"]
     merges = [["a", "b"], ["b", "c"], ["ab", "c"], ["c", "d"], ["bc", "d"]]
-    model = {"type": "BPE", "unk_token": None, "merges": merges, "vocab": numbered(names)}
+    model = of_kind("BPE", names, unk_token=None, merges=merges)
     assert kept_ids(empty(model), [6]) == [0, 1, 2, 3, 4, 6]
     cut = trimmed(empty(model), [0, 1, 2, 3, 4, 6])["model"]
     assert cut["vocab"] == {"a": 0, "b": 1, "c": 2, "d": 3, "ab": 4, "abc": 5}
@@ -96,13 +101,24 @@ def test_bpe_keeps_what_the_kept_pieces_are_joined_from_and_no_other_pair() -> N
 
 def test_bytes_stay() -> None:
     names = ["a", "<0x0A>", "<0xFG>", "<0x0AB>", "<", "0", "x", "A", ">", "B", "F", "G"]
-    model = {"type": "BPE", "unk_token": None, "merges": [], "byte_fallback": True, "vocab": numbered(names)}
+    model = of_kind(
+        "BPE",
+        names,
+        unk_token=None,
+        merges=[],
+        byte_fallback=True,
+    )
     assert kept_ids(empty(model), []) == [0, 1, *range(4, 12)]
 
 
 def test_all_that_names_a_token_by_its_number_is_renumbered_and_the_given_one_stays() -> None:
     names = ["a", "ab", "[SEP]", "ac", "[CLS]", "b", "c", "[PAD]"]
-    model = {"type": "WordPiece", "unk_token": "?", "continuing_subword_prefix": "##", "vocab": numbered(names)}
+    model = of_kind(
+        "WordPiece",
+        names,
+        unk_token="?",
+        continuing_subword_prefix="##",
+    )
     template = {"special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [4], "tokens": ["[CLS]"]}}}
     bert = {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 4]}
     tokenizer = empty(model, padding={"pad_id": 7}, post_processor={"processors": [template, bert]})

@@ -22,14 +22,11 @@ CURE = f"set {SETTING}=false"
 
 
 def pieces(tokenizer: Json) -> dict[str, int]:
-    """The model's pieces and their ids; `ConfigError` for a kind of model that falls apart without some of them."""
-    model = tokenizer["model"]
-    if model["type"] not in NEEDS:
-        problem = f"{SETTING} is true, and the encoder's tokenizer is of the kind {model['type']}"
-        raise ConfigError(f"{problem}; allowed: {', '.join(NEEDS)}; {CURE}")
-    if model["type"] == "Unigram":
-        return {piece: place for place, (piece, _) in enumerate(model["vocab"])}
-    return dict(model["vocab"])
+    """The model's pieces and their ids."""
+    vocabulary = tokenizer["model"]["vocab"]
+    if isinstance(vocabulary, list):
+        return {piece: place for place, (piece, _) in enumerate(vocabulary)}
+    return dict(vocabulary)
 
 
 def kept_ids(tokenizer: Json, used: Iterable[int]) -> list[int]:
@@ -40,8 +37,13 @@ def kept_ids(tokenizer: Json, used: Iterable[int]) -> list[int]:
     Args:
         tokenizer: the content of a `tokenizer.json`, as the tokenizers library writes it.
         used: ids.
+
+    Raises `ConfigError` for a kind of model that falls apart without some of its pieces.
     """
     model = tokenizer["model"]
+    if model["type"] not in NEEDS:
+        problem = f"{SETTING} is true, and the encoder's tokenizer is of the kind {model['type']}"
+        raise ConfigError(f"{problem}; allowed: {', '.join(NEEDS)}; {CURE}")
     ids = pieces(tokenizer)
     kept = {token["id"] for token in tokenizer["added_tokens"]} | set(used)
 

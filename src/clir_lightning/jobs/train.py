@@ -39,7 +39,7 @@ from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.losses.needs import check_samples, check_settings
 from clir_lightning.models.contracts import check_contract
-from clir_lightning.models.encoder import Encoder, PretrainedEncoder
+from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.model_folder import FOLDER, reject_trained
 from clir_lightning.models.saved import Recipe
 from clir_lightning.outputs.baselines import bounding_rows
@@ -175,13 +175,11 @@ def _module(
 
 def _encoder(config: DictConfig, data: RankingDataModule, folder: Path) -> Encoder:
     source = build(config.encoder)
-    if isinstance(source, PretrainedEncoder):
-        reject_trained(source.name)
     made = folder / "encoder.partial"  # where every process finds an encoder that the first has made; gone at the end
+    reject_trained(str(config.encoder.get("name", made)))
     try:
-        train = data.splits["train"]
         more = {"prefixes": data.batches.prefixes, "cache": config.cache}
-        name = once(lambda: source.prepare(data.collection, train, made, config.seed, **more))
+        name = once(lambda: source.prepare(data.collection, data.splits["train"], made, config.seed, **more))
         encoder = Encoder(name, source)
         if torch.distributed.is_initialized():
             torch.distributed.barrier()
@@ -225,17 +223,13 @@ def _loggers(config: DictConfig, folder: Path, begin: Start) -> list[Logger]:
     return list(build_all(config.logger, job=job).values())
 
 
-def _sweep_number() -> int | None:
-    """This job's number within its sweep."""
-    return HydraConfig.get().job.num if in_sweep() else None
-
-
 def _trainer(config: DictConfig, folder: Path, callbacks: list[Any], loggers: list[Logger]) -> pl.Trainer:
     """Lightning's trainer. Raises `ConfigError` for settings that Lightning cannot bring together."""
+    number = HydraConfig.get().job.num if in_sweep() else None  # of this job within its sweep
     try:
         trainer: pl.Trainer = build(
             config.trainer,
-            devices=devices.of_job(config.trainer, _sweep_number(), torch.cuda.device_count()),
+            devices=devices.of_job(config.trainer, number, torch.cuda.device_count()),
             precision=_precision(config.trainer),
             callbacks=callbacks,
             logger=loggers,

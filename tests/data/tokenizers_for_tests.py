@@ -56,3 +56,39 @@ def xlmr_like() -> PreTrainedTokenizerBase:
 def large() -> PreTrainedTokenizerBase | None:
     folder = os.environ.get("CLIR_XLMR", "")
     return AutoTokenizer.from_pretrained(folder) if Path(folder, "tokenizer.json").is_file() else None
+
+
+@cache
+def wordpiece() -> PreTrainedTokenizerBase:
+    """BERT's own kind, which marks the middle of words; trained anew in each process, to pieces of its own order."""
+    core = tk.Tokenizer(tk.models.WordPiece(unk_token="[UNK]"))
+    core.normalizer = tk.normalizers.BertNormalizer(strip_accents=False)
+    core.pre_tokenizer = tk.pre_tokenizers.BertPreTokenizer()
+    names = {f"{kind}_token": f"[{kind.upper()}]" for kind in ("pad", "unk", "cls", "sep", "mask")}
+    trainer = tk.trainers.WordPieceTrainer(vocab_size=3000, special_tokens=list(names.values()), show_progress=False)
+    core.train_from_iterator(texts(), trainer)
+    ends: Any = [(token, core.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
+    core.post_processor = tk.processors.BertProcessing(*ends)
+    fast: Any = PreTrainedTokenizerFast
+    made: PreTrainedTokenizerBase = fast(tokenizer_object=core, **names)
+    return made
+
+
+@cache
+def byte_level() -> PreTrainedTokenizerBase:
+    """ModernBERT's kind, byte-level BPE, its special tokens behind all pieces."""
+    core = tk.Tokenizer(tk.models.BPE())
+    core.pre_tokenizer = tk.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = tk.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tk.trainers.BpeTrainer(vocab_size=3000, initial_alphabet=alphabet, show_progress=False)
+    core.train_from_iterator(texts(), trainer)
+    names = {f"{kind}_token": f"[{kind.upper()}]" for kind in ("unk", "cls", "sep", "pad", "mask")}
+    core.add_special_tokens(list(names.values()))
+    core.post_processor = tk.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[(token, core.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+    )
+    fast: Any = PreTrainedTokenizerFast
+    made: PreTrainedTokenizerBase = fast(tokenizer_object=core, **names)
+    return made

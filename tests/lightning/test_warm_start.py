@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.models.cedr import CEDR
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
-from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.encoder import Encoder, PretrainedEncoder
 from clir_lightning.models.heads.knrm import KNRM
 from clir_lightning.models.heads.maxsim import MaxSim
 from clir_lightning.models.heads.vanilla import Vanilla
@@ -22,6 +23,7 @@ from clir_lightning.models.late import LateInteraction
 from clir_lightning.models.model_folder import write_model_folder
 from clir_lightning.models.saved import Recipe
 from clir_lightning.models.tiny import TinyEncoder
+from models.families import write
 
 
 @pytest.fixture
@@ -204,3 +206,36 @@ def test_weights_in_half_precision_arrive_in_32_bits(folder: str, tmp_path: Path
     assert all(
         torch.equal(a, b.float()) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True)
     )
+
+
+@pytest.mark.parametrize("towers", ["shared", "separate"])
+def test_vectors_come_over_by_piece_from_a_trimmed_vocabulary_and_into_one(
+    towers: Literal["shared", "separate"], collection: Collection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows have other numbers there; a piece that one of the two lacks keeps its start."""
+    caplog.set_level("INFO")
+    name = str(write("xlm-roberta", tmp_path / "whole"))
+    small = PretrainedEncoder(name, trim_vocabulary=True).prepare(collection, "train", tmp_path / "small", 1)
+    for here, there in ((small, name), (name, small)):
+        other, model = DualEncoder(Encoder(there)), DualEncoder(Encoder(here), towers=towers)
+        changed(other, 0.5)
+        start = model.encoder.model.embeddings.word_embeddings.weight.detach().clone()
+        write_model_folder(tmp_path / "out", Recipe.of({"seed": 1}, other.encoder), other.state_dict())
+        load_weights(model, tmp_path / "out")
+
+        # Every vector of every tower is the other model's of that piece, or its start.
+        names = model.encoder.tokenizer.get_vocab()
+        theirs = other.encoder.tokenizer.get_vocab()
+        common = [piece for piece in names if piece in theirs]
+        assert len(common) == min(len(names), len(theirs)) < max(len(names), len(theirs))
+        assert any(names[piece] != theirs[piece] for piece in common)
+        expected = start.clone()
+        source = other.encoder.model.embeddings.word_embeddings.weight
+        for piece in common:
+            expected[names[piece]] = source[theirs[piece]]
+        for encoder in (model.encoder, model.document_encoder or model.encoder):
+            assert torch.equal(encoder.model.embeddings.word_embeddings.weight, expected)
+        layer = model.encoder.model.encoder.layer[0].output.dense.bias
+        assert torch.equal(layer, other.encoder.model.encoder.layer[0].output.dense.bias)
+        told = f"init_from: another vocabulary; the vectors of {len(common)} of {len(names)} pieces of encoder."
+        assert told in caplog.text

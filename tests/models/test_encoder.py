@@ -16,11 +16,13 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
 from clir_lightning.configuration import config_folder
+from clir_lightning.data.batches.kinds import PairBatches
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs import assembly
-from clir_lightning.models.encoder import Encoder, PretrainedEncoder
+from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.loading import EncoderSettings
+from clir_lightning.models.pretrained import PretrainedEncoder
 from clir_lightning.models.tiny import TinyEncoder
 from models.conftest import Batches
 
@@ -142,6 +144,7 @@ def test_settings_have_one_definition_that_the_configuration_lists() -> None:
     assert isinstance(node, dict)
     assert node.pop("_target_") == "clir_lightning.models.PretrainedEncoder"
     assert node.pop("name") == "???"
+    assert node.pop("trim_vocabulary") is False
     assert node == asdict(EncoderSettings())
     assert list(node) == list(asdict(EncoderSettings()))
     for kind in (PretrainedEncoder, TinyEncoder):
@@ -150,8 +153,10 @@ def test_settings_have_one_definition_that_the_configuration_lists() -> None:
 
 def test_the_settings_of_the_configuration_reach_the_encoder(encoder_folder: Path, tmp_path: Path) -> None:
     node = {"_target_": "clir_lightning.models.PretrainedEncoder", "name": str(encoder_folder)}
-    config = OmegaConf.create({"encoder": {**node, "layers": 1, "dropout": 0.25, "frozen": 0}, "seed": 1})
-    data: Any = SimpleNamespace(collection=None, splits={"train": "train"})
+    config = OmegaConf.create(
+        {"encoder": {**node, "layers": 1, "dropout": 0.25, "frozen": 0}, "seed": 1, "cache": None}
+    )
+    data: Any = SimpleNamespace(collection=None, splits={"train": "train"}, batches=PairBatches())
     encoder = assembly.make_encoder(config, data, tmp_path)
     assert encoder.depth == 1
     assert encoder.model.config.hidden_dropout_prob == 0.25

@@ -124,9 +124,10 @@ def make_encoder(config: DictConfig, data: RankingDataModule, folder: Path) -> E
     """The encoder; one that has to be made first is made once, by the first process."""
     source = build(config.encoder)
     made = folder / "encoder.partial"  # where every process finds an encoder that the first has made; gone at the end
+    reject_trained(str(config.encoder.get("name", made)))
     try:
-        name = once(lambda: source.prepare(data.collection, data.splits["train"], made, config.seed))
-        reject_trained(name)
+        more = {"prefixes": data.batches.prefixes, "cache": config.cache}
+        name = once(lambda: source.prepare(data.collection, data.splits["train"], made, config.seed, **more))
         encoder = Encoder(name, source)
         if torch.distributed.is_initialized():
             torch.distributed.barrier()

@@ -27,6 +27,7 @@ from clir_lightning.jobs.launch.processes import processes
 from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.checkpoints import BEFORE, LAST
 from clir_lightning.lightning.loggers.wandb_run import close_runs, open_runs
+from clir_lightning.lightning.optimisation import flush_denormals
 from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.models.model_folder import FOLDER
 from clir_lightning.outputs.baselines import bounding_rows
@@ -56,6 +57,7 @@ def main(config: DictConfig) -> float:
 
 def _train(config: DictConfig, folder: Path, begin: Start) -> float:
     """The job in one of its processes."""
+    flush_denormals()
     pl.seed_everything(config.seed, verbose=False)
     watch = Stopwatch()
 

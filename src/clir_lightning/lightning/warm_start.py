@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.dual import RUN_STATE
-from clir_lightning.models.model_folder import read_weights
+from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.model_folder import read_start
+from clir_lightning.models.vocabulary import pieces
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +28,16 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """Fill `model` from a trained one: its encoders always, its head where it is the same one.
 
     `path` is of an output folder, a model folder or a checkpoint. Separate towers are filled from as many, or both from
-    a single encoder. Temperatures and the means of `centring` are this run's own. What is taken, and what is not, is
-    logged.
+    a single encoder, and token vectors by piece where the vocabularies differ, as trimmed ones do. Temperatures and the
+    means of `centring` are this run's own. What is taken, and what is not, is logged.
 
     Raises `ConfigError` for a path without a model and for an encoder of another shape.
     """
-    given = read_weights(path)
+    given, files = read_start(path)
     own = model.state_dict()
+    if "tokenizer.json" in files:
+        encoder: Encoder = model.encoder  # type: ignore[assignment]
+        given = by_piece(encoder, given, json.loads(files["tokenizer.json"]))
 
     # Which of the given weights fill the encoders; the head's come over all together or not at all.
     towers = tower_sources(own, given)
@@ -39,6 +47,34 @@ def load_weights(model: nn.Module, path: Path) -> None:
     model.load_state_dict({name: given[towers.get(name, name)] for name in [*towers, *head]}, strict=False)
 
     log.info("init_from=%s: %s", path, _told(own, given, towers, same=same))
+
+
+def by_piece(encoder: Encoder, given: Mapping[str, Tensor], tokenizer: dict[str, Any]) -> dict[str, Tensor]:
+    """The weights `given` with their tables of token vectors, `[V, width]`, as the pieces of `encoder` want them.
+
+    `tokenizer` is the content of their `tokenizer.json`. A piece that it does not have keeps the vector that it starts
+    from here.
+    """
+    there = pieces(tokenizer) | {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+    here = encoder.tokenizer.get_vocab()
+    if here == there:
+        return dict(given)
+
+    # The table's name, the same in both towers, and the rows of the pieces in both vocabularies, [2, common].
+    table = encoder.model.get_input_embeddings().weight.detach()
+    name = next(key for key, value in encoder.named_parameters() if value.data_ptr() == table.data_ptr())
+    common = torch.tensor([(place, there[piece]) for piece, place in here.items() if piece in there]).reshape(-1, 2).T
+
+    # Vectors of another width are told by whoever fills the model.
+    found = dict(given)
+    for tower in TOWERS:
+        source = given.get(tower + name)
+        if source is not None and source.shape[1] == table.shape[1]:
+            found[tower + name] = table.clone()
+            found[tower + name][common[0]] = source[common[1]].to(table.dtype)
+            told = "init_from: another vocabulary; the vectors of %d of %d pieces of %s%s taken"
+            log.info(told, common.shape[1], len(here), tower, name)
+    return found
 
 
 def tower_sources(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, str]:

@@ -6,7 +6,6 @@ from .contracts import TextModel as TextModel
 from .cross import CrossEncoder as CrossEncoder
 from .dual import DualEncoder as DualEncoder
 from .encoder import Encoder as Encoder
-from .encoder import PretrainedEncoder as PretrainedEncoder
 from .heads.drmm import DRMM as DRMM
 from .heads.knrm import KNRM as KNRM
 from .heads.maxsim import MaxSim as MaxSim
@@ -14,4 +13,5 @@ from .heads.pacrr import PACRR as PACRR
 from .heads.vanilla import Vanilla as Vanilla
 from .late import LateInteraction as LateInteraction
 from .loading import EncoderSettings as EncoderSettings
+from .pretrained import PretrainedEncoder as PretrainedEncoder
 from .tiny import TinyEncoder as TinyEncoder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.end_to_end import EndToEnd
 from clir_lightning.models.layers import layers_of, levels, longest_row
@@ -21,17 +19,6 @@ from clir_lightning.models.loading import EncoderSettings, configuration, transf
 from clir_lightning.models.unpadded import NAME, Layout, TokenRows
 
 AS_IT_IS = EncoderSettings()
-
-
-@dataclass(frozen=True)
-class PretrainedEncoder(EncoderSettings):
-    """A pretrained encoder and its settings; `name` is a hub name or a folder."""
-
-    name: str
-
-    def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
-        """Nothing to make: the name itself."""
-        return self.name
 
 
 def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:

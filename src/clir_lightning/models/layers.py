@@ -33,15 +33,22 @@ def levels(model: nn.Module, layers: nn.ModuleList) -> dict[int, int]:
     return found
 
 
+def positions_of(model: nn.Module) -> nn.Embedding | None:
+    """The model's table of positions; `None` where positions are rotary or relative."""
+    named = model.named_modules()
+    tables = (part for name, part in named if isinstance(part, nn.Embedding) and name.endswith("position_embeddings"))
+    return next(tables, None)
+
+
 def longest_row(model: nn.Module, config: PretrainedConfig) -> int | None:
     """The most tokens that the model has positions for, special ones included; `None` where it does not tell.
 
     RoBERTa's descendants count positions from behind the padding index of their table. Without a table (rotary and
     relative positions) it is what the configuration says that the model was trained for.
     """
-    for name, part in model.named_modules():
-        if isinstance(part, nn.Embedding) and name.endswith("position_embeddings"):
-            first = 0 if part.padding_idx is None else part.padding_idx + 1
-            return part.num_embeddings - first
+    table = positions_of(model)
+    if table is not None:
+        first = 0 if table.padding_idx is None else table.padding_idx + 1
+        return table.num_embeddings - first
     told = getattr(config, "max_position_embeddings", None)
     return told if isinstance(told, int) and told > 0 else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
@@ -126,10 +126,17 @@ def transformer(name: str, config: PretrainedConfig, attention: str, *, weights:
             name, config=config, attn_implementation=wanted, dtype=torch.float32, output_loading_info=True
         )
     absent = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
+    model.absent = absent
     if absent:
         told = "%s has no weights for %d tensors, %s among them: they start at random"
         log.warning(told, name, len(absent), absent[0])
     return model
+
+
+def absent_weights(model: Any) -> Sequence[str]:
+    """Names of the weights that the folder which `model` was loaded from lacked, and that started at random."""
+    absent: Sequence[str] = model.absent
+    return absent
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from clir_lightning.models.saved import (
     Recipe,
     Saved,
     check_files,
+    files_of_checkpoint,
     read_checkpoint,
     saved_in_checkpoint,
     weights_of_checkpoint,
@@ -129,11 +130,18 @@ def read_saved(path: str | Path) -> Saved:
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """The weights alone, of whatever `read_saved` reads."""
+    return read_start(path)[0]
+
+
+def read_start(path: str | Path) -> tuple[dict[str, Tensor], dict[str, bytes]]:
+    """The weights and the encoder's files, of whatever `read_saved` reads; a checkpoint may be without files."""
     given = Path(path)
     if given.is_file():
         _reject_part(given)
-        return weights_of_checkpoint(read_checkpoint(given))
-    return read_saved(given).weights
+        content = read_checkpoint(given)
+        return weights_of_checkpoint(content), files_of_checkpoint(content)
+    saved = read_saved(given)
+    return saved.weights, saved.recipe.files
 
 
 def _saved_in_folder(given: Path, folder: Path) -> Saved:

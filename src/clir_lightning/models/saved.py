@@ -108,6 +108,12 @@ def weights_of_checkpoint(content: Mapping[str, Any]) -> dict[str, Tensor]:
     return {name.removeprefix(MODULE): value for name, value in state.items() if name.startswith(MODULE)}
 
 
+def files_of_checkpoint(content: Mapping[str, Any]) -> dict[str, bytes]:
+    """The encoder's files in a checkpoint, none in one of another program's."""
+    files: dict[str, Tensor] = content.get(FILES) or {}
+    return {name: part.numpy().astype(np.uint8).tobytes() for name, part in files.items()}
+
+
 def saved_in_checkpoint(path: Path) -> Saved:
     """A model from a checkpoint. Raises `ConfigError` for one that does not hold its recipe too."""
     content = read_checkpoint(path)
@@ -117,5 +123,4 @@ def saved_in_checkpoint(path: Path) -> Saved:
         problem = f"{path} does not hold its settings and its encoder's files"
         raise ConfigError(f"{problem}; give a checkpoint that this version of clir train wrote")
     check_files(files, path)
-    contents = {name: content.numpy().astype(np.uint8).tobytes() for name, content in files.items()}
-    return Saved(Recipe(config, contents), weights_of_checkpoint(content))
+    return Saved(Recipe(config, files_of_checkpoint(content)), weights_of_checkpoint(content))

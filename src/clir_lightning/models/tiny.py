@@ -9,7 +9,7 @@ Kolter, 2023, here query and key weights of 0.7·I plus noise).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,16 @@ class TinyEncoder(EncoderSettings):
     cooccurrence: bool = True
     attention_start: float | None = 0.7
 
-    def prepare(self, collection: Collection, train: str, folder: Path, seed: int) -> str:
+    def prepare(
+        self,
+        collection: Collection,
+        train: str,
+        folder: Path,
+        seed: int,
+        *,
+        prefixes: Sequence[str] = (),
+        cache: str | None = None,
+    ) -> str:
         """Train tokenizer and starting weights on the `train` split; returns `folder`, which then holds them."""
         # The tokenizer sees the training queries and all documents.
         split = collection.split(train)

@@ -91,6 +91,11 @@ class TextBatches(Batches):
     query_prefix: str = ""
     document_prefix: str = ""
 
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Of queries and of documents."""
+        return self.query_prefix, self.document_prefix
+
     def documents(
         self, records: Mapping[str, Document], tokenizer: PreTrainedTokenizerBase, cache: str | None = None
     ) -> TextAssembler:

@@ -76,6 +76,11 @@ class Batches:
         """The most tokens of a scoring batch, as a number."""
         return CPU_TOKENS if isinstance(self.score_tokens, str) else self.score_tokens
 
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What is put before texts."""
+        return ()
+
     def documents(
         self, records: Mapping[str, Document], tokenizer: PreTrainedTokenizerBase, cache: str | None = None
     ) -> Any:

@@ -55,13 +55,14 @@ class TokenTable:
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """What a tokenizer does to a text, as a fingerprint: all its settings but padding and truncation."""
-    core = _core(tokenizer)
+    core = backend(tokenizer)
     core.no_padding()
     core.no_truncation()
     return fingerprint([tokenizers.__version__, core.to_str()])
 
 
-def _core(tokenizer: PreTrainedTokenizerBase) -> tokenizers.Tokenizer:
+def backend(tokenizer: PreTrainedTokenizerBase) -> tokenizers.Tokenizer:
+    """The tokenizer of the tokenizers library within; `ConfigError` for one written in Python alone."""
     core: tokenizers.Tokenizer | None = getattr(tokenizer, "backend_tokenizer", None)
     if core is None:
         raise ConfigError(
@@ -91,7 +92,7 @@ def write_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folde
     The tokenizer's own threads share each chunk; meanwhile this one reads the next and stores the one before.
     """
     # A tokenizer is often stored with the padding and truncation of its training.
-    core = _core(tokenizer)
+    core = backend(tokenizer)
     core.no_padding()
     core.no_truncation()
     writer = ArrayWriter(folder, "ids", np.int32)
@@ -121,10 +122,11 @@ def write_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folde
 
 def texts_fingerprint(records: Mapping[str, Query] | Mapping[str, Document]) -> str:
     """What stands for the records' texts, in their order."""
-    return _texts(records)[1]
+    return texts_of(records)[1]
 
 
-def _texts(records: Mapping[str, Query] | Mapping[str, Document]) -> tuple[Iterable[str], str, Index]:
+def texts_of(records: Mapping[str, Query] | Mapping[str, Document]) -> tuple[Iterable[str], str, Index]:
+    """The texts of records, to be gone through as often as needed, their fingerprint, and the row of each id."""
     if isinstance(records, RecordTable):
         return records.texts, records.fingerprint, records.index
     texts = [record.text for record in records.values()]
@@ -142,7 +144,7 @@ def tokenise(
 
     The store's key is a fingerprint of the texts and of the tokenizer. Without a cache the tokens stay in memory.
     """
-    texts, key, index = _texts(records)
+    texts, key, index = texts_of(records)
 
     # Without a cache the files live as long as it takes to read them.
     if cache is None:

@@ -15,7 +15,8 @@ from clir_lightning.lightning.warm_start import load_weights
 from clir_lightning.models.cedr import CEDR
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
-from clir_lightning.models.encoder import Encoder, PretrainedEncoder
+from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.pretrained import PretrainedEncoder
 from clir_lightning.models.heads.knrm import KNRM
 from clir_lightning.models.heads.maxsim import MaxSim
 from clir_lightning.models.heads.vanilla import Vanilla

@@ -32,7 +32,7 @@ def main() -> None:
 
     commands = {}
     for name, (precision, _) in OURS.items():
-        own = ("--texts", "--precision", precision, "--scores", vectors_file(given, name))
+        own = ("--texts", "--load", f"precision={precision}", "--scores", vectors_file(given, name))
         commands[name] = ours("our_scoring", model, file, *own)
     for name, precision in PEERS.items():
         own = ("--texts", "--precision", precision, "--scores", vectors_file(given, name))

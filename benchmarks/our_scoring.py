@@ -1,6 +1,6 @@
 """Worker: pairs a second of a trained model through `clir_lightning.load_model`, or texts a second that it encodes.
 
-python -m benchmarks.our_scoring MODEL PAIRS --precision bf16-mixed --scores FILE [--texts]
+python -m benchmarks.our_scoring MODEL PAIRS --scores FILE [--texts] [--load precision=bf16-mixed …]
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("pairs", type=Path)
-    parser.add_argument("--precision")
+    parser.add_argument("--load", nargs="*", default=[], help="options of load_model, name=value")
     parser.add_argument("--scores", type=Path, required=True)
     parser.add_argument("--texts", action="store_true", help="encode the documents")
     given = parser.parse_args()
     rows = read_pairs(given.pairs)
-    model = clir_lightning.load_model(given.model, precision=given.precision)
+    model = clir_lightning.load_model(given.model, **dict(option.split("=", 1) for option in given.load))
     work = Texts(model, rows) if given.texts else Pairs(model, rows)
     work(rows[:WARM])
 

@@ -55,12 +55,29 @@ def options(given: argparse.Namespace) -> dict[str, Any]:
     if given.kind == "torch":
         return {**place, "model_kwargs": {"torch_dtype": given.precision}}
     if given.kind == "onnx":
+        exported(given.model, "onnx", "model.onnx")
         return {**place, "backend": "onnx", "model_kwargs": {"provider": "CPUExecutionProvider"}}
+
+    # OpenVINO computes in bfloat16 by itself where the hardware has it.
+    exported(given.model, "openvino", "openvino_model.xml")
     hint = {"float32": "f32", "bfloat16": "bf16"}[given.precision]
     chosen: dict[str, Any] = {"ov_config": {"INFERENCE_PRECISION_HINT": hint}}
     if given.kind == "openvino_int8":
         chosen["file_name"] = quantised(given).name
     return {**place, "backend": "openvino", "model_kwargs": chosen}
+
+
+def exported(model: Path, backend: str, name: str) -> Path:
+    """The model in a back end's own format, as sentence-transformers exports it; made once, in the model's folder."""
+    file = model / backend / name
+    if not file.is_file():
+        from sentence_transformers import CrossEncoder
+
+        made = model.with_name(f"{model.name}_{backend}")
+        CrossEncoder(str(model), backend=backend).save_pretrained(str(made))
+        shutil.copytree(made / backend, file.parent)
+        shutil.rmtree(made)
+    return file
 
 
 def pairs(given: argparse.Namespace) -> Any:
@@ -118,23 +135,19 @@ def quantised(given: argparse.Namespace) -> Path:
     if not file.is_file():
         import nncf
         import openvino
-        from sentence_transformers import CrossEncoder
+        from transformers import AutoTokenizer
 
-        # sentence-transformers exports the model that it would compute with in 32 bits.
-        plain = CrossEncoder(str(given.model), max_length=LENGTH, backend="openvino")
-        folder = file.parent
-        if not (folder / "openvino_model.xml").is_file():
-            plain.save_pretrained(str(given.model / "exported"))
-            shutil.copytree(given.model / "exported" / "openvino", folder, dirs_exist_ok=True)
-        model = openvino.Core().read_model(folder / "openvino_model.xml")
+        tokenizer = AutoTokenizer.from_pretrained(given.model)
+        model = openvino.Core().read_model(given.model / "openvino" / "openvino_model.xml")
 
         # Queries beside documents of other queries: nothing that is scored here is calibrated on.
         lines = given.pairs.read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line)["texts"] for line in lines]
         mixed = [(rows[place][0], rows[-1 - place][1]) for place in range(0, len(rows), max(1, len(rows) // 100))]
         names = {name for inputs in model.inputs for name in inputs.get_names()}
-        encoded = [plain.tokenizer(*pair, truncation=True, max_length=LENGTH, return_tensors="np") for pair in mixed]
-        calibration = nncf.Dataset([{name: row[name] for name in row if name in names} for row in encoded])
+        encoded = [tokenizer(*pair, truncation=True, max_length=LENGTH, return_tensors="np") for pair in mixed]
+        given_ids = [{"token_type_ids": np.zeros_like(row["input_ids"]), **row} for row in encoded]
+        calibration = nncf.Dataset([{name: row[name] for name in row if name in names} for row in given_ids])
         smaller = nncf.quantize(model, calibration, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(encoded))
         openvino.save_model(smaller, file, compress_to_fp16=False)
     return file

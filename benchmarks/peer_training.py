@@ -100,6 +100,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--warm", type=int, required=True)
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--frozen-embeddings", action="store_true")
     given = parser.parse_args()
     lines = map(json.loads, given.rows.read_text(encoding="utf-8").splitlines())
     rows = Dataset.from_list(list(lines))
@@ -111,6 +112,10 @@ def main() -> None:
     else:
         dual, _ = dual_model(given.encoder, given.max_length)
         trainer = dual_trainer(dual, rows, given.rows.parent, temperature=0.05, **options)
+
+    if given.frozen_embeddings:
+        for name, weight in trainer.model.named_parameters():
+            weight.requires_grad_(".embeddings." not in f".{name}" and weight.requires_grad)
 
     # A row of a query's positive and negative is two pairs.
     pairs = given.batch * (1 if given.kind == "cross" else 2)

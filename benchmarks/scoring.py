@@ -34,7 +34,8 @@ Scores = NDArray[np.float32]
 REFERENCE = "sentence-transformers, torch, fp32"
 LIMITS = {"matrix products alone, fp32": "float32", "matrix products alone, bf16": "bfloat16"}
 ORIGINAL = "the original's way, fp32"
-OURS = {"ours, fp32": "32-true", "ours, bf16": "bf16-mixed"}
+# Options of `load_model`.
+OURS = {"ours, fp32": ["precision=32-true"], "ours, bf16": ["precision=bf16-mixed"]}
 PEERS = {
     REFERENCE: ("torch", "float32"),
     "sentence-transformers, ONNX, fp32": ("onnx", "float32"),
@@ -102,10 +103,8 @@ def competitors(
 ) -> Mapping[str, list[str]]:
     """The commands by name."""
     commands = {}
-    for name, precision in OURS.items():
-        commands[name] = ours(
-            "our_scoring", model, file, "--precision", precision, "--scores", scores_file(given, name)
-        )
+    for name, loaded in OURS.items():
+        commands[name] = ours("our_scoring", model, file, "--load", *loaded, "--scores", scores_file(given, name))
     for name, (kind, precision) in PEERS.items():
         own = ["--kind", kind, "--precision", precision, "--scores", scores_file(given, name)]
         first = ["--first", given.original] if kind == "original" else []
@@ -157,7 +156,7 @@ def compared(found: Mapping[str, Found]) -> list[list[str]]:
         if name in found and found[name].turns and there:
             fastest = max(there, key=lambda other: float(np.median(found[other].rates)))
             rows.append([f"{name} / {fastest}", spread(ratios(found[name].rates, found[fastest].rates), 2), goal])
-    pairs = [(name, limit) for name, limit in zip(OURS, LIMITS, strict=True)]
+    pairs = [("ours, fp32", "matrix products alone, fp32"), ("ours, bf16", "matrix products alone, bf16")]
     pairs += [(name, ORIGINAL) for name in OURS]
     for name, other in pairs:
         if name in found and other in found and found[name].turns and found[other].turns:

@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--max-length", type=int, help="tokens of a pair, or of a text; 256 of pairs, 128 of texts")
     parser.add_argument("--steps", type=int, default=4, help="that count, a turn")
     parser.add_argument("--warm", type=int, default=1, help="steps before them")
+    parser.add_argument("--frozen-embeddings", action="store_true", help="on both sides")
     parser.add_argument("--settings", nargs="*", default=[], help="more of `clir train`")
     parser.add_argument("--name", default="training", help="of this part's file")
     given = parser.parse_args()
@@ -83,7 +84,8 @@ def theirs(given: argparse.Namespace, family: str, precision: str, file: Path) -
     length = given.max_length or (256 if family == "cross" else 128)
     options = ("--batch", batch, "--max-length", length, "--steps", given.steps, "--warm", given.warm)
     bf16 = ["--bf16"] if precision == "bf16" else []
-    return peers("peer_training", family, file, given.encoder, *options, *bf16)
+    frozen = ["--frozen-embeddings"] if given.frozen_embeddings else []
+    return peers("peer_training", family, file, given.encoder, *options, *bf16, *frozen)
 
 
 def own(given: argparse.Namespace, name: str, precision: str) -> list[str]:
@@ -96,6 +98,7 @@ def own(given: argparse.Namespace, name: str, precision: str) -> list[str]:
         *(f"batches.size={given.queries}", *length, "trainer.max_epochs=100", f"+trainer.max_steps={steps}"),
         *("checkpoint_steps=null", "candidates.val_queries=1", "candidates.test_queries=1", "candidates.depth=2"),
         *("+trainer.limit_val_batches=0", f"hydra.run.dir={(given.output / 'training' / name).resolve()}"),
+        *(["encoder.frozen=0"] if given.frozen_embeddings else []),
         *given.settings,
     ]
     return ours("our_training", "--steps", given.steps, "--warm", given.warm, "--", *chosen)

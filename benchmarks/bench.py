@@ -18,16 +18,16 @@ from benchmarks.turns import OURS, ROOT, say, write_part
 
 # What `make bench` measures by itself, in the order of the report.
 MODULES = ("machine", "scoring", "training", "encoding", "heads", "wall_time")
-MEMORY = "evaluate_memory"  # 1,000,000 pairs
-DEFAULT = (*MODULES, MEMORY)
+DEFAULT = (*MODULES, "evaluate_memory")
 # Scripts that print what they find, with their headings; FOLDER is that of a generated collection.
 SCRIPTS = {
+    "evaluate_memory": ("`clir evaluate` of 1,000,000 pairs", ("evaluate_memory.py",)),
     "data": ("The data room", ("data.py", "FOLDER", "ENCODER")),
     "retrieval": ("First stage", ("retrieval.py", "FOLDER")),
     "evaluation": ("Evaluation", ("evaluation.py",)),
     "dense": ("Search among vectors", ("dense.py", "OUTPUT/vectors", "--rows", "DOCUMENTS")),
 }
-PARTS = (*DEFAULT, *SCRIPTS)
+PARTS = (*MODULES, *SCRIPTS)
 
 
 def main() -> None:
@@ -57,17 +57,17 @@ def main() -> None:
 
 def module(given: argparse.Namespace, part: str) -> bool:
     """Run a part that writes its own file; whether it went well."""
-    if part == MEMORY and not (ROOT / "benchmarks" / f"{MEMORY}.py").is_file():
-        say(f"{MEMORY} is not there")
-        return True
     shared = ["--data", given.data, "--encoder", given.encoder, "--turns", str(given.turns)]
-    options = ["--output", str(given.output), *([] if part == MEMORY else shared)]
+    options = ["--output", str(given.output), *shared]
     return not subprocess.run([OURS, "-m", f"benchmarks.{part}", *options], cwd=ROOT, check=False).returncode
 
 
 def script(given: argparse.Namespace, part: str) -> bool:
     """Run a script and take what it prints as the part; whether it went well."""
     title, words = SCRIPTS[part]
+    if not (ROOT / "benchmarks" / words[0]).is_file():
+        say(f"benchmarks/{words[0]} is not there")
+        return True
     folder = given.output / f"generated-{given.documents}"
     if "FOLDER" in words and not folder.is_dir():
         generate = [OURS, "benchmarks/generate.py", str(folder), "--documents", str(given.documents)]

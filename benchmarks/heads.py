@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=list(PRECISIONS), default="bf16")
     parser.add_argument("--queries", type=int, default=16, help="a batch; each with two documents")
     parser.add_argument("--max-length", type=int)
-    parser.add_argument("--steps", type=int, default=4, help="that count, a turn")
+    parser.add_argument("--steps", type=int, default=3, help="that count, a turn")
     parser.add_argument("--warm", type=int, default=1, help="steps before them")
     parser.add_argument("--scored", type=int, default=10, help="queries with 20 candidates each")
     parser.add_argument("--frozen-embeddings", action="store_true")
@@ -39,10 +39,8 @@ def main() -> None:
     for name in names:
         model = untrained(given, name, *OURS[name][0])
         scores = (given.output / "heads" / f"{name}.npy").resolve()
-        precision = PRECISIONS[given.precision]
-        commands[f"scoring {name}"] = ours(
-            "our_scoring", model, file, "--load", f"precision={precision}", "--scores", scores
-        )
+        options = ("--load", f"precision={PRECISIONS[given.precision]}", "--scores", scores)
+        commands[f"scoring {name}"] = ours("our_scoring", model, file, *options)
     scored = take_turns(commands, given.turns, given.output / "logs")
     rows = [[f"`{name}`", *cells(trained, f"training {name}"), *cells(scored, f"scoring {name}")] for name in names]
     told = f"{given.precision}; training in steps of {2 * given.queries} pairs, scoring of {20 * given.scored} pairs."

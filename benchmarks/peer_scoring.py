@@ -31,10 +31,16 @@ def main() -> None:
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--kind", choices=KINDS, default="torch")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--scores", type=Path, required=True)
+    parser.add_argument("--scores", type=Path)
+    parser.add_argument("--prepare", action="store_true", help="only make the models of the back ends")
     parser.add_argument("--texts", action="store_true", help="encode the documents")
     parser.add_argument("--first", type=int, help="only so many of the pairs")
     given = parser.parse_args()
+    if given.prepare:
+        exported(given.model, "onnx", "model.onnx")
+        exported(given.model, "openvino", "openvino_model.xml")
+        quantised(given)
+        return
     rows = [json.loads(line)["texts"] for line in given.pairs.read_text(encoding="utf-8").splitlines()][: given.first]
     work: Any = original(given) if given.kind == "original" else texts(given) if given.texts else pairs(given)
     work(rows[:WARM])
@@ -55,15 +61,13 @@ def options(given: argparse.Namespace) -> dict[str, Any]:
     if given.kind == "torch":
         return {**place, "model_kwargs": {"torch_dtype": given.precision}}
     if given.kind == "onnx":
-        exported(given.model, "onnx", "model.onnx")
         return {**place, "backend": "onnx", "model_kwargs": {"provider": "CPUExecutionProvider"}}
 
     # OpenVINO computes in bfloat16 by itself where the hardware has it.
-    exported(given.model, "openvino", "openvino_model.xml")
     hint = {"float32": "f32", "bfloat16": "bf16"}[given.precision]
     chosen: dict[str, Any] = {"ov_config": {"INFERENCE_PRECISION_HINT": hint}}
     if given.kind == "openvino_int8":
-        chosen["file_name"] = quantised(given).name
+        chosen["file_name"] = QUANTISED
     return {**place, "backend": "openvino", "model_kwargs": chosen}
 
 

@@ -7,6 +7,7 @@ of BERT's family. The same pairs, at most 256 tokens each, from texts to scores,
 from __future__ import annotations
 
 import argparse
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from benchmarks.material import (
     untrained,
     write_pairs,
 )
-from benchmarks.turns import Found, ours, peers, ratios, spread, table, take_turns, write_part
+from benchmarks.turns import ROOT, Found, ours, peers, ratios, say, spread, table, take_turns, write_part
 from ir_measures import nDCG
 from numpy.typing import NDArray
 from transformers import AutoConfig, AutoTokenizer
@@ -79,6 +80,10 @@ def main() -> None:
     )
     lengths = [len(row) for row in cut["input_ids"]]
     needed = flops(lengths, AutoConfig.from_pretrained(given.encoder))
+
+    # The formats of the peers' back ends, and int8.
+    say("exporting and quantising for the peers")
+    subprocess.run(peers("peer_scoring", peer, file, "--prepare"), cwd=ROOT, check=False, capture_output=True)
 
     commands = competitors(given, model, peer, file, needed)
     found = take_turns(commands, given.turns, given.output / "logs")

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--precisions", nargs="+", choices=list(PRECISIONS), default=list(PRECISIONS))
     parser.add_argument("--queries", type=int, default=16, help="a batch; each with two documents")
     parser.add_argument("--max-length", type=int, help="tokens of a pair, or of a text; 256 of pairs, 128 of texts")
-    parser.add_argument("--steps", type=int, default=4, help="that count, a turn")
+    parser.add_argument("--steps", type=int, default=3, help="that count, a turn")
     parser.add_argument("--warm", type=int, default=1, help="steps before them")
     parser.add_argument("--frozen-embeddings", action="store_true", help="on both sides")
     parser.add_argument("--settings", nargs="*", default=[], help="more of `clir train`")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,12 +99,18 @@ def take_turns(commands: Mapping[str, Sequence[str]], turns: int, logs: Path) ->
     """
     found = {name: Found() for name in commands}
     workers: dict[str, Worker] = {}
+
+    def start(name: str) -> None:
+        with _timed(f"start: {name}"), _failing(found[name]):
+            file = "".join(letter if letter.isalnum() else "_" for letter in name)
+            workers[name] = Worker(name, commands[name], logs / f"{file}.log")
+
+    # Two load at a time; then all are idle but the one whose turn it is.
     with ExitStack() as ending:
-        for name, command in commands.items():
-            with _timed(f"start: {name}"), _failing(found[name]):
-                file = "".join(letter if letter.isalnum() else "_" for letter in name)
-                workers[name] = Worker(name, command, logs / f"{file}.log")
-                ending.callback(workers[name].close)
+        ending.callback(lambda: [worker.close() for worker in workers.values()])
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(start, commands))
+        workers = {name: workers[name] for name in commands if name in workers}
         for turn in range(turns):
             for name, worker in workers.items():
                 if found[name].error is None:

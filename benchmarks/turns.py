@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -28,6 +28,10 @@ INTERPRETER = os.environ.get("PEERS", str(ROOT / ".venv-peers" / "bin" / "python
 
 class WorkerError(RuntimeError):
     """A worker that ended before its last turn."""
+
+
+class EndedError(WorkerError):
+    """A worker that ended by itself, and well."""
 
 
 class Worker:
@@ -50,12 +54,13 @@ class Worker:
         self._hear("ready")
 
     def turn(self) -> dict[str, Any]:
-        """Ask for one turn; what it measured, once the worker is idle again."""
+        """Ask for one turn; what it measured, once the worker is idle again or has nothing left to do."""
         assert self.process.stdin is not None
         self.process.stdin.write("turn\n")
         self.process.stdin.flush()
         found = self._hear(None)
-        self._hear("ready")
+        with suppress(EndedError):
+            self._hear("ready")
         return found
 
     def close(self) -> None:
@@ -73,7 +78,9 @@ class Worker:
                 if (wanted in message) if wanted else ("ready" not in message):
                     return message
         said = self.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise WorkerError(f"{self.name}: ended with {self.process.wait()}: {''.join(said)[-300:]}")
+        status = self.process.wait()
+        kind = WorkerError if status else EndedError
+        raise kind(f"{self.name}: ended with {status}: {''.join(said)[-300:]}")
 
 
 @dataclass
@@ -187,7 +194,7 @@ def write_part(
         blocks: Markdown.
         found: the turns, by competitor.
     """
-    failures = [f"`{who}` did not run: {one.error}" for who, one in (found or {}).items() if one.error]
+    failures = [f"Failed: {one.error}" for one in (found or {}).values() if one.error]
     part = {
         "title": title,
         "date": time.strftime("%Y-%m-%d %H:%M"),

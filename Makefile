@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 .DEFAULT_GOAL := help
 .PHONY: run test lint slow oldest mutants bench help clean
 
-# What `make bench` measures, and on what; ENCODER may be a folder. No PARTS are those of docs/benchmarks.md's first half.
+# What `make bench` measures, and on what; ENCODER may be a folder. Without PARTS, those that docs/benchmarks.md names first.
 PARTS ?=
 DATA ?= ../shared/data/sib-zh-kk
 ENCODER ?= xlm-roberta-base
@@ -50,7 +50,7 @@ mutants: $(INSTALLED)  ## mutation testing: faults that no test fails (ONLY="cli
 
 bench: $(INSTALLED) .venv-peers/.installed  ## the measurements of docs/benchmarks.md (PARTS="scoring training" ENCODER=folder)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python -m benchmarks.bench --parts $(PARTS) --data $(DATA) --encoder $(ENCODER) --documents $(DOCUMENTS) --turns $(TURNS)
+	$(BIN)/python -m benchmarks.bench --parts $(PARTS) --data $(DATA) --encoder $(ENCODER) --documents $(DOCUMENTS) --turns $(TURNS) $(if $(MODEL),--model $(MODEL))
 
 # sentence-transformers with its ONNX and OpenVINO back ends, which want another transformers than ours.
 .venv-peers/.installed: benchmarks/peers.txt

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="*", choices=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--data", default="../shared/data/sib-zh-kk", help="a collection in the CLIRMatrix layout")
     parser.add_argument("--encoder", default="xlm-roberta-base", help="a Hugging Face name or folder, of BERT's family")
+    parser.add_argument("--model", help="a trained architecture=cross for `scoring`; without, its head is random")
     parser.add_argument("--output", type=Path, default=Path("outputs/bench"))
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--documents", type=int, default=100_000, help="of the generated collection")
@@ -58,7 +59,8 @@ def main() -> None:
 def module(given: argparse.Namespace, part: str) -> bool:
     """Run a part that writes its own file; whether it went well."""
     shared = ["--data", given.data, "--encoder", given.encoder, "--turns", str(given.turns)]
-    options = ["--output", str(given.output), *shared]
+    model = ["--model", given.model] if given.model and part == "scoring" else []
+    options = ["--output", str(given.output), *shared, *model]
     return not subprocess.run([OURS, "-m", f"benchmarks.{part}", *options], cwd=ROOT, check=False).returncode
 
 

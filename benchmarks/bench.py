@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000, help="of the generated collection")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
-    began, failed = time.perf_counter(), []
+    began = time.perf_counter()
+    failed = []
     for part in given.parts or DEFAULT:
         say(f"part {part}")
         start = time.perf_counter()

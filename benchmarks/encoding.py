@@ -55,13 +55,12 @@ def measured(given: argparse.Namespace, found: dict[str, Found]) -> list[list[st
     true = np.load(vectors_file(given, REFERENCE)) if found[REFERENCE].turns else None
     rows = []
     for name, one in found.items():
-        apart, beside, goal = "", "", ""
+        apart = ""
         if one.turns and true is not None:
             own = np.load(vectors_file(given, name))
             apart = f"{np.abs(own / np.linalg.norm(own, axis=1, keepdims=True) - true).max():.1e}"
-        if name in OURS:
-            beside, goal = spread(ratios(one.rates, found[OURS[name][1]].rates), 2), "1.5"
-        rows.append([name, spread(one.rates), beside, goal, apart])
+        beside = [spread(ratios(one.rates, found[OURS[name][1]].rates), 2), "1.5"] if name in OURS else ["", ""]
+        rows.append([name, spread(one.rates), *beside, apart])
     return rows
 
 

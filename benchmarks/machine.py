@@ -31,9 +31,11 @@ SPAN = 0.5  # seconds of products for each of them, a turn
 def products(encoder: str, precision: str, flops: float) -> dict[str, float]:
     """Rows a second that the products alone would allow, at so many operations a row: the fastest of `ROWS`."""
     config: Any = AutoConfig.from_pretrained(encoder)
-    width, inner = config.hidden_size, config.intermediate_size
+    width = config.hidden_size
+    inner = config.intermediate_size
     shapes = [(3 * width, width), (width, width), (inner, width), (width, inner)]  # of one layer: out, in
-    dtype, device = getattr(torch, precision), torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = getattr(torch, precision)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     weights = [torch.randn(shape, device=device).to(dtype) for shape in shapes]
     best = 0.0
     with torch.inference_mode():
@@ -46,7 +48,8 @@ def products(encoder: str, precision: str, flops: float) -> dict[str, float]:
 
 def _calls_a_second(inputs: list[torch.Tensor], weights: list[torch.Tensor]) -> float:
     """How often a second all products are made, behind two warm rounds."""
-    start, count = 0.0, -2
+    start = 0.0
+    count = -2
     while count < 1 or time.perf_counter() - start < SPAN:
         if count == 0:
             _wait()

@@ -81,7 +81,8 @@ def read_pairs(file: Path) -> list[dict[str, Any]]:
 
 def cross_rows(data: RankingDataModule, epochs: int, samples: int) -> list[dict[str, Any]]:
     """The pairs of so many samples of every epoch, in training order; 1 for relevant documents and 0 for others."""
-    queries, documents = data.collection.split("train").queries, data.collection.documents
+    queries = data.collection.split("train").queries
+    documents = data.collection.documents
     return [
         {"query": queries[sample.query_id].text, "document": documents[name].text, "label": float(grade > 0)}
         for epoch in range(epochs)
@@ -92,7 +93,8 @@ def cross_rows(data: RankingDataModule, epochs: int, samples: int) -> list[dict[
 
 def dual_rows(data: RankingDataModule, epochs: int, samples: int | None) -> list[dict[str, Any]]:
     """The same samples as a query, its positive and its negative, with E5's prefixes."""
-    queries, documents = data.collection.split("train").queries, data.collection.documents
+    queries = data.collection.split("train").queries
+    documents = data.collection.documents
     return [
         {
             "anchor": f"query: {queries[sample.query_id].text}",
@@ -168,7 +170,8 @@ def _write_tokenizer(encoder: str, folder: Path) -> None:
 def flops(tokens: NDArray[np.int64] | Sequence[int], config: Any) -> float:
     """Floating-point operations per row: its linear layers, 2 per weight and token, and its attention's products."""
     lengths = np.asarray(tokens, dtype=np.float64)
-    width, inner = config.hidden_size, config.intermediate_size
+    width = config.hidden_size
+    inner = config.intermediate_size
     linear = 2 * lengths * (4 * width**2 + 2 * width * inner)
     attention = 4 * lengths**2 * width
     return float(config.num_hidden_layers * (linear + attention).mean())

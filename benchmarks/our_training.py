@@ -39,7 +39,8 @@ class Turns(pl.Callback):
         """Count."""
         place = step % (self.warm + self.steps) + 1
         if place <= self.warm:
-            self.pairs, self.start = 0, time.perf_counter()
+            self.pairs = 0
+            self.start = time.perf_counter()
             return
         self.pairs += batch.grades.numel()
         if place == self.warm + self.steps:
@@ -59,15 +60,15 @@ def with_callback(callback: pl.Callback) -> None:
 
 def main() -> None:
     """Train."""
-    own, settings = sys.argv[1 : sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1 :]
+    place = sys.argv.index("--")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--warm", type=int, required=True)
-    given = parser.parse_args(own)
+    given = parser.parse_args(sys.argv[1:place])
     with_callback(Turns(given.warm, given.steps))
     from clir_lightning.cli import main as clir
 
-    clir(["train", *settings])
+    clir(["train", *sys.argv[place + 1 :]])
 
 
 if __name__ == "__main__":

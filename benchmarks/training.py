@@ -49,7 +49,8 @@ def main() -> None:
     parser.add_argument("--settings", nargs="*", default=[], help="more of `clir train`")
     parser.add_argument("--name", default="training", help="of this part's file")
     given = parser.parse_args()
-    rows, everything = [], {}
+    rows: list[list[str]] = []
+    everything: dict[str, Found] = {}
     for family in dict.fromkeys(OURS[name][1] for name in given.rows):
         file = peers_rows(given, family)
         for precision in given.precisions:

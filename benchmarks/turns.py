@@ -167,8 +167,7 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
     """
     if not values:
         return "failed"
-    low, middle, high = (f"{value:.{digits}f}" for value in (min(values), median(values), max(values)))
-    return f"{middle} ({low} to {high})"
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def ratios(ones: Sequence[float], others: Sequence[float]) -> list[float]:

@@ -47,7 +47,8 @@ class Clock(pl.Callback):
         @functools.wraps(function)
         def clocked(*given: Any, **named: Any) -> Any:
             # A step that computes gradients itself has them counted as such alone.
-            start, before = time.time(), self.spent["backward"]
+            before = self.spent["backward"]
+            start = time.time()
             try:
                 return function(*given, **named)
             finally:
@@ -136,7 +137,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
 
 def rows(found: dict[str, Any]) -> list[list[str]]:
     """What the seconds of the whole command went to."""
-    steps, spent = found["steps"], found["spent"]
+    steps = found["steps"]
+    spent = found["spent"]
     loop = sum(step["wall"] for step in steps)
     parts = [("start-up, until the first step", found["startup"]), ("training loop", loop)]
     parts += [(f"– {name}", sum(step[name] for step in steps)) for name in WORK]

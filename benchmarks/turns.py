@@ -114,9 +114,10 @@ def take_turns(commands: Mapping[str, Sequence[str]], turns: int, logs: Path) ->
 
     # Two load at a time; then all are idle but the one whose turn it is.
     with ExitStack() as ending:
-        ending.callback(lambda: [worker.close() for worker in workers.values()])
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(start, commands))
+        for worker in workers.values():
+            ending.callback(worker.close)
         workers = {name: workers[name] for name in commands if name in workers}
         for turn in range(turns):
             for name, worker in workers.items():

@@ -13,7 +13,7 @@ DATA ?= ../shared/data/sib-zh-kk
 ENCODER ?= xlm-roberta-base
 DOCUMENTS ?= 100000
 TURNS ?= 3
-PEERS := .venv-peers/bin
+PEER_BIN := .venv-peers/bin
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -55,7 +55,7 @@ bench: $(INSTALLED) .venv-peers/.installed  ## the measurements of docs/benchmar
 # sentence-transformers with its ONNX and OpenVINO back ends, which want another transformers than ours.
 .venv-peers/.installed: benchmarks/peers.txt
 	$(PYTHON) -m venv .venv-peers
-	$(PEERS)/pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	$(PEER_BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
 	touch $@
 
 help:  ## this list

@@ -7,10 +7,13 @@ INSTALLED := .venv/.installed
 .DEFAULT_GOAL := help
 .PHONY: run test lint slow oldest mutants bench help clean
 
-# What `make bench` measures on; ENCODER may be a folder.
-DOCUMENTS ?= 100000
+# What `make bench` measures, and on what; ENCODER may be a folder. Without PARTS, those that docs/benchmarks.md names first.
+PARTS ?=
+DATA ?= ../shared/data/sib-zh-kk
 ENCODER ?= xlm-roberta-base
-BENCH := outputs/bench-$(DOCUMENTS)
+DOCUMENTS ?= 100000
+TURNS ?= 3
+PEER_BIN := .venv-peers/bin
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -45,14 +48,18 @@ mutants: $(INSTALLED)  ## mutation testing: faults that no test fails (ONLY="cli
 	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2 $(if $(ONLY),'$(ONLY)')
 	$(BIN)/python benchmarks/mutants.py
 
-bench: $(INSTALLED)  ## the measurements of docs/benchmarks.md (DOCUMENTS=1000000 ENCODER=folder)
+bench: $(INSTALLED) .venv-peers/.installed  ## the measurements of docs/benchmarks.md (PARTS="scoring training" ENCODER=folder)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
-	test -d $(BENCH) || $(BIN)/python benchmarks/generate.py $(BENCH) --documents $(DOCUMENTS)
-	$(BIN)/python benchmarks/data.py $(BENCH) $(ENCODER)
-	$(BIN)/python benchmarks/retrieval.py $(BENCH)
+	$(BIN)/python -m benchmarks.bench --parts $(PARTS) --data $(DATA) --encoder $(ENCODER) --documents $(DOCUMENTS) --turns $(TURNS) $(if $(MODEL),--model $(MODEL))
+
+# sentence-transformers with its ONNX and OpenVINO back ends, which want another transformers than ours.
+.venv-peers/.installed: benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	$(PEER_BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	touch $@
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*##\s*/  make \1\t/' | expand -t 16
 
 clean:  ## remove the environment and all outputs
-	rm -rf .venv .venv-oldest mutants outputs multirun dist
+	rm -rf .venv .venv-oldest .venv-peers mutants outputs multirun dist

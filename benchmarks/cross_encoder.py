@@ -1,4 +1,4 @@
-"""sentence-transformers' cross-encoder beside ours: `python benchmarks/cross_encoder.py FOLDER ENCODER --output OUT`.
+"""sentence-transformers' cross-encoder beside ours: `python -m benchmarks.cross_encoder FOLDER ENCODER --output OUT`.
 
 `CrossEncoderTrainer` on the same collection (CLIRMatrix layout), encoder, sampled pairs, epochs, pairs per step, cut of
 texts, learning rate and warm-up as a `clir train` run; scores the same candidates and writes `OUT/runs/test.trec` with
@@ -13,12 +13,11 @@ import time
 from pathlib import Path
 
 import torch
+from benchmarks.material import cross_rows, training_data
+from benchmarks.peer_training import cross_trainer
 from datasets import Dataset
-from sentence_transformers.cross_encoder import CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments
-from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+from sentence_transformers.cross_encoder import CrossEncoder
 
-from clir_lightning.data.batches.kinds import PairBatches
-from clir_lightning.data.candidate_set import CandidateLists
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.files.trec import write_qrels, write_run
 from clir_lightning.data.sampling.judged import BestAgainstRandom, Listwise
@@ -48,76 +47,52 @@ def settings() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def examples(data: RankingDataModule, given: argparse.Namespace) -> Dataset:
-    """The pairs of every epoch end to end, in training order, with 1 for relevant documents and 0 for others."""
-    split, documents = data.collection.split("train"), data.collection.documents
-    rows: dict[str, list[str] | list[float]] = {"query": [], "document": [], "label": []}
-    for epoch in range(given.epochs):
-        for sample in data.training.samples(epoch)[: given.batches * given.batch // given.documents]:
-            for document, grade in zip(sample.document_ids, sample.grades, strict=True):
-                rows["query"].append(split.queries[sample.query_id].text)  # type: ignore[arg-type]
-                rows["document"].append(documents[document].text)  # type: ignore[arg-type]
-                rows["label"].append(float(grade > 0))  # type: ignore[arg-type]
-    return Dataset.from_dict(rows)
-
-
 def main() -> None:
     """Train, score, write."""
     given = settings()
     torch.manual_seed(given.seed)
+
+    # The same pairs as `clir train` draws, all epochs end to end.
     collection = read_clirmatrix(given.folder, query_language="zh", document_language="kk")
     sampling: Sampling = BestAgainstRandom() if given.documents == 2 else Listwise(given.documents)
-    data = RankingDataModule(
-        collection,
-        PairBatches(),
-        sampling=sampling,
-        candidates=CandidateLists(depth=given.depth, test_queries=given.queries),
-        seed=given.seed,
-    )
+    data = training_data(collection, sampling, depth=given.depth, queries=given.queries, seed=given.seed)
+    rows = Dataset.from_list(cross_rows(data, given.epochs, given.batches * given.batch // given.documents))
+
+    # Train.
     model = CrossEncoder(given.encoder, num_labels=1, max_length=given.max_length)
     if given.frozen_embeddings:
         model.model.base_model.embeddings.requires_grad_(False)
-    pairs = examples(data, given)
-    trainer = CrossEncoderTrainer(
-        model=model,
-        args=CrossEncoderTrainingArguments(
-            output_dir=str(given.output / "trainer"),
-            num_train_epochs=1,  # the epochs stand one behind the other
-            per_device_train_batch_size=given.batch,
-            learning_rate=given.learning_rate,
-            warmup_steps=0.1,  # a share
-            seed=given.seed,
-            bf16=given.bf16,
-            use_cpu=not torch.cuda.is_available(),
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-        ),
-        train_dataset=pairs,
-        loss=BinaryCrossEntropyLoss(model),
-    )
+    options = {"batch": given.batch, "seed": given.seed, "bf16": given.bf16, "learning_rate": given.learning_rate}
+    trainer = cross_trainer(model, rows, given.output, **options)
     start = time.perf_counter()
     trainer.train()
-    trained = time.perf_counter() - start
+    trained = len(rows) / (time.perf_counter() - start)
 
-    test, texts = data.candidates["test"].run, collection.documents
-    queries = collection.split("test1").queries
-    wanted = [(query, document) for query in test for document in test[query]]
+    # Score and write.
     start = time.perf_counter()
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=given.bf16):
-        scores = model.predict([(queries[q].text, texts[d].text) for q, d in wanted], batch_size=128)
-    scored = time.perf_counter() - start
-    by_query: dict[str, dict[str, float]] = {}
-    for (query, document), score in zip(wanted, scores.tolist(), strict=True):
-        by_query.setdefault(query, {})[document] = score
-    run, qrels = Run(by_query, name="sentence-transformers"), data.candidates["test"].qrels
+    run = scored(model, data, bf16=given.bf16)
+    speed = sum(map(len, run.values())) / (time.perf_counter() - start)
+    qrels = data.candidates["test"].qrels
     (given.output / "runs").mkdir(parents=True, exist_ok=True)
     write_run(run, given.output / "runs" / "test.trec")
     write_qrels(qrels, given.output / "runs" / "test.qrels")
-    speeds = {"training_pairs_per_second": len(pairs) / trained, "scoring_pairs_per_second": len(wanted) / scored}
+    speeds = {"training_pairs_per_second": trained, "scoring_pairs_per_second": speed}
     result = {**evaluate(run, qrels).means, **speeds}
     (given.output / "metrics.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     print(json.dumps(result))
+
+
+def scored(model: CrossEncoder, data: RankingDataModule, *, bf16: bool) -> Run:
+    """The model's scores of the test candidates."""
+    lists, texts = data.candidates["test"].run, data.collection.documents
+    queries = data.collection.split("test1").queries
+    wanted = [(query, document) for query in lists for document in lists[query]]
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
+        scores = model.predict([(queries[q].text, texts[d].text) for q, d in wanted], batch_size=128)
+    by_query: dict[str, dict[str, float]] = {}
+    for (query, document), score in zip(wanted, scores.tolist(), strict=True):
+        by_query.setdefault(query, {})[document] = score
+    return Run(by_query, name="sentence-transformers")
 
 
 if __name__ == "__main__":

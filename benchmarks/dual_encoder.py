@@ -1,4 +1,4 @@
-"""sentence-transformers' bi-encoder beside ours: `python benchmarks/dual_encoder.py FOLDER ENCODER --output OUT`.
+"""sentence-transformers' bi-encoder beside ours: `python -m benchmarks.dual_encoder FOLDER ENCODER --output OUT`.
 
 `SentenceTransformerTrainer` with `MultipleNegativesRankingLoss` on the same collection (CLIRMatrix layout), encoder,
 sampled triples, batches of the same size, epochs, cut of texts, prefixes, temperature, learning rate and warm-up as
@@ -15,13 +15,11 @@ import time
 from pathlib import Path
 
 import torch
+from benchmarks.material import dual_rows, training_data
+from benchmarks.peer_training import dual_model, dual_trainer
 from datasets import Dataset
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-from sentence_transformers.losses import MultipleNegativesRankingLoss
-from sentence_transformers.models import Pooling, Transformer
+from sentence_transformers import SentenceTransformer
 
-from clir_lightning.data.batches.kinds import PairBatches
-from clir_lightning.data.candidate_set import CandidateLists
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.files.trec import write_qrels, write_run
 from clir_lightning.data.sampling.judged import BestAgainstRandom, Graded
@@ -60,90 +58,61 @@ def settings() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def triples(data: RankingDataModule, epochs: int, queries: int | None) -> Dataset:
-    """The samples of every epoch end to end, in training order: a query, its positive and its negative."""
-    split, documents = data.collection.split("train"), data.collection.documents
-    rows: dict[str, list[str]] = {"anchor": [], "positive": [], "negative": []}
-    for epoch in range(epochs):
-        for sample in data.training.samples(epoch)[:queries]:
-            positive, negative = sample.document_ids
-            rows["anchor"].append(f"query: {split.queries[sample.query_id].text}")
-            rows["positive"].append(f"passage: {documents[positive].text}")
-            rows["negative"].append(f"passage: {documents[negative].text}")
-    return Dataset.from_dict(rows)
-
-
 def main() -> None:
     """Train, score, write."""
     given = settings()
     torch.manual_seed(given.seed)
+
+    # The same samples as `clir train` draws, all epochs end to end.
     collection = read_clirmatrix(given.folder, query_language="zh", document_language="kk")
     sampling = SAMPLINGS[given.sampling]
-    data = RankingDataModule(
-        collection,
-        PairBatches(),
-        sampling=sampling,
-        candidates=CandidateLists(depth=given.depth, test_queries=given.queries),
-        seed=given.seed,
-    )
-    transformer = Transformer(given.encoder, max_seq_length=given.max_length)
+    data = training_data(collection, sampling, depth=given.depth, queries=given.queries, seed=given.seed)
+    rows = Dataset.from_list(dual_rows(data, given.epochs, given.batches and given.batches * given.batch))
+
+    # The encoder as the settings want it.
+    model, transformer = dual_model(given.encoder, given.max_length)
     if given.dropout is not None:
         for part in transformer.modules():
             if isinstance(part, torch.nn.Dropout):
                 part.p = given.dropout
     if given.frozen_embeddings:
         transformer.auto_model.embeddings.requires_grad_(False)
-    width = transformer.auto_model.config.hidden_size
-    model = SentenceTransformer(modules=[transformer, Pooling(width, pooling_mode="mean")])
-    rows = triples(data, given.epochs, None if given.batches is None else given.batches * given.batch)
-    trainer = SentenceTransformerTrainer(
-        model=model,
-        args=SentenceTransformerTrainingArguments(
-            output_dir=str(given.output / "trainer"),
-            num_train_epochs=1,  # the epochs stand one behind the other
-            per_device_train_batch_size=given.batch,
-            learning_rate=given.learning_rate,
-            weight_decay=0.01,
-            warmup_steps=0.1,  # a share
-            seed=given.seed,
-            bf16=given.bf16,
-            use_cpu=not torch.cuda.is_available(),
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-        ),
-        train_dataset=rows,
-        loss=MultipleNegativesRankingLoss(model, scale=1 / given.temperature),
-    )
+
+    # Train.
+    options = {"batch": given.batch, "seed": given.seed, "bf16": given.bf16, "learning_rate": given.learning_rate}
+    trainer = dual_trainer(model, rows, given.output, temperature=given.temperature, weight_decay=0.01, **options)
     start = time.perf_counter()
     trainer.train()
-    trained = time.perf_counter() - start
+    trained = len(rows) / (time.perf_counter() - start)
 
-    test = data.candidates["test"].run
-    queries = list(test)
-    documents = sorted({document for query in queries for document in test[query]})
-    asked = model.encode(
-        [f"query: {collection.split('test1').queries[query].text}" for query in queries], normalize_embeddings=True
-    )
-    found = model.encode(
-        [f"passage: {collection.documents[document].text}" for document in documents], normalize_embeddings=True
-    )
-    places = {document: place for place, document in enumerate(documents)}
-    scores = asked @ found.T
-    run = Run(
-        {
-            query: {document: float(scores[row, places[document]]) for document in test[query]}
-            for row, query in enumerate(queries)
-        },
-        name="sentence-transformers",
-    )
-    qrels = data.candidates["test"].qrels
+    # Score and write.
+    run, qrels = scored(model, data), data.candidates["test"].qrels
     (given.output / "runs").mkdir(parents=True, exist_ok=True)
     write_run(run, given.output / "runs" / "test.trec")
     write_qrels(qrels, given.output / "runs" / "test.qrels")
-    result = {**evaluate(run, qrels).means, "training_queries_per_second": len(rows) / trained}
+    result = {**evaluate(run, qrels).means, "training_queries_per_second": trained}
     (given.output / "metrics.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     print(json.dumps(result))
+
+
+def scored(model: SentenceTransformer, data: RankingDataModule) -> Run:
+    """The cosines of the test candidates with their queries."""
+    lists, texts = data.candidates["test"].run, data.collection.documents
+    asked = data.collection.split("test1").queries
+    documents = sorted({document for query in lists for document in lists[query]})
+    queries = model.encode([f"query: {asked[query].text}" for query in lists], normalize_embeddings=True)
+    found = model.encode([f"passage: {texts[document].text}" for document in documents], normalize_embeddings=True)
+
+    # [Q, N] of all queries with all documents, of which each keeps its own.
+    places = {document: place for place, document in enumerate(documents)}
+    scores = queries @ found.T
+    return Run(
+        {
+            query: {document: float(scores[row, places[document]]) for document in lists[query]}
+            for row, query in enumerate(lists)
+        },
+        name="sentence-transformers",
+    )
 
 
 if __name__ == "__main__":

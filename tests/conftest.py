@@ -18,6 +18,7 @@ from program import ROOT, SHORT, clir
 
 # Numbers are compared with those of a CPU, and processes by the number that a test asks for: a GPU has no part in it.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+torch.set_num_threads(1)  # as `program` has it for other processes
 
 # A busy machine is not a defect: hypothesis looks at no clock.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

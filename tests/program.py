@@ -19,12 +19,22 @@ SHORT = ("trainer.max_epochs=1", "+trainer.limit_train_batches=2", "candidates.v
 HANG = 1800  # seconds, ten times what the longest run takes: no slowness of a busy machine, only a hang
 COMMAND = (sys.executable, "-c", "from clir_lightning.cli import main; main()")
 
+# One thread a process, and a Java that compiles little: several processes of small work share a machine's processors, and
+# threads that wait for each other keep them busy.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 # Importing torch, Lightning and Hydra takes most of a short run's time: one server imports them once, and each run is
 # a fork of it. The server has started no thread, no Java and no W&B (whose temporary folder forks would share and
 # remove), so that a fork is as good as a new process.
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported, in the server
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["clir_lightning.jobs.train", "clir_lightning.jobs.compare", "faiss"])
+_server.set_forkserver_preload(
+    [
+        *("clir_lightning.jobs.train", "clir_lightning.jobs.compare", "clir_lightning.models.tiny", "faiss"),
+        *("transformers.models.bert.modeling_bert", "babel.numbers", "babel.languages"),
+    ]
+)
 
 
 def _forked(arguments: tuple[str, ...], cwd: Path, environment: dict[str, str], said: tuple[Path, Path]) -> None:

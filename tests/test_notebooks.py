@@ -21,7 +21,6 @@ def test_the_notebook_runs(notebook: Path, demo_run: Path, tmp_path: Path, monke
     shutil.copytree(demo_run, tmp_path / "outputs" / "2026-01-01" / "00-00-00")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("MPLBACKEND", "agg")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # small models of several processes stand in each other's way
     book = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] for cell in code)  # outputs are not committed

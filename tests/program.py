@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from clir_lightning.cli import main
@@ -19,8 +20,8 @@ SHORT = ("trainer.max_epochs=1", "+trainer.limit_train_batches=2", "candidates.v
 HANG = 1800  # seconds, ten times what the longest run takes: no slowness of a busy machine, only a hang
 COMMAND = (sys.executable, "-c", "from clir_lightning.cli import main; main()")
 
-# One thread a process, and a Java that compiles little: several processes of small work share a machine's processors, and
-# threads that wait for each other keep them busy.
+# One thread a process, and a Java that compiles little: several processes of small work share a machine's processors,
+# and threads that wait for each other keep them busy.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
@@ -42,27 +43,34 @@ def _forked(arguments: tuple[str, ...], cwd: Path, environment: dict[str, str], 
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     for path, stream in zip(said, (1, 2), strict=True):
-        os.dup2(os.open(path, os.O_WRONLY), stream)
+        os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), stream)
     try:
         main(list(arguments))
     finally:
         atexit._run_exitfuncs()  # a fork skips them otherwise
 
 
+def begin(*arguments: str, cwd: Path, said: tuple[Path, Path]) -> BaseProcess:
+    """Start the program as a fork of the server, offline; its output goes to two files."""
+    environment = {**os.environ, "WANDB_MODE": "offline", "COLUMNS": "100"}
+    for path in said:
+        path.touch()
+    process = _server.Process(target=_forked, args=(arguments, cwd, environment, said))
+    process.start()
+    return process
+
+
 def clir(
     *arguments: str, cwd: Path, check: bool = True, timeout: int = HANG, fork: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run the `clir` program as a user would, offline; `fork=False` starts it as a program of its own."""
-    environment = {**os.environ, "WANDB_MODE": "offline", "COLUMNS": "100"}
     command = [*COMMAND, *arguments]
     if fork:
         with tempfile.TemporaryDirectory() as folder:
             said = (Path(folder) / "stdout", Path(folder) / "stderr")
-            for path in said:
-                path.touch()
-            process = _server.Process(target=_forked, args=(arguments, cwd, environment, said))
-            process.start()
+            process = begin(*arguments, cwd=cwd, said=said)
             process.join(timeout)
             texts = [path.read_text(encoding="utf-8") for path in said]
             if process.exitcode is None:
@@ -70,6 +78,7 @@ def clir(
                 raise subprocess.TimeoutExpired(command, timeout, *texts)
         done = subprocess.CompletedProcess(command, process.exitcode, *texts)
     else:
+        environment = {**os.environ, "WANDB_MODE": "offline", "COLUMNS": "100"}
         done = subprocess.run(
             command, cwd=cwd, capture_output=True, text=True, timeout=timeout, env=environment, stdin=subprocess.DEVNULL
         )
@@ -78,11 +87,11 @@ def clir(
     return done
 
 
-def until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+def until(condition: Callable[[], bool], process: BaseProcess) -> None:
     """Wait for what a running program does; `TimeoutExpired` after `HANG`, and nothing where the program ends first."""
     end = time.monotonic() + HANG
-    while not condition() and process.poll() is None:
+    while not condition() and process.exitcode is None:
         if time.monotonic() > end:
             process.kill()
-            raise subprocess.TimeoutExpired(process.args, HANG)
+            raise subprocess.TimeoutExpired("clir", HANG)
         time.sleep(0.02)

@@ -14,8 +14,8 @@ from clir_lightning.data.store.folders import build_once, fingerprint, read_mani
 from clir_lightning.errors import ClirError
 from clir_lightning.retrieval.analysis import LANGUAGES, primary
 from clir_lightning.retrieval.bm25 import LightBM25, order_candidates
-from clir_lightning.retrieval.lexicon import Lexicon, names_lexicon, translated
 from clir_lightning.retrieval.java import Java
+from clir_lightning.retrieval.lexicon import Lexicon, names_lexicon, translated
 from clir_lightning.retrieval.lucene import FORMAT, LuceneBM25
 from clir_lightning.retrieval.retriever import DocumentRows, TermRetriever
 from clir_lightning.types import Document, Query, Run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,9 @@ def test_failed_jobs_are_listed_and_done_again_and_the_others_compared(tmp_path:
     table = (folder / "comparison" / "comparison.md").read_text()
     assert "cross" in table
     assert "±" in table  # the two seeds are one system
-    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")}
+    finished = sorted(folder.glob("*/metrics.json"))
+    assert [json.loads(path.with_name("provenance.json").read_text())["seed"] for path in finished] == [1, 2]
+    before = {path: path.stat().st_mtime_ns for path in finished}
     again = clir(*SWEEP, "resume=auto", cwd=tmp_path, check=False)
     assert again.stdout.count("is finished: nothing is left to do") == 2
     assert {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")} == before
@@ -44,7 +47,7 @@ def test_jobs_side_by_side(launcher: str, tmp_path: Path) -> None:
         f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher", reason="the extra 'launchers' is absent"
     )
     small = [setting for setting in SWEEP if "pooling" not in setting]
-    done = clir(*small, f"hydra/launcher={launcher}", cwd=tmp_path, fork=False)
+    done = clir(*small, f"hydra/launcher={launcher}", cwd=tmp_path)
     assert "2 jobs finished, 0 failed" in done.stdout
     assert len(list((tmp_path / "sweep").glob("*/metrics.json"))) == 2
     assert (tmp_path / "sweep" / "comparison" / "report.html").is_file()

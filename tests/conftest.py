@@ -105,5 +105,6 @@ def dual_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of a short `clir train architecture=dual` on the demo, with a query prefix."""
     home = tmp_path_factory.mktemp("dual")
     settings = ("architecture=dual", "batches.query_prefix='query: '", "candidates.test_queries=5")
-    clir("train", *SHORT, *settings, "++trainer.limit_train_batches=30", "hydra.run.dir=out", cwd=home)
+    longer = ("++trainer.limit_train_batches=30", "encoder.cooccurrence=true")
+    clir("train", *SHORT, *settings, *longer, "hydra.run.dir=out", cwd=home)
     return home / "out"

@@ -13,7 +13,7 @@ import torch
 from clir_lightning.data.files.trec import read_qrels, read_run
 from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.evaluation.evaluate import evaluate
-from program import SHORT, begin, clir, until
+from program import RANDOM, SHORT, begin, clir, until
 
 
 def test_output_folder_holds_what_is_promised_and_nothing_else(demo_run: Path) -> None:
@@ -142,7 +142,8 @@ def test_killed_runs_leave_no_metrics(tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / ".model.host.999999.aaaa.partial").mkdir(parents=True)
     (out / "metrics.json").write_text('{"val": {}, "test": {}}')
-    process = begin("train", "hydra.run.dir=out", cwd=tmp_path, said=(tmp_path / "said", tmp_path / "said"))
+    quick = (RANDOM, "batches.size=4", "hydra.run.dir=out")
+    process = begin("train", *quick, cwd=tmp_path, said=(tmp_path / "said", tmp_path / "said"))
     until((out / "metrics.csv").exists, process)
     process.kill()
     process.join()

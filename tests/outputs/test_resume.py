@@ -14,9 +14,10 @@ import torch
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.outputs.resume import differing, start
-from program import HANG, begin, clir, until
+from program import HANG, RANDOM, begin, clir, until
 
 RUN = (
+    RANDOM,
     "trainer.max_epochs=3",
     "batches.size=4",
     "+trainer.limit_train_batches=12",

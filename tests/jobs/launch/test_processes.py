@@ -24,9 +24,10 @@ from clir_lightning.configuration import config_folder
 from clir_lightning.data.files.trec import read_run
 from clir_lightning.jobs.launch.further import handed_over, received
 from clir_lightning.jobs.launch.processes import _follow, _hand_over, _watch
-from program import clir
+from program import RANDOM, clir
 
 RUN = (
+    RANDOM,
     "trainer=ddp",
     "trainer.accelerator=cpu",
     "trainer.max_epochs=1",

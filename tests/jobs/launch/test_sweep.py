@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from program import clir
+from program import RANDOM, clir
 
 SWEEP = (
     "train",
     "-m",
+    RANDOM,
     "seed=1,2",
     "architecture.pooling=cls,oops",
     "trainer.max_epochs=1",

@@ -88,6 +88,8 @@ def test_a_row_is_searched_for_once_and_anew_where_anything_is_another(
 
     monkeypatch.setattr(LuceneBM25, "hits", hits)
     monkeypatch.setattr(baseline, "DEEPEST", 2)
+
+    # The second time from the cache, and in the order that other candidates had.
     lucene = LuceneBM25(cache=str(tmp_path))
     expected = rank(LightBM25(), documents, queries, candidates)
     for _ in range(2):
@@ -99,6 +101,7 @@ def test_a_row_is_searched_for_once_and_anew_where_anything_is_another(
     assert reordered.run.ranking("q") == ["a", "b", "c", "d"]
     assert len(searches) == 1
 
+    # Each thing that the scores depend on.
     rank_once(replace(lucene, threads=1), documents, queries, candidates)
     assert len(searches) == 1
     rank_once(replace(lucene, k1=1.2), documents, queries, candidates)

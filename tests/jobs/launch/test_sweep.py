@@ -48,7 +48,7 @@ def test_jobs_side_by_side(launcher: str, tmp_path: Path) -> None:
         f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher", reason="the extra 'launchers' is absent"
     )
     small = [setting for setting in SWEEP if "pooling" not in setting]
-    done = clir(*small, f"hydra/launcher={launcher}", cwd=tmp_path)
+    done = clir(*small, f"hydra/launcher={launcher}", cwd=tmp_path, fork=False)
     assert "2 jobs finished, 0 failed" in done.stdout
     assert len(list((tmp_path / "sweep").glob("*/metrics.json"))) == 2
     assert (tmp_path / "sweep" / "comparison" / "report.html").is_file()

@@ -24,6 +24,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 run: $(INSTALLED)  ## set up, then train on the demo collection and print the table (ARGS="setting=value …")
 	$(BIN)/clir train $(ARGS)
 
+# One thread a process: two workers' threads would wait for each other. Linear algebra reads it when it is imported.
+test slow oldest: export OMP_NUM_THREADS = 1
+
 test: lint  ## set up, then everything that continuous integration checks
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 

@@ -18,6 +18,7 @@ from program import ROOT, SHORT, clir
 
 # Numbers are compared with those of a CPU, and processes by the number that a test asks for: a GPU has no part in it.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+torch.set_num_threads(1)  # as `program` has it for other processes
 
 # A busy machine is not a defect: hypothesis looks at no clock.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -104,5 +105,6 @@ def dual_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of a short `clir train architecture=dual` on the demo, with a query prefix."""
     home = tmp_path_factory.mktemp("dual")
     settings = ("architecture=dual", "batches.query_prefix='query: '", "candidates.test_queries=5")
-    clir("train", *SHORT, *settings, "++trainer.limit_train_batches=30", "hydra.run.dir=out", cwd=home)
+    longer = ("++trainer.limit_train_batches=30", "encoder.cooccurrence=true")
+    clir("train", *SHORT, *settings, *longer, "hydra.run.dir=out", cwd=home)
     return home / "out"

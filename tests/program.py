@@ -10,21 +10,34 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from clir_lightning.cli import main
 
 ROOT = Path(__file__).parents[1]
-SHORT = ("trainer.max_epochs=1", "+trainer.limit_train_batches=2", "candidates.val_queries=3")
+# A second of each training would go into token vectors that two steps make nothing of.
+RANDOM = "encoder.cooccurrence=false"
+SHORT = ("trainer.max_epochs=1", "+trainer.limit_train_batches=2", "candidates.val_queries=3", RANDOM)
 HANG = 1800  # seconds, ten times what the longest run takes: no slowness of a busy machine, only a hang
 COMMAND = (sys.executable, "-c", "from clir_lightning.cli import main; main()")
+
+# One thread a process, and a Java that compiles little: several processes of small work share a machine's processors,
+# and threads that wait for each other keep them busy.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 # Importing torch, Lightning and Hydra takes most of a short run's time: one server imports them once, and each run is
 # a fork of it. The server has started no thread, no Java and no W&B (whose temporary folder forks would share and
 # remove), so that a fork is as good as a new process.
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported, in the server
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(["clir_lightning.jobs.train", "clir_lightning.jobs.compare", "faiss"])
+_server.set_forkserver_preload(
+    [
+        *("clir_lightning.jobs.train", "clir_lightning.jobs.compare", "clir_lightning.models.tiny", "faiss"),
+        *("transformers.models.bert.modeling_bert", "babel.numbers", "babel.languages"),
+    ]
+)
 
 
 def _forked(arguments: tuple[str, ...], cwd: Path, environment: dict[str, str], said: tuple[Path, Path]) -> None:
@@ -32,27 +45,34 @@ def _forked(arguments: tuple[str, ...], cwd: Path, environment: dict[str, str], 
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     for path, stream in zip(said, (1, 2), strict=True):
-        os.dup2(os.open(path, os.O_WRONLY), stream)
+        os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), stream)
     try:
         main(list(arguments))
     finally:
         atexit._run_exitfuncs()  # a fork skips them otherwise
 
 
+def begin(*arguments: str, cwd: Path, said: tuple[Path, Path]) -> BaseProcess:
+    """Start the program as a fork of the server, offline; its output goes to two files."""
+    environment = {**os.environ, "WANDB_MODE": "offline", "COLUMNS": "100"}
+    for path in said:
+        path.touch()
+    process = _server.Process(target=_forked, args=(arguments, cwd, environment, said))
+    process.start()
+    return process
+
+
 def clir(
     *arguments: str, cwd: Path, check: bool = True, timeout: int = HANG, fork: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run the `clir` program as a user would, offline; `fork=False` starts it as a program of its own."""
-    environment = {**os.environ, "WANDB_MODE": "offline", "COLUMNS": "100"}
     command = [*COMMAND, *arguments]
     if fork:
         with tempfile.TemporaryDirectory() as folder:
             said = (Path(folder) / "stdout", Path(folder) / "stderr")
-            for path in said:
-                path.touch()
-            process = _server.Process(target=_forked, args=(arguments, cwd, environment, said))
-            process.start()
+            process = begin(*arguments, cwd=cwd, said=said)
             process.join(timeout)
             texts = [path.read_text(encoding="utf-8") for path in said]
             if process.exitcode is None:
@@ -60,6 +80,7 @@ def clir(
                 raise subprocess.TimeoutExpired(command, timeout, *texts)
         done = subprocess.CompletedProcess(command, process.exitcode, *texts)
     else:
+        environment = {**os.environ, "WANDB_MODE": "offline", "COLUMNS": "100"}
         done = subprocess.run(
             command, cwd=cwd, capture_output=True, text=True, timeout=timeout, env=environment, stdin=subprocess.DEVNULL
         )
@@ -68,11 +89,11 @@ def clir(
     return done
 
 
-def until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+def until(condition: Callable[[], bool], process: BaseProcess) -> None:
     """Wait for what a running program does; `TimeoutExpired` after `HANG`, and nothing where the program ends first."""
     end = time.monotonic() + HANG
-    while not condition() and process.poll() is None:
+    while not condition() and process.exitcode is None:
         if time.monotonic() > end:
             process.kill()
-            raise subprocess.TimeoutExpired(process.args, HANG)
+            raise subprocess.TimeoutExpired("clir", HANG)
         time.sleep(0.02)

@@ -15,28 +15,29 @@ from pathlib import Path
 import pytest
 
 import clir_lightning as clir
-from program import COMMAND, HANG, ROOT, SHORT
+from program import HANG, ROOT, SHORT
+from program import clir as program
 
 EXAMPLES = ROOT / "examples"
 FILES = {path.stem: path for path in EXAMPLES.glob("*.py")}
 
 
-def run(*command: str, cwd: Path, **environment: str) -> str:
+def run(*command: str, cwd: Path) -> str:
     """What a command prints."""
-    paths = {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{environment.pop('PYTHONPATH', '')}"}
-    done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=HANG, env={**os.environ, **environment, **paths}
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=HANG, env=environment)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
-def command_of(name: str) -> tuple[list[str], dict[str, str]]:
-    """The `clir` command in an example's head, its words and its variables."""
+def command_of(name: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The words of the `clir` command in an example's head, whose variables are set."""
     head = FILES[name].read_text(encoding="utf-8").partition('"""\n\n')[0].replace("\\\n", "")
     (line,) = re.findall(r"^    (PYTHONPATH=.* clir .*)$", head, flags=re.MULTILINE)
     variables, _, words = line.partition(" clir ")
-    return shlex.split(words), dict(part.split("=") for part in variables.split())
+    for variable, value in (part.split("=") for part in variables.split()):
+        monkeypatch.setenv(variable, str(EXAMPLES) if value == "examples" else value)
+    return shlex.split(words)
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -65,7 +66,7 @@ def test_a_foreign_run(tmp_path: Path) -> None:
     assert run(sys.executable, script, "their.trec", cwd=tmp_path) == told
 
 
-def test_a_loss_of_your_own(tmp_path: Path) -> None:
+def test_a_loss_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In both ways; e^-1 = 0.3679 stands in its docstring."""
     told = run(sys.executable, str(FILES["own_loss"]), cwd=tmp_path)
     assert told.startswith("{'mrr_5': ")
@@ -76,24 +77,20 @@ def test_a_loss_of_your_own(tmp_path: Path) -> None:
     spec.loader.exec_module(module)
     assert doctest.testmod(module) == (0, 1)
 
-    words, variables = command_of("own_loss")
-    variables["PYTHONPATH"] = str(EXAMPLES)
-    short = (*SHORT, "candidates.test_queries=3", "hydra.run.dir=out")
-    run(*COMMAND, *words, *short, cwd=tmp_path, **variables)
+    words = command_of("own_loss", monkeypatch)
+    program(*words, *SHORT, "candidates.test_queries=3", "hydra.run.dir=out", cwd=tmp_path)
     settings = json.loads((tmp_path / "out" / "model" / "clir.json").read_text(encoding="utf-8"))["config"]
     assert settings["loss"] == {"exponential": {"_target_": "own_loss.Exponential"}}
 
 
-def test_a_source_of_your_own(tmp_path: Path) -> None:
+def test_a_source_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = run(sys.executable, str(FILES["own_source"]), cwd=tmp_path)
     assert told.splitlines() == [
         "Collection('words': 28 documents; queries: train 14, dev 7, test1 7)",
         "{'mrr': 1.0}",
     ]
-    words, variables = command_of("own_source")
-    variables["PYTHONPATH"] = str(EXAMPLES)
-    words = [word.replace("examples/", f"{EXAMPLES}/") for word in words]
-    run(*COMMAND, *words, *SHORT, "hydra.run.dir=out", cwd=tmp_path, **variables)
+    words = [word.replace("examples/", f"{EXAMPLES}/") for word in command_of("own_source", monkeypatch)]
+    program(*words, *SHORT, "hydra.run.dir=out", cwd=tmp_path)
     scored = clir.read_run(tmp_path / "out" / "runs" / "test.trec")
     assert sorted(scored) == sorted(["一", "五", "九", "绿色", "马", "牛", "春天"])
     assert {len(scored[query]) for query in scored} == {28}

@@ -21,9 +21,10 @@ def run(*command: str | Path, cwd: Path) -> str:
 def test_the_wheel_works_in_a_new_environment(tmp_path: Path) -> None:
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, cwd=ROOT)
     wheel = next(tmp_path.glob("*.whl"))
-    run(sys.executable, "-m", "venv", tmp_path / "new", cwd=tmp_path)
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "new", cwd=tmp_path)
     python = tmp_path / "new" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index")
+    run(*pip, wheel, cwd=tmp_path)
     # The dependencies are lent by this environment; the package itself must come from the wheel.
     site = next((tmp_path / "new" / "lib").glob("python*/site-packages"))
     lent = tmp_path / "lent"

@@ -15,7 +15,7 @@ from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.torchmetric import RankingMeasures
 from clir_lightning.types import Run
-from program import HANG
+from program import HANG  # its server starts processes within a second
 
 MEASURES = ["mrr_10", "ndcg_10", "ndcgexp2_5", "recall_20", "precision_5", "map", "hits_3", "judged_10"]
 Pairs = list[tuple[str, str, float]]
@@ -85,7 +85,7 @@ def test_identical_on_several_processes_with_uneven_shards(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     processes = [
-        mp.get_context("spawn").Process(target=worker, args=(r, world, port, str(tmp_path))) for r in range(world)
+        mp.get_context("forkserver").Process(target=worker, args=(r, world, port, str(tmp_path))) for r in range(world)
     ]
     for process in processes:
         process.start()

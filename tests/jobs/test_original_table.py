@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from program import clir
+from program import RANDOM, clir
 
 HEADS = ("cross", "vanilla", "cedr_knrm", "cedr_pacrr", "cedr_drmm")
 
@@ -14,6 +14,7 @@ def test_one_command_ends_with_the_table_of_all_heads(tmp_path: Path) -> None:
         "train",
         "sweep=original_table",
         "encoder=tiny",
+        RANDOM,
         "seed=1,2",
         "trainer.max_epochs=1",
         "+trainer.limit_train_batches=1",

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +13,7 @@ import torch
 from clir_lightning.data.files.trec import read_qrels, read_run
 from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.evaluation.evaluate import evaluate
-from program import SHORT, clir, until
+from program import RANDOM, SHORT, begin, clir, until
 
 
 def test_output_folder_holds_what_is_promised_and_nothing_else(demo_run: Path) -> None:
@@ -146,11 +142,11 @@ def test_killed_runs_leave_no_metrics(tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / ".model.host.999999.aaaa.partial").mkdir(parents=True)
     (out / "metrics.json").write_text('{"val": {}, "test": {}}')
-    command = [sys.executable, "-c", "from clir_lightning.cli import main; main()", "train", "hydra.run.dir=out"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quick = (RANDOM, "batches.size=4", "hydra.run.dir=out")
+    process = begin("train", *quick, cwd=tmp_path, said=(tmp_path / "said", tmp_path / "said"))
     until((out / "metrics.csv").exists, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     assert (out / "metrics.csv").exists()
     assert not (out / "metrics.json").exists()
     assert not list(out.rglob("*.partial"))
@@ -162,10 +158,3 @@ def test_the_demo_is_learnt(tmp_path: Path) -> None:
     clir("train", "hydra.run.dir=out", cwd=tmp_path)
     ndcg = json.loads((tmp_path / "out" / "metrics.json").read_text())["test"]["ndcg_10"]
     assert ndcg > 0.5
-
-
-def test_a_sweep_runs_each_job_in_a_folder_of_its_own(tmp_path: Path) -> None:
-    clir("train", "-m", "seed=1,2", *SHORT, "candidates.test_queries=3", "hydra.sweep.dir=sweep", cwd=tmp_path)
-    seeds = {json.loads(path.read_text())["seed"] for path in (tmp_path / "sweep").glob("*/provenance.json")}
-    assert seeds == {1, 2}
-    assert len(list((tmp_path / "sweep").glob("*/metrics.json"))) == 2

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -16,10 +14,12 @@ import torch
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.outputs.resume import differing, start
-from program import HANG, clir, until
+from program import HANG, RANDOM, begin, clir, until
 
 RUN = (
+    RANDOM,
     "trainer.max_epochs=3",
+    "batches.size=4",
     "+trainer.limit_train_batches=12",
     "candidates.val_queries=3",
     "candidates.test_queries=3",
@@ -29,10 +29,8 @@ RUN = (
 )
 
 
-def begin(folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from clir_lightning.cli import main; main()", "train", *RUN]
-    with open(folder / "said", "ab") as said:
-        return subprocess.Popen(command, cwd=folder, stdout=said, stderr=said)
+def started(folder: Path) -> BaseProcess:
+    return begin("train", *RUN, cwd=folder, said=(folder / "said", folder / "said"))
 
 
 def written(folder: Path) -> float:
@@ -40,7 +38,7 @@ def written(folder: Path) -> float:
     return last.stat().st_mtime if last.exists() else 0.0
 
 
-def until_next_checkpoint(process: subprocess.Popen[bytes], folder: Path) -> None:
+def until_next_checkpoint(process: BaseProcess, folder: Path) -> None:
     before = written(folder)
     until(lambda: written(folder) != before, process)
 
@@ -73,20 +71,21 @@ def test_killed_at_random_moments_the_same_command_ends_the_same(
 ) -> None:
     rng = random.Random(seed)
     for _ in range(kills):
-        process = begin(tmp_path)
+        process = started(tmp_path)
         if rng.random() < 0.8:  # else in the start
             until_next_checkpoint(process, tmp_path)
         time.sleep(rng.random() / 2)
         process.kill()
-        process.wait()
+        process.join()
     assert_same(tmp_path, undisturbed)
 
 
 def test_a_signal_saves_within_the_epoch_and_the_same_command_goes_on(undisturbed: Path, tmp_path: Path) -> None:
-    process = begin(tmp_path)
+    process = started(tmp_path)
     until_next_checkpoint(process, tmp_path)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(HANG) == 1
+    process.terminate()
+    process.join(HANG)
+    assert process.exitcode == 1
     said = (tmp_path / "said").read_text().strip().splitlines()[-1]
     assert said.startswith("clir train: stopped by a signal after step ")
     assert "the same command with resume=auto goes on" in said

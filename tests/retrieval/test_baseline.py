@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +14,9 @@ from clir_lightning.data.collection import Collection, Split
 from clir_lightning.errors import ConfigError
 from clir_lightning.retrieval import baseline
 from clir_lightning.retrieval.analysis import Analyser
-from clir_lightning.retrieval.baseline import bm25_row, rank
+from clir_lightning.retrieval.baseline import bm25_row, rank, rank_once
 from clir_lightning.retrieval.bm25 import LightBM25
+from clir_lightning.retrieval.lucene import LuceneBM25
 from clir_lightning.types import Document, Qrels, Query, Run
 
 CANDIDATES = Run({"q3": {"d": 3.0, "b": 2.0, "c": 1.0}})
@@ -67,6 +71,48 @@ def test_candidates_below_the_cut_are_counted_and_stay_behind(monkeypatch: pytes
     assert cut.below == 2
     (note,) = cut.notes()
     assert note.startswith("BM25 (bm25s): 2 of 6 candidates are not among the first 2 documents")
+
+
+def test_a_row_is_searched_for_once_and_anew_where_anything_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {"a": "қала", "b": "қала тіл", "c": "қала тіл су", "d": "үй"}
+    documents = {i: Document(i, text, "kk") for i, text in texts.items()}
+    queries: dict[str, Query] = {"q": Query("q", "қала", "kk")}
+    candidates = Run({"q": {"d": 4.0, "c": 3.0, "b": 2.0, "a": 1.0}})
+    searches: list[LuceneBM25] = []
+
+    def hits(self: LuceneBM25, *args: Any, **settings: Any) -> Any:
+        searches.append(self)
+        return LightBM25(k1=self.k1).hits(*args, **settings)
+
+    monkeypatch.setattr(LuceneBM25, "hits", hits)
+    monkeypatch.setattr(baseline, "DEEPEST", 2)
+
+    # The second time from the cache, and in the order that other candidates had.
+    lucene = LuceneBM25(cache=str(tmp_path))
+    expected = rank(LightBM25(), documents, queries, candidates)
+    for _ in range(2):
+        found = rank_once(lucene, documents, queries, candidates)
+        assert found.run.by_query == expected.run.by_query
+        assert found.run.name == "BM25 (Lucene)"
+        assert found.below == expected.below == 2
+    reordered = rank_once(lucene, documents, queries, Run({"q": {"d": 1.0, "c": 2.0, "b": 3.0, "a": 4.0}}))
+    assert reordered.run.ranking("q") == ["a", "b", "c", "d"]
+    assert len(searches) == 1
+
+    # Each thing that the scores depend on.
+    rank_once(replace(lucene, threads=1), documents, queries, candidates)
+    assert len(searches) == 1
+    rank_once(replace(lucene, k1=1.2), documents, queries, candidates)
+    rank_once(lucene, {**documents, "d": Document("d", "су", "kk")}, queries, candidates)
+    rank_once(lucene, documents, {"q": Query("q", "тіл", "kk")}, candidates)
+    rank_once(lucene, documents, queries, Run({"q": {"d": 4.0, "c": 3.0}}))
+    monkeypatch.setattr(baseline, "DEEPEST", 3)
+    rank_once(lucene, documents, queries, candidates)
+    assert len(searches) == 6
+    rank_once(replace(lucene, cache=None), documents, queries, candidates)
+    assert len(searches) == 7
 
 
 def test_hits_of_one_query_are_kept_at_a_time() -> None:

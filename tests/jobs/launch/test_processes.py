@@ -24,9 +24,10 @@ from clir_lightning.configuration import config_folder
 from clir_lightning.data.files.trec import read_run
 from clir_lightning.jobs.launch.further import handed_over, received
 from clir_lightning.jobs.launch.processes import _follow, _hand_over, _watch
-from program import clir
+from program import RANDOM, clir
 
 RUN = (
+    RANDOM,
     "trainer=ddp",
     "trainer.accelerator=cpu",
     "trainer.max_epochs=1",
@@ -50,7 +51,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("trainer", ["ddp", "fsdp"])
 def test_two_processes_end_with_the_weights_and_scores_of_one(trainer: str, alone: Path, tmp_path: Path) -> None:
     together = tmp_path / "out"
-    clir("train", *RUN, f"trainer={trainer}", "trainer.devices=2", "hydra.run.dir=out", cwd=tmp_path, fork=False)
+    clir("train", *RUN, f"trainer={trainer}", "trainer.devices=2", "hydra.run.dir=out", cwd=tmp_path)
     one, two = (
         torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
         for folder in (alone, together)
@@ -84,7 +85,6 @@ def test_sharded_weights_of_a_dual_model_go_on_in_one_process(tmp_path: Path) ->
         "trainer=fsdp",
         "trainer.devices=2",
         cwd=tmp_path,
-        fork=False,
     )
     scored = clir("evaluate", "model=out", "split=test1", "hydra.run.dir=again", cwd=tmp_path)
     assert "NDCG@10" in scored.stdout
@@ -111,7 +111,7 @@ def test_a_sweep_of_a_file_with_two_processes_starts_each_job_once(tmp_path: Pat
     (tmp_path / "own" / "more" / "experiment" / "few.yaml").write_text(FEW)
     run = [setting for setting in RUN if "limit" not in setting]
     fast = ("--config-dir", "own", "sweep=seeds", f"hydra.searchpath=[file://{tmp_path}/own/more]", "experiment=few")
-    clir("train", *fast, *run, "trainer.devices=2", cwd=tmp_path, fork=False)
+    clir("train", *fast, *run, "trainer.devices=2", cwd=tmp_path)
     folders = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
     assert [path.name for path in folders] == ["0", "1", "comparison"]
     assert [json.loads((path / "provenance.json").read_text())["seed"] for path in folders[:2]] == [1, 2]

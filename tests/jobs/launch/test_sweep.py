@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from program import clir
+from program import RANDOM, clir
 
 SWEEP = (
     "train",
     "-m",
+    RANDOM,
     "seed=1,2",
     "architecture.pooling=cls,oops",
     "trainer.max_epochs=1",
@@ -32,7 +34,9 @@ def test_failed_jobs_are_listed_and_done_again_and_the_others_compared(tmp_path:
     table = (folder / "comparison" / "comparison.md").read_text()
     assert "cross" in table
     assert "±" in table  # the two seeds are one system
-    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")}
+    finished = sorted(folder.glob("*/metrics.json"))
+    assert [json.loads(path.with_name("provenance.json").read_text())["seed"] for path in finished] == [1, 2]
+    before = {path: path.stat().st_mtime_ns for path in finished}
     again = clir(*SWEEP, "resume=auto", cwd=tmp_path, check=False)
     assert again.stdout.count("is finished: nothing is left to do") == 2
     assert {path: path.stat().st_mtime_ns for path in folder.glob("*/metrics.json")} == before

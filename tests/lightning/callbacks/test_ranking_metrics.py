@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
 
+import program  # noqa: F401  its server starts processes within a second
 from clir_lightning.data.files.trec import read_run
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
@@ -66,7 +67,7 @@ def share(rank: int, folder: str) -> None:
 
 
 def test_two_processes_see_the_same_run(tmp_path: Path) -> None:
-    spawn(share, (str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]
+    start_processes(share, (str(tmp_path),), nprocs=2, start_method="forkserver")  # type: ignore[no-untyped-call]
 
 
 def test_the_best_validation_is_kept_and_an_interrupted_one_forgotten(tmp_path: Path) -> None:

@@ -126,10 +126,13 @@ def report(
         scores: test scores by kind of document (`relevant`, `other`), logged as histograms.
         files: kind (`model`, `run`) to file or folder, logged as artifacts.
     """
-    import wandb as tool
+    runs = runs_of(loggers)
+    if not runs:
+        return
+    import wandb as tool  # takes half a second, and few jobs have a run
 
     # The tables and histograms of the run's page.
-    for run in runs_of(loggers):
+    for run in runs:
         names = list(systems[0].means)
         table = tool.Table(["system", *names], [[row.name, *row.means.values()] for row in systems])
         worst = tool.Table(["query", "text", "value", "top document", "its text"], [list(row) for row in hard])

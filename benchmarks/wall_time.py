@@ -154,7 +154,7 @@ def main() -> None:
     """Train under the clock, and write."""
     parser = settings(__doc__)
     parser.add_argument("--clock", type=Path, help="worker: where the times go; settings of `clir train` behind `--`")
-    parser.add_argument("--precision", default="mixed")
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--queries", type=int, default=16, help="a batch; each with two documents")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--scored", type=int, default=4, help="queries of validation and of the test")

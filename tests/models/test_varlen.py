@@ -27,9 +27,10 @@ class Rows:
         return torch.tensor([0, *torch.tensor(self.lengths).cumsum(0)], dtype=torch.int32)
 
 
-def vectors(rows: Rows, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+def vectors(rows: Rows, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
     torch.manual_seed(1)
-    return [torch.randn(sum(rows.lengths), 2, 8, dtype=dtype, requires_grad=True) for _ in range(3)]
+    query, key, value = (torch.randn(sum(rows.lengths), 2, 8, dtype=dtype, requires_grad=True) for _ in range(3))
+    return query, key, value
 
 
 def by_loop(query: Tensor, key: Tensor, value: Tensor, rows: Rows, scaling: float, window: int | None) -> Tensor:

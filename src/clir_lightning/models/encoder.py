@@ -165,7 +165,12 @@ class Encoder(nn.Module):
         return {"token_type_ids": rows.token_type_ids}
 
     def _end_to_end(
-        self, rows: TokenRows, layout: Layout, *, first_only: bool = False, see: Callable[[int, Tensor], None] | None = None
+        self,
+        rows: TokenRows,
+        layout: Layout,
+        *,
+        first_only: bool = False,
+        see: Callable[[int, Tensor], None] | None = None,
     ) -> Tensor:
         """States `[M, H]` of unpadded rows, or `[N, H]` of their first tokens."""
         ids = layout.take(rows.input_ids)

@@ -72,9 +72,7 @@ class Layout:
         def moved(values: Any) -> Tensor:
             return torch.from_numpy(values).to(device, non_blocking=True)
 
-        return cls(
-            (count, width), tuple(sizes.tolist()), moved(order), moved(places), moved(bounds.astype(np.int32))
-        )
+        return cls((count, width), tuple(sizes.tolist()), moved(order), moved(places), moved(bounds.astype(np.int32)))
 
     @property
     def groups(self) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ OLDEST := .venv-oldest/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint slow oldest mutants bench help clean
+.PHONY: run test lint slow oldest mutants bench gpu-check help clean
 
 # What `make bench` measures on; ENCODER may be a folder.
 DOCUMENTS ?= 100000
@@ -51,8 +51,11 @@ bench: $(INSTALLED)  ## the measurements of docs/benchmarks.md (DOCUMENTS=100000
 	$(BIN)/python benchmarks/data.py $(BENCH) $(ENCODER)
 	$(BIN)/python benchmarks/retrieval.py $(BENCH)
 
+gpu-check: $(INSTALLED)  ## every path that only a GPU takes: checked, timed, one table; a notice without a GPU
+	$(BIN)/python -m benchmarks.gpu_check
+
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*##\s*/  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*##\s*/  make \1\t/' | expand -t 16
 
 clean:  ## remove the environment and all outputs
 	rm -rf .venv .venv-oldest mutants outputs multirun dist

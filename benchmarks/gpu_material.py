@@ -61,7 +61,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
 @lru_cache
 def folder(sizes: Sizes) -> str:
     """A folder with such a model of one score and its tokenizer, as transformers and sentence-transformers read it."""
-    config = XLMRobertaConfig(
+    made: Any = XLMRobertaConfig
+    config = made(
         vocab_size=sizes.vocabulary,
         hidden_size=sizes.width,
         num_hidden_layers=sizes.layers,
@@ -127,7 +128,7 @@ def batch(rows: Sequence[int], documents: int = 1, seed: int = 1) -> PairBatch:
 def scoring_batches(sizes: Sizes) -> list[PairBatch]:
     """The pairs of a timed run, the longest first, as many a batch as its tokens allow."""
     ordered = sorted(lengths(sizes.pairs).tolist(), reverse=True)
-    batches = []
+    batches: list[PairBatch] = []
     while ordered:
         size = max(1, sizes.tokens // ordered[0])
         batches.append(batch(ordered[:size], seed=len(batches)))

@@ -124,7 +124,8 @@ def attention(name: str, dtype: torch.dtype, window: int | None = None, dropout:
 
         def of(kernel: str, kind: torch.dtype) -> list[Tensor]:
             given = [each.to(kind).requires_grad_() for each in three]
-            states = varlen.KERNELS[kernel](*given, rows, dropout, 0.125, window)
+            query, key, value = given
+            states = varlen.KERNELS[kernel](query, key, value, rows, dropout, 0.125, window)
             return [states, *torch.autograd.grad(states, given, weights.to(kind))]
 
         # With dropout there is nothing to compare with but that a kernel gives numbers.
@@ -165,13 +166,15 @@ def pinned(machine: Machine) -> Outcome:
     """A batch pinned by the loader is copied without a wait, and is what it was."""
     if machine.device.type != "cuda":
         raise Skipped("memory is pinned for a GPU alone")
-    loader = DataLoader([pairs()], batch_size=None, pin_memory=True)  # type: ignore[arg-type]
-    torch.cuda.synchronize()
+    loader: DataLoader[PairBatch] = DataLoader([pairs()], batch_size=None, pin_memory=True)  # type: ignore[arg-type]
+    (rows,) = loader
     torch.cuda.set_sync_debug_mode("error")
     try:
-        (there,) = [rows.to(machine.device) for rows in loader]
+        there = rows.to(machine.device)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    if not rows.input_ids.is_pinned():
+        return Outcome("not pinned", "pinned", False)
     return at_most(greatest_difference(there.input_ids, pairs().input_ids), 0)
 
 
@@ -216,6 +219,7 @@ def waits(machine: Machine) -> Outcome:
         enable_progress_bar=False,
         enable_model_summary=False,
         gradient_clip_val=1.0,
+        limit_val_batches=0,
     )
     trainer.fit(made, DataLoader(batches, batch_size=None, pin_memory=True))  # type: ignore[arg-type]
     return at_most(counted.count, 0, f" in {steps - 3} steps")

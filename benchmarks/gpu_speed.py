@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from importlib.util import find_spec
 from statistics import median
 from typing import Any
@@ -47,11 +48,20 @@ def _pinned(batches: list[PairBatch], machine: Machine) -> list[PairBatch]:
     return [batch.pin_memory() for batch in batches] if machine.device.type == "cuda" else batches
 
 
+@lru_cache
 def ours(machine: Machine) -> float:
-    """Pairs/s of the engine in bfloat16, copies and run included."""
-    engine = Engine(CrossEncoder(Encoder(folder(machine.sizes))), Computing(machine.device, "bf16-mixed"))
+    """Pairs/s of the engine in bfloat16, with the copies of batches and scores."""
+    model = CrossEncoder(Encoder(folder(machine.sizes))).to(machine.device).eval()
+    engine = Engine(model)
+    at = Computing(machine.device, "bf16-mixed")
     batches = _pinned(scoring_batches(machine.sizes), machine)
-    return machine.sizes.pairs / seconds(lambda: engine.score(batches, name="gpu-check"), machine)
+
+    def score() -> None:
+        with torch.inference_mode(), at.context():
+            found = [engine.step(batch.to(machine.device)).flatten() for batch in batches]
+        torch.cat(found).float().cpu()
+
+    return machine.sizes.pairs / seconds(score, machine)
 
 
 def scoring(machine: Machine) -> Outcome:

@@ -101,11 +101,11 @@ class _Functions(TorchFunctionMode):
             return func(*args, **keywords)
 
 
-class _Operations(TorchDispatchMode):
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees operations, those of gradients too."""
 
     def __init__(self, reads: HostReads) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.reads = reads
 
     def __torch_dispatch__(

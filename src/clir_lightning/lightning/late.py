@@ -24,7 +24,7 @@ class Late:
         if number.is_cuda:
             copy = torch.empty(number.shape, dtype=number.dtype, pin_memory=True)
             copy.copy_(number.detach(), non_blocking=True)
-            done = torch.cuda.Event()
+            done = torch.cuda.Event()  # type: ignore[no-untyped-call]
             done.record()
             self._held = (copy, done, about)
         else:

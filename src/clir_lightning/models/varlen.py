@@ -107,7 +107,7 @@ def attend(
     # Under autocasting a rotary embedding may have left some of the three in 32 bits.
     kind = query.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else value.dtype
-    three = [tensor.to(dtype) for tensor in (query, key, value)]
+    query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
 
     capability = torch.cuda.get_device_capability(query.device) if query.is_cuda else None
     chosen = kernel(
@@ -118,7 +118,7 @@ def attend(
         window=window is not None,
         there=installed(),
     )
-    return KERNELS[chosen](*three, layout, dropout, scaling, window)
+    return KERNELS[chosen](query, key, value, layout, dropout, scaling, window)
 
 
 def _torch(
@@ -154,15 +154,17 @@ def _jagged(
 ) -> Tensor:
     """torch's nested tensors, whose shortest and longest row it need not ask the device for."""
     offsets = layout.bounds.long()
-    extremes = {"min_seqlen": min(layout.lengths), "max_seqlen": max(layout.lengths)}
+    shortest = min(layout.lengths)
+    longest = max(layout.lengths)
 
-    # [N, heads, row's own length, width] each.
-    rows = [
-        torch.nested.nested_tensor_from_jagged(each, offsets, **extremes).transpose(1, 2)
-        for each in (query, key, value)
-    ]
-    states = scaled_dot_product_attention(*rows, dropout_p=dropout, scale=scaling).transpose(1, 2)
-    return states.values()  # type: ignore[no-any-return]  # [M, heads, width]
+    def ragged(each: Tensor) -> Tensor:
+        """`[N, heads, row's own length, width]` of `[M, heads, width]`."""
+        rows = torch.nested.nested_tensor_from_jagged(each, offsets, min_seqlen=shortest, max_seqlen=longest)
+        return rows.transpose(1, 2)
+
+    states = scaled_dot_product_attention(ragged(query), ragged(key), ragged(value), dropout_p=dropout, scale=scaling)
+    together: Tensor = states.transpose(1, 2).values()
+    return together
 
 
 def _padded(
@@ -188,8 +190,9 @@ def _padded(
         padded = each.new_zeros(count * longest, *each.shape[1:]).index_copy(0, places, each)
         return padded.view(count, longest, *each.shape[1:]).transpose(1, 2)
 
-    three = map(table, (query, key, value))
-    states = scaled_dot_product_attention(*three, attn_mask=seen, dropout_p=dropout, scale=scaling)
+    states = scaled_dot_product_attention(
+        table(query), table(key), table(value), attn_mask=seen, dropout_p=dropout, scale=scaling
+    )
     return states.transpose(1, 2).reshape(count * longest, *query.shape[1:])[places]
 
 

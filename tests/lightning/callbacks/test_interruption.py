@@ -51,7 +51,7 @@ def test_a_loss_that_is_not_a_number_stops_the_step_after_it_and_names_its_batch
 @pytest.mark.parametrize("hook", ["on_validation_start", "on_save_checkpoint", "on_train_epoch_end"])
 def test_nothing_is_validated_or_saved_after_a_loss_that_is_not_a_number(hook: str, tmp_path: Path) -> None:
     guard = bad(FiniteLoss(tmp_path))
-    more = ({},) if hook == "on_save_checkpoint" else ()
+    more: tuple[Any, ...] = ({},) if hook == "on_save_checkpoint" else ()
     with pytest.raises(ClirError, match="the loss is nan at step 7"):
         getattr(guard, hook)(TRAINER, MODULE, *more)
 

@@ -71,8 +71,10 @@ class Interruption(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals over; the trainer gives them back at its end."""
         self._listen(self._note)
+
         # What Lightning's own handler noted, all processes would otherwise tell each other before each step.
-        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
+        epoch_loop: Any = trainer.fit_loop.epoch_loop
+        epoch_loop._broadcast_sigterm_tensor = lambda: None
 
     def _wait(self, number: int) -> None:
         """End this process if no step ends for `grace` seconds; in a thread of its own."""
@@ -214,8 +216,16 @@ class FiniteLoss(pl.Callback):
             "a lower optimizer.learning_rate, trainer.precision=32-true or a look at these texts may help"
         )
 
-    def _check_last(self, trainer: pl.Trainer, *others: Any) -> None:
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at the last loss now."""
         self._check(trainer, self._late.last())
 
-    on_validation_start = on_save_checkpoint = on_train_epoch_end = _check_last
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """As before a validation."""
+        self._check(trainer, self._late.last())
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """As before a validation."""
+        self._check(trainer, self._late.last())

@@ -33,6 +33,7 @@ def _place(machine: Machine, rank: int) -> torch.device:
 
 def _joined(rank: int, machine: Machine, folder: str, work: Callable[[int, Machine, torch.device], Any]) -> None:
     """One of the processes: what `work` gives there goes to a file."""
+    tempfile.tempdir = folder  # which the first process removes
     device = _place(machine, rank)
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -103,7 +104,7 @@ def _gradients(made: nn.Module, net: nn.Module, rank: int, world: int, device: t
 
 def _ddp(rank: int, machine: Machine, device: torch.device) -> dict[str, Tensor]:
     """The step's four queries of this process in one batch, as DistributedDataParallel counts passes."""
-    made = model(machine).to(device)
+    made = model().to(device)
     net = DistributedDataParallel(made, device_ids=[device] if device.type == "cuda" else None)
     rows = batch(lengths(8 * machine.cards).tolist(), documents=2)
     part = list(rows.parts(8 * rows.input_ids.shape[1]))[rank].to(device)
@@ -113,7 +114,7 @@ def _ddp(rank: int, machine: Machine, device: torch.device) -> dict[str, Tensor]
 
 
 def _fsdp(rank: int, machine: Machine, device: torch.device) -> dict[str, Tensor]:
-    made = model(machine).to(device)
+    made = model().to(device)
     shard(made, init_device_mesh(device.type, (machine.cards,)))
     return _gradients(made, made, rank, machine.cards, device)
 
@@ -124,7 +125,7 @@ def shared_out(work: Callable[[int, Machine, torch.device], Any], fewest: int) -
     def check(machine: Machine) -> Outcome:
         if machine.cards < fewest:
             raise Skipped(f"needs {fewest} GPUs, there is {machine.cards}")
-        made = model(machine)
+        made = model()
         rows = batch(lengths(8 * machine.cards).tolist(), documents=2)
         torch.autograd.backward(SoftmaxHinge()(made(rows), rows.grades).mean())
         right = {name: weight.grad for name, weight in made.named_parameters() if weight.grad is not None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,6 +77,7 @@ def folder(sizes: Sizes) -> str:
     )
     torch.manual_seed(1)
     path = Path(tempfile.mkdtemp(prefix="clir-gpu-check-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
     XLMRobertaForSequenceClassification(config).save_pretrained(path)
     tokenizer().save_pretrained(path)
     return str(path)

@@ -27,9 +27,7 @@ from clir_lightning.models.loading import EncoderSettings
 
 SCORES = 1e-5  # how far scores may lie apart in 32 bits
 GRADIENTS = 1e-4  # and gradients, as a share of the greatest
-HALF = (
-    0.15  # and scores in bfloat16 or TF32 in the mean: three digits, over four layers; a CPU's bfloat16 has 0.02–0.07
-)
+HALF = 0.15  # and scores in bfloat16 or TF32 in the mean: three digits, over four layers; a CPU's bfloat16 has .02
 INT8 = 0.3  # and in 8 bits
 
 
@@ -41,10 +39,9 @@ class Rows:
         self.bounds = torch.tensor([0, *torch.tensor(sizes).cumsum(0)], dtype=torch.int32, device=device)
 
 
-def model(machine: Machine) -> CrossEncoder:
+def model() -> CrossEncoder:
     """A model without dropout, on the CPU, the same at each call."""
-    sizes = EXACT if machine.device.type == "cuda" else SMALL
-    encoder = Encoder(folder(sizes), EncoderSettings(dropout=0.0))
+    encoder = Encoder(folder(EXACT), EncoderSettings(dropout=0.0))
     torch.manual_seed(2)
     return CrossEncoder(encoder, dropout=0.0)
 
@@ -74,8 +71,8 @@ def _precisely(compute: Callable[[], Any], precision: str = "highest") -> Any:
 
 def full(machine: Machine) -> Outcome:
     """Scores in 32 bits, no TF32, are the CPU's."""
-    right = scores(model(machine), pairs(), torch.device("cpu"))
-    found = _precisely(lambda: scores(model(machine), pairs(), machine.device))
+    right = scores(model(), pairs(), torch.device("cpu"))
+    found = _precisely(lambda: scores(model(), pairs(), machine.device))
     return at_most(greatest_difference(found, right), SCORES)
 
 
@@ -83,7 +80,7 @@ def gradients(machine: Machine) -> Outcome:
     """Gradients in 32 bits, no TF32, are the CPU's."""
 
     def of(device: torch.device) -> dict[str, Tensor]:
-        made = model(machine).to(device)
+        made = model().to(device)
         rows = pairs().to(device)
         torch.autograd.backward(SoftmaxHinge()(made(rows), rows.grades).mean())
         return {name: weight.grad for name, weight in made.named_parameters() if weight.grad is not None}
@@ -94,20 +91,20 @@ def gradients(machine: Machine) -> Outcome:
     return at_most(max(apart), GRADIENTS)
 
 
-def _near(found: Tensor, machine: Machine, limit: float = HALF) -> Outcome:
+def _near(found: Tensor, limit: float = HALF) -> Outcome:
     """The root mean square distance from the CPU's scores in 32 bits, as a share of their standard deviation."""
-    right = scores(model(machine), pairs(), torch.device("cpu"))
+    right = scores(model(), pairs(), torch.device("cpu"))
     return at_most(float((found - right).square().mean().sqrt() / right.std()), limit, " of the deviation")
 
 
 def tf32(machine: Machine) -> Outcome:
     """Scores in 32 bits by tensor cores."""
-    return _near(_precisely(lambda: scores(model(machine), pairs(), machine.device), "high"), machine)
+    return _near(_precisely(lambda: scores(model(), pairs(), machine.device), "high"))
 
 
 def bf16(machine: Machine) -> Outcome:
     """Scores in bfloat16."""
-    return _near(scores(model(machine), pairs(), machine.device, torch.bfloat16), machine)
+    return _near(scores(model(), pairs(), machine.device, torch.bfloat16))
 
 
 def attention(name: str, dtype: torch.dtype, window: int | None = None, dropout: float = 0.0) -> Check:
@@ -143,9 +140,9 @@ def attention(name: str, dtype: torch.dtype, window: int | None = None, dropout:
 
 def compiled(machine: Machine) -> Outcome:
     """The encoder through `torch.compile`, for rows of any number and length."""
-    made = model(machine).to(machine.device)
+    made = model().to(machine.device)
     made.encoder.model.compile(dynamic=True, backend="inductor" if machine.device.type == "cuda" else "eager")
-    return _near(scores(made, pairs(), machine.device, torch.bfloat16), machine)
+    return _near(scores(made, pairs(), machine.device, torch.bfloat16))
 
 
 def int8(machine: Machine) -> Outcome:
@@ -157,9 +154,9 @@ def int8(machine: Machine) -> Outcome:
         quantize_,
     )
 
-    made = model(machine).to(machine.device)
+    made = model().to(machine.device)
     quantize_(made.encoder.model, Int8DynamicActivationInt8WeightConfig())
-    return _near(scores(made, pairs(), machine.device, torch.bfloat16), machine, INT8)
+    return _near(scores(made, pairs(), machine.device, torch.bfloat16), INT8)
 
 
 def pinned(machine: Machine) -> Outcome:
@@ -207,7 +204,7 @@ def waits(machine: Machine) -> Outcome:
     steps = 8
     batches = training_batches(replace(SMALL, steps=steps))
     counted = Waits(steps)
-    made = PairModule(model(machine), {"hinge": SoftmaxHinge()})
+    made = PairModule(model(), {"hinge": SoftmaxHinge()})
     trainer = pl.Trainer(
         max_epochs=1,
         accelerator="gpu",

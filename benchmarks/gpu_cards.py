@@ -53,7 +53,7 @@ def together(work: Callable[[int, Machine, torch.device], Any], machine: Machine
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
         arguments = (machine, folder, work)
-        start_processes(_joined, arguments, nprocs=machine.cards, start_method="spawn")  # type: ignore[no-untyped-call]
+        start_processes(_joined, arguments, nprocs=machine.cards, start_method="forkserver")  # type: ignore[no-untyped-call]
         return [torch.load(Path(folder, f"{rank}.pt"), weights_only=True) for rank in range(machine.cards)]
 
 

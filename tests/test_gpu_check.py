@@ -8,13 +8,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from benchmarks import gpu_check
 from benchmarks.gpu_cards import CARDS, together
 from benchmarks.gpu_check import Line, Machine, Outcome, Skipped, at_least, at_most, found, line, main, run, table
 from benchmarks.gpu_material import LONGEST, SMALL, batch, folder, lengths, scoring_batches, texts, tokenizer
 from benchmarks.gpu_paths import PATHS
 from benchmarks.gpu_speed import SPEEDS, _against
 
-from benchmarks import gpu_check
+import program  # noqa: F401  its server has torch and the like imported: processes start within a second
 from clir_lightning.models.encoder import Encoder
 
 CPU = Machine(torch.device("cpu"), cards=2, sizes=SMALL)

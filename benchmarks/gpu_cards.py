@@ -12,12 +12,13 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from benchmarks.gpu_check import Check, Machine, Outcome, Skipped, at_most
-from benchmarks.gpu_material import batch, greatest_difference, lengths
+from benchmarks.gpu_material import EXACT, batch, greatest_difference, lengths
+from benchmarks.gpu_material import folder as model_folder
 from benchmarks.gpu_paths import GRADIENTS, model
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
-from torch.multiprocessing.spawn import start_processes
+from torch.multiprocessing.spawn import ProcessRaisedException, start_processes
 from torch.nn.parallel import DistributedDataParallel
 
 from clir_lightning.lightning.sharding import shard
@@ -34,6 +35,7 @@ def _place(machine: Machine, rank: int) -> torch.device:
 def _joined(rank: int, machine: Machine, folder: str, work: Callable[[int, Machine, torch.device], Any]) -> None:
     """One of the processes: what `work` gives there goes to a file."""
     tempfile.tempdir = folder  # which the first process removes
+    model_folder(EXACT)  # while alone: transformers has one of several connected processes write
     device = _place(machine, rank)
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -53,7 +55,10 @@ def together(work: Callable[[int, Machine, torch.device], Any], machine: Machine
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
         arguments = (machine, folder, work)
-        start_processes(_joined, arguments, nprocs=machine.cards, start_method="forkserver")  # type: ignore[no-untyped-call]
+        try:
+            start_processes(_joined, arguments, nprocs=machine.cards, start_method="forkserver")  # type: ignore[no-untyped-call]
+        except ProcessRaisedException as error:  # its text is a traceback, the error at its end
+            raise RuntimeError(str(error).strip().splitlines()[-1]) from error
         return [torch.load(Path(folder, f"{rank}.pt"), weights_only=True) for rank in range(machine.cards)]
 
 

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from benchmarks.gpu_check import Check, Machine, Outcome, Skipped, at_most
 from benchmarks.gpu_material import EXACT, batch, greatest_difference, lengths
 from benchmarks.gpu_material import folder as model_folder
-from benchmarks.gpu_paths import GRADIENTS, model
+from benchmarks.gpu_paths import GRADIENTS, apart, model
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
@@ -82,14 +82,14 @@ def gathering(machine: Machine) -> Outcome:
     """Rows of all cards in each of them, their gradients and a sum, over NCCL."""
     everyone = together(_gather, machine)
     right = torch.cat([torch.full((rank + 1, 2), float(rank + 1)) for rank in range(machine.cards)])
-    apart = 0.0
+    worst = 0.0
     for rank, found in enumerate(everyone):
         first = rank * (rank + 1) // 2
         places = torch.arange(first, first + rank + 1, dtype=torch.float)[:, None].expand(-1, 2)
-        apart = max(apart, greatest_difference(found["rows"], right))
-        apart = max(apart, greatest_difference(found["gradient"], machine.cards * places))
-        apart = max(apart, abs(float(found["sum"]) - machine.cards * (machine.cards + 1) / 2))
-    return at_most(apart, 0)
+        worst = max(worst, greatest_difference(found["rows"], right))
+        worst = max(worst, greatest_difference(found["gradient"], machine.cards * places))
+        worst = max(worst, abs(float(found["sum"]) - machine.cards * (machine.cards + 1) / 2))
+    return at_most(worst, 0)
 
 
 def _gradients(made: nn.Module, net: nn.Module, rank: int, world: int, device: torch.device) -> dict[str, Tensor]:
@@ -134,12 +134,7 @@ def shared_out(work: Callable[[int, Machine, torch.device], Any], fewest: int) -
         rows = batch(lengths(8 * machine.cards).tolist(), documents=2)
         torch.autograd.backward(SoftmaxHinge()(made(rows), rows.grades).mean())
         right = {name: weight.grad for name, weight in made.named_parameters() if weight.grad is not None}
-        apart = [
-            greatest_difference(found[name], right[name]) / float(right[name].abs().max() + 1e-8)
-            for found in together(work, machine)
-            for name in right
-        ]
-        return at_most(max(apart), GRADIENTS)
+        return at_most(max(apart(found, right) for found in together(work, machine)), GRADIENTS)
 
     return check
 

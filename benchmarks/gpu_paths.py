@@ -87,8 +87,13 @@ def gradients(machine: Machine) -> Outcome:
 
     right = of(torch.device("cpu"))
     found = _precisely(lambda: of(machine.device))
-    apart = [greatest_difference(found[name], right[name]) / float(right[name].abs().max() + 1e-8) for name in right]
-    return at_most(max(apart), GRADIENTS)
+    return at_most(apart(found, right), GRADIENTS)
+
+
+def apart(found: dict[str, Tensor], right: dict[str, Tensor]) -> float:
+    """The greatest difference as a share of the greatest gradient of all; keys' biases have none but rounding."""
+    greatest = max(float(gradient.abs().max()) for gradient in right.values())
+    return max(greatest_difference(found[name], right[name]) for name in right) / greatest
 
 
 def _near(found: Tensor, limit: float = HALF) -> Outcome:
@@ -130,10 +135,10 @@ def attention(name: str, dtype: torch.dtype, window: int | None = None, dropout:
         if dropout:
             return Outcome("finite", "finite", all(bool(each.isfinite().all()) for each in found))
         right = _precisely(lambda: of("padded", torch.float32))
-        apart = [
+        shares = [
             greatest_difference(one, other) / float(other.abs().max()) for one, other in zip(found, right, strict=True)
         ]
-        return at_most(max(apart), 1e-4 if dtype == torch.float32 else 0.02)
+        return at_most(max(shares), 1e-4 if dtype == torch.float32 else 0.02)
 
     return check
 

@@ -5,7 +5,7 @@ OLDEST := .venv-oldest/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint slow oldest mutants bench help clean
+.PHONY: run test lint slow oldest mutants bench gpu-check help clean
 
 # What `make bench` measures, and on what; ENCODER may be a folder. Without PARTS, those that docs/benchmarks.md names first.
 PARTS ?=
@@ -61,8 +61,11 @@ bench: $(INSTALLED) .venv-peers/.installed  ## the measurements of docs/benchmar
 	$(PEER_BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
 	touch $@
 
+gpu-check: $(INSTALLED)  ## every path that only a GPU takes: checked, timed, one table; a notice without a GPU
+	$(BIN)/python -m benchmarks.gpu_check
+
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*##\s*/  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*##\s*/  make \1\t/' | expand -t 16
 
 clean:  ## remove the environment and all outputs
 	rm -rf .venv .venv-oldest .venv-peers mutants outputs multirun dist

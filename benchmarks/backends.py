@@ -65,8 +65,15 @@ def main() -> None:
 
     # The model and its rows [N, T].
     width = arguments.width
-    config = BertConfig(1000, width, LAYERS, 12, 4 * width)
-    model = BertModel(config, add_pooling_layer=False).eval()
+    config = BertConfig(
+        vocab_size=1000,
+        hidden_size=width,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=12,
+        intermediate_size=4 * width,
+    )
+    model: Any = BertModel(config, add_pooling_layer=False)
+    model.eval()
     ids = torch.randint(5, 999, (ROWS, LENGTH))
     feed = {"input_ids": ids.numpy(), "attention_mask": np.ones((ROWS, LENGTH), np.int64)}
 

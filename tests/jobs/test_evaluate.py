@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from clir_lightning.data.files.trec import read_run, write_run
 from clir_lightning.jobs import evaluate
 from clir_lightning.scoring.computing import Computing
 from clir_lightning.types import Run
-from program import COMMAND, HANG, clir, until
+from program import HANG, begin, clir, until
 
 
 def test_a_model_gives_what_training_reported(demo_run: Path, tmp_path: Path) -> None:
@@ -34,17 +33,18 @@ def test_a_killed_command_goes_on_and_gives_the_same_bytes(demo_run: Path, tmp_p
     blocks = Path(cache) / "scores"
     assert list(blocks.rglob("*.scores")) == []
 
-    killed = subprocess.Popen([*COMMAND, *command, "keep_seconds=0", "hydra.run.dir=killed"], cwd=tmp_path)
+    said = (tmp_path / "stdout", tmp_path / "stderr")
+    killed = begin(*command, "keep_seconds=0", "hydra.run.dir=killed", cwd=tmp_path, said=said)
     until(lambda: len(list(blocks.rglob("*.scores"))) > 10, killed)
     killed.kill()
-    killed.wait(HANG)
+    killed.join(HANG)
     assert not (tmp_path / "killed" / "runs").exists()
     damaged = next(blocks.rglob("*.scores"))
     damaged.write_bytes(damaged.read_bytes()[:-1])
 
-    said = clir(*command, "devices=2", "hydra.run.dir=resumed", cwd=tmp_path)
-    assert "of 250 steps are scored already: going on behind them" in said.stdout
-    assert f"{damaged} is damaged: its pairs are scored again" in said.stdout
+    done = clir(*command, "devices=2", "hydra.run.dir=resumed", cwd=tmp_path)
+    assert "of 250 steps are scored already: going on behind them" in done.stdout
+    assert f"{damaged} is damaged: its pairs are scored again" in done.stdout
     for name in ("runs/test.trec", "runs/test.qrels", "metrics.json", "per_query.csv"):
         assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert list(blocks.rglob("*.scores")) == []

@@ -98,7 +98,7 @@ def keep_logs(made: RankingModule[Any]) -> list[tuple[str, float, int]]:
     kept: list[tuple[str, float, int]] = []
 
     def log(name: str, value: Any, batch_size: int = 0, **_: Any) -> None:
-        kept.append((name, float(torch.as_tensor(value).detach()), batch_size))
+        kept.append((name, float(torch.as_tensor(value).detach()), int(batch_size)))
 
     def log_dict(values: Mapping[str, Any], batch_size: int = 0, **_: Any) -> None:
         for each, value in values.items():

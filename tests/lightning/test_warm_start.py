@@ -16,12 +16,12 @@ from clir_lightning.models.cedr import CEDR
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
-from clir_lightning.models.pretrained import PretrainedEncoder
 from clir_lightning.models.heads.knrm import KNRM
 from clir_lightning.models.heads.maxsim import MaxSim
 from clir_lightning.models.heads.vanilla import Vanilla
 from clir_lightning.models.late import LateInteraction
 from clir_lightning.models.model_folder import write_model_folder
+from clir_lightning.models.pretrained import PretrainedEncoder
 from clir_lightning.models.saved import Recipe
 from clir_lightning.models.tiny import TinyEncoder
 from models.families import write

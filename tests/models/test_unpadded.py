@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -83,13 +84,13 @@ def test_gradients_are_those_of_padded_rows(pair: tuple[Encoder, Encoder], lengt
 def test_a_score_does_not_depend_on_the_rows_beside_it(pair: tuple[Encoder, Encoder]) -> None:
     fast = pair[0].eval()
     batch = rows(fast, [7, 30, 7, 1, 12])
-    turned = torch.tensor([3, 0, 4, 1, 2])
+    turned = np.array([3, 0, 4, 1, 2])
     with torch.no_grad():
         together, apart = (
             fast.first(batch),
-            [fast.first(next(batch.rows(torch.tensor([i])).parts(1))) for i in range(5)],
+            [fast.first(next(batch.rows(np.array([i])).parts(1))) for i in range(5)],
         )
-        assert torch.allclose(fast.first(batch.rows(turned)), together[turned], atol=1e-5)
+        assert torch.allclose(fast.first(batch.rows(turned)), together[torch.from_numpy(turned)], atol=1e-5)
     assert torch.allclose(together, torch.cat(apart), atol=1e-5)
 
 

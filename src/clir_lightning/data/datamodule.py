@@ -78,7 +78,7 @@ class RankingDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> StepLoader:
         """Batches of one epoch of training samples."""
-        loader = self.training.loader(epochs=self._epochs(), **self._place())
+        loader = self._bound(self.training.loader(epochs=self._epochs(), **self._place()))
         if self.trainer is not None:  # workers start fetching before Lightning tells the sampler its epoch
             loader.trainer = self.trainer
             loader.sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[attr-defined]
@@ -86,11 +86,11 @@ class RankingDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> StepLoader:
         """The candidates of the validation split."""
-        return self.candidates["val"].loader(**self._place())
+        return self._bound(self.candidates["val"].loader(**self._place()))
 
     def test_dataloader(self) -> StepLoader:
         """The candidates of the test split."""
-        return self.candidates["test"].loader(**self._place())
+        return self._bound(self.candidates["test"].loader(**self._place()))
 
     def _epochs(self) -> int:
         """The epochs that there will be, which steps are counted of."""
@@ -99,6 +99,10 @@ class RankingDataModule(pl.LightningDataModule):
         if not self.trainer.max_epochs or self.trainer.max_epochs < 1:
             raise ConfigError("batches.tokens counts the steps of all epochs first: set trainer.max_epochs")
         return self.trainer.max_epochs
+
+    def _bound(self, loader: StepLoader) -> StepLoader:
+        """A loader whose batches go to the trainer's device."""
+        return loader.bound_for(self.trainer.strategy.root_device) if self.trainer else loader
 
     def _place(self) -> dict[str, int]:
         trainer = self.trainer

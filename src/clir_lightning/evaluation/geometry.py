@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -144,9 +145,8 @@ def uniformity(vectors: Tensor, t: float = 2.0) -> Tensor:
     """
     if len(vectors) < 2:
         return vectors.new_zeros(())
-    return torch.pdist(vectors).square().mul(-t).logsumexp(dim=0) - torch.log(
-        torch.tensor(len(vectors) * (len(vectors) - 1) / 2, device=vectors.device)
-    )
+    pairs = len(vectors) * (len(vectors) - 1) / 2
+    return torch.pdist(vectors).square().mul(-t).logsumexp(dim=0) - math.log(pairs)
 
 
 def language_bias(queries: Tensor, documents: Tensor, neighbours: int = 10) -> float:

@@ -29,6 +29,7 @@ from clir_lightning.lightning.callbacks.interruption import FiniteLoss, Interrup
 from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.callbacks.resumption import Resumption
 from clir_lightning.lightning.callbacks.throughput import Throughput
+from clir_lightning.lightning.callbacks.training_bar import TrainingBar
 from clir_lightning.lightning.checkpoints import LastCheckpoint, WholeFileIO
 from clir_lightning.lightning.kinds import check_kinds
 from clir_lightning.lightning.loggers.wandb_run import JobInfo
@@ -152,7 +153,8 @@ def make_callbacks(config: DictConfig, folder: Path, metrics: RankingMetrics, mo
     best = BestModel(folder / FOLDER, recipe, metrics, {"versions": versions(), "commit": commit()})
     last = LastCheckpoint(folder / "checkpoints", recipe, config.checkpoint_steps)
     first = [metrics, Throughput(), Resumption(), FiniteLoss(folder)]
-    return [*first, *_chosen(config, module), best, last, Interruption(last)]
+    bar = [TrainingBar()] if config.trainer.get("enable_progress_bar", True) else []
+    return [*first, *_chosen(config, module), best, last, Interruption(last), *bar]
 
 
 def _chosen(config: DictConfig, module: RankingModule[Any]) -> list[pl.Callback]:

@@ -92,8 +92,9 @@ class LastCheckpoint(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save when enough steps are made. Where validation or the epoch's end follows, that saves."""
-        between = (batch_idx + 1) % int(trainer.val_check_batch or 1) and batch_idx + 1 < trainer.num_training_batches
-        if self.every_steps and between and trainer.global_step >= max(self._saved, 0) + self.every_steps:
+        if not self.every_steps or not between(trainer, batch_idx):
+            return
+        if trainer.global_step >= max(self._saved, 0) + self.every_steps:
             self.save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -103,6 +104,12 @@ class LastCheckpoint(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count from where training starts or goes on."""
         self._saved = trainer.global_step
+
+
+def between(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether another step of the epoch comes next, neither a validation nor the epoch's end."""
+    done = batch_idx + 1
+    return bool(done % int(trainer.val_check_batch or 1)) and done < trainer.num_training_batches
 
 
 def is_whole(checkpoint: Path) -> bool:

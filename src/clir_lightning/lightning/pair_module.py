@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from clir_lightning.data.batches.pairs import PairBatch
+from clir_lightning.data.tokens.texts import lengths_of
+from clir_lightning.data.tokens.transfer import sent
 from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.lightning.sharding import equally_often
 from clir_lightning.scoring.gathering import own_queries
@@ -24,14 +27,13 @@ class PairModule(RankingModule[PairBatch]):
 
         # Each part is padded to its own longest pair.
         rows = len(batch.input_ids)
-        lengths = torch.tensor(batch.lengths) if batch.lengths else batch.attention_mask.sum(dim=1)
-        order = lengths.argsort(descending=True, stable=True)
+        order = np.argsort(-np.array(lengths_of(batch)), kind="stable")
         parts = [batch.pairs(places) for places in equally_often(order, math.ceil(rows / self.parts))]
         trimmed = [next(part.parts(part.input_ids.numel())) for part in parts]
 
         # [B·D, 1] by length, without what was only repeated, and back into the batch's order.
         by_length = torch.cat([self.model(part) for part in trimmed])[:rows]
-        return by_length[order.argsort()].view(batch.grades.shape)
+        return by_length[sent(order.argsort(), by_length.device)].view(batch.grades.shape)
 
     def weighted_losses(self, batch: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Scores `[B, D]` of this process's own queries, and the losses of each of them, `[B]`."""

@@ -12,12 +12,15 @@ from torch import Tensor, nn
 
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.data.batches.texts import TextBatch
+from clir_lightning.data.tokens.transfer import sent
 from clir_lightning.errors import at_least
 from clir_lightning.lightning.optimisation import Optimisation
 from clir_lightning.lightning.sharding import Sharded, hold_whole, shard, share_out
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.gathering import own_queries, summed
+from clir_lightning.scoring.processes import world
+from clir_lightning.scoring.tensor_cores import use_tensor_cores
 
 AnyBatch = TypeVar("AnyBatch", PairBatch, TextBatch)
 
@@ -66,15 +69,16 @@ class RankingModule(pl.LightningModule, Generic[AnyBatch]):
     def _log_losses(self, losses: Mapping[str, Tensor], count: int) -> None:
         """Log losses, `[B]` or a scalar of the whole step, as means over the queries of all processes; B is `count`."""
         sums = [value.detach().float().expand(count).sum() for value in losses.values()]
-        sums.append(sums[0].new_tensor(count))
+        sums.append(sums[0].new_full((), count))
         totals = summed(torch.stack(sums))
         means = totals[:-1] / totals[-1]
-        size = int(totals[-1])
 
-        # One loss alone is the sum already.
+        # Of several processes the number of queries stays on the device too, where Lightning multiplies by it. One loss
+        # alone is the sum already. None is for Lightning's progress bar, which would read it at each step.
+        size: Any = count if world()[1] == 1 else totals[-1]
         if len(means) > 1:
             self.log_dict({f"train/{name}": mean for name, mean in zip(losses, means, strict=True)}, batch_size=size)
-        self.log("train/loss", means.sum(), prog_bar=True, on_step=True, on_epoch=True, batch_size=size)
+        self.log("train/loss", means.sum(), on_step=True, on_epoch=True, batch_size=size)
 
     @staticmethod
     def _minimised(losses: Mapping[str, Tensor], batch: AnyBatch) -> Tensor:
@@ -84,8 +88,8 @@ class RankingModule(pl.LightningModule, Generic[AnyBatch]):
         process without a query gives 0, with gradients of 0 that the others wait for.
         """
         size = len(batch.samples)
-        weights = torch.tensor(batch.weights or (1.0,) * size, device=batch.grades.device)
-        shares = weights[: own_queries(batch)] / size
+        weights = batch.weights or (1.0,) * size
+        shares = sent([weight / size for weight in weights[: own_queries(batch)]], batch.grades.device, torch.float)
         return torch.stack([(value * shares).sum() for value in losses.values()]).sum()
 
     def validation_step(self, batch: AnyBatch, batch_idx: int) -> Tensor:
@@ -103,6 +107,10 @@ class RankingModule(pl.LightningModule, Generic[AnyBatch]):
     def on_test_epoch_start(self) -> None:
         """As in validation."""
         self.engine.reset()
+
+    def setup(self, stage: str) -> None:
+        """On a GPU, what is computed in 32 bits is computed by its tensor cores."""
+        use_tensor_cores(self.trainer.strategy.root_device)
 
     def configure_model(self) -> None:
         """Share the weights out over the processes where the strategy wants that (`trainer=fsdp`)."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning.strategies import ModelParallelStrategy
-from torch import Tensor, nn
+from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.scoring.gathering import greatest
 
+Ints = NDArray[np.int64]
 METHODS = ("encode", "scale")  # of dual models, called beside `forward`
 
 
@@ -58,14 +61,14 @@ def shard(model: nn.Module, mesh: DeviceMesh, dtype: torch.dtype | None = None) 
             register_fsdp_forward_method(model, name)
 
 
-def equally_often(places: Tensor, size: int) -> list[Tensor]:
+def equally_often(places: Ints, size: int) -> list[Ints]:
     """`places` `[N]` in parts of `size`, as many in every process: a pass through sharded weights takes them all.
 
     A process with fewer of its own repeats its last place, alone, for each part that it lacks; what comes of those
     stands behind the N results, to be cut off there, which leaves them a gradient of 0.
     """
-    parts = list(torch.split(places, size))
-    lacking = greatest(len(parts), places.device) - len(parts)
+    parts = np.split(places, range(size, len(places), size))
+    lacking = greatest(len(parts)) - len(parts)
     return parts + [places[-1:]] * lacking
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
 from clir_lightning.data.batches.texts import TextBatch
-from clir_lightning.data.tokens.texts import Side, Texts
+from clir_lightning.data.tokens.texts import Side, Texts, lengths_of
+from clir_lightning.data.tokens.transfer import sent
 from clir_lightning.lightning.optimisation import Optimisation
 from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.lightning.sharding import equally_often
@@ -58,14 +60,14 @@ class TextModule(RankingModule[TextBatch]):
             return self._encode_part(texts, side)
 
         # Each part is padded to its own longest text.
-        order = texts.attention_mask.sum(dim=1).argsort(descending=True, stable=True)
+        order = np.argsort(-np.array(lengths_of(texts)), kind="stable")
         size = self.chunk or math.ceil(len(texts) / self.parts)
         parts = [texts.rows(places) for places in equally_often(order, size)]
         trimmed = [next(part.parts(len(part))) for part in parts]
 
         # [N, …] by length, without what was only repeated, and back into the batch's order.
         by_length = stacked([self._encode_part(part, side) for part in trimmed])[: len(texts)]
-        return by_length[order.argsort()]
+        return by_length[sent(order.argsort(), by_length.device)]
 
     def _encode_part(self, texts: Texts, side: Side) -> Tensor:
         """Vectors of texts that go through the encoder together; with `chunk`, computed again for their gradients."""

@@ -57,8 +57,8 @@ def cosent(similarities: Tensor, grades: Tensor, scale: float | Tensor = 20.0) -
     flat = scale * similarities.flatten()
     order = grades.flatten()
     worse = flat[None, :] - flat[:, None]  # [i, j] s_j − s_i
-    kept = worse[order[:, None] > order[None, :]]
-    return torch.cat([torch.zeros(1, device=flat.device, dtype=flat.dtype), kept]).logsumexp(dim=0)
+    kept = worse.masked_fill(order[:, None] <= order[None, :], -torch.inf)
+    return torch.cat([flat.new_zeros(1), kept.flatten()]).logsumexp(dim=0)
 
 
 class InfoNCE(VectorLoss):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,22 @@ from clir_lightning.models.unpadded import NAME, Layout, TokenRows
 AS_IT_IS = EncoderSettings()
 
 
-def full_precision(tensor: Tensor) -> AbstractContextManager[Any]:
-    """A context without half precision on the tensor's device.
+@contextmanager
+def full_precision(tensor: Tensor) -> Iterator[None]:
+    """A context without half precision and without TF32 on the tensor's device.
 
-    Only the encoder runs in half precision: bfloat16 has three digits, which would make scores that lie close, and
-    cosines do, equal.
+    Only the encoder runs in them: both have three digits, which would make scores that lie close, and cosines do,
+    equal.
     """
-    return torch.autocast(tensor.device.type, enabled=False)
+    before = torch.get_float32_matmul_precision()
+    if tensor.is_cuda:
+        torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(tensor.device.type, enabled=False):
+            yield
+    finally:
+        if tensor.is_cuda:
+            torch.set_float32_matmul_precision(before)
 
 
 class Encoder(nn.Module):

@@ -21,6 +21,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PretrainedC
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from clir_lightning.data.tokens.transfer import sent
 from clir_lightning.models.varlen import attend as attend_on_gpu
 
 NAME = "clir_unpadded"  # of the attention, in transformers
@@ -69,10 +70,13 @@ class Layout:
         shift = np.repeat(order * width - bounds[:-1], sizes)
         places = np.arange(bounds[-1]) + shift
 
-        def moved(values: Any) -> Tensor:
-            return torch.from_numpy(values).to(device, non_blocking=True)
-
-        return cls((count, width), tuple(sizes.tolist()), moved(order), moved(places), moved(bounds.astype(np.int32)))
+        return cls(
+            (count, width),
+            tuple(sizes.tolist()),
+            sent(order, device),
+            sent(places, device),
+            sent(bounds.astype(np.int32), device),
+        )
 
     @property
     def groups(self) -> list[tuple[int, int]]:

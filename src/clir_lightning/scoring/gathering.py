@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,15 +55,14 @@ def gather_rows(tensor: Tensor, fill: float = 0) -> tuple[Tensor, slice]:
         return tensor, slice(0, len(tensor))
 
     # All processes' shapes, since a collective wants tensors of one shape: that of the largest in each dimension.
-    mine = torch.tensor(tensor.shape, device=tensor.device)
-    shapes = [torch.empty_like(mine) for _ in range(size)]
-    dist.all_gather(shapes, mine)
-    largest = torch.stack(shapes).amax(dim=0)
-    behind = [int(count) for missing in reversed((largest - mine).tolist()) for count in (0, missing)]
+    shapes = _numbers(list(tensor.shape))
+    largest = map(max, zip(*shapes, strict=True))
+    missing = [most - own for most, own in zip(largest, tensor.shape, strict=True)]
+    behind = [count for lacking in reversed(missing) for count in (0, lacking)]
     gathered: Tensor = _Gather.apply(pad(tensor, behind, value=fill))  # type: ignore[no-untyped-call]
 
     # The rows that a process was padded with are left out again.
-    counts = [int(shape[0]) for shape in shapes]
+    counts = [shape[0] for shape in shapes]
     rows = torch.cat([part[:count] for part, count in zip(gathered, counts, strict=True)])
     first = sum(counts[:rank])
     return rows, slice(first, first + counts[rank])
@@ -123,13 +123,23 @@ def summed(values: Tensor) -> Tensor:
     return total
 
 
-def greatest(count: int, device: torch.device) -> int:
+def greatest(count: int) -> int:
     """The greatest of all processes' numbers."""
-    if world()[1] == 1:
-        return count
-    most = torch.tensor(count, device=device)
-    dist.all_reduce(most, op=dist.ReduceOp.MAX)
-    return int(most)
+    return count if world()[1] == 1 else max(number for (number,) in _numbers([count]))
+
+
+def _numbers(mine: list[int]) -> list[list[int]]:
+    """Every process's few numbers, from host to host: no device is waited for, as a collective of NCCL's would need."""
+    own = torch.tensor(mine)
+    found = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(found, own, group=_hosts(dist.group.WORLD))
+    return [numbers.tolist() for numbers in found]
+
+
+@lru_cache(maxsize=1)
+def _hosts(everyone: Any) -> Any:
+    """The group `everyone`, or where that exchanges tensors of GPUs alone one that does those of hosts."""
+    return everyone if dist.get_backend(everyone) == "gloo" else dist.new_group(backend="gloo")
 
 
 def greatest_of_each(bits: NDArray[np.int32], device: torch.device) -> None:

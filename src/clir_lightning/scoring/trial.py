@@ -9,6 +9,7 @@ from itertools import islice
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 
 from clir_lightning.data.batches.pairs import PairBatch
@@ -56,7 +57,7 @@ def middle(candidates: CandidateSet) -> PairBatch | Texts:
 def repeated(rows: PairBatch | Texts, tokens: int) -> Any:
     """A batch of these rows, again and again, of at most `tokens` with padding, one row at least."""
     count, width = rows.input_ids.shape
-    places = torch.arange(max(1, tokens // width)) % count
+    places = np.arange(max(1, tokens // width)) % count
     return rows.pairs(places) if isinstance(rows, PairBatch) else rows.rows(places)
 
 

@@ -22,21 +22,38 @@ from clir_lightning.errors import ClirError
 from clir_lightning.lightning.callbacks.interruption import SIGNALS, FiniteLoss, Interruption, Preempted
 from clir_lightning.lightning.callbacks.resumption import Resumption
 from clir_lightning.types import Sample
+from lightning.shares_for_tests import together
 
 TRAINER: Any = SimpleNamespace(global_rank=0, global_step=7, current_epoch=2)
 MODULE: Any = None
 
 
-def test_a_loss_that_is_not_a_number_stops_and_names_the_batch(tmp_path: Path) -> None:
-    guard = FiniteLoss(tmp_path)
-    batch = SimpleNamespace(samples=(Sample("q", ("a", "b"), (1, 0)),))
-    guard.on_train_batch_start(TRAINER, MODULE, batch, 0)
-    guard.on_before_backward(TRAINER, MODULE, torch.tensor(0.5))
+def bad(guard: FiniteLoss) -> FiniteLoss:
+    """After a step whose loss is a number and one whose loss is none."""
+    for step, loss in enumerate([0.5, torch.nan]):
+        batch = SimpleNamespace(samples=(Sample("q", ("a", f"b{step}"), (1, 0)),))
+        guard.on_train_batch_start(TRAINER, MODULE, batch, step)
+        guard.on_before_backward(TRAINER, MODULE, torch.tensor(loss))
+    return guard
+
+
+def test_a_loss_that_is_not_a_number_stops_the_step_after_it_and_names_its_batch(tmp_path: Path) -> None:
+    guard = bad(FiniteLoss(tmp_path))
     assert not list(tmp_path.iterdir())
+    later: Any = SimpleNamespace(global_rank=0, global_step=8, current_epoch=3)
+    guard.on_train_batch_start(later, MODULE, SimpleNamespace(samples=()), 2)
     with pytest.raises(ClirError, match="the loss is nan at step 7"):
-        guard.on_before_backward(TRAINER, MODULE, torch.tensor(torch.nan))
+        guard.on_before_backward(later, MODULE, torch.tensor(0.5))
     kept = json.loads((tmp_path / "bad_batch.json").read_text())
-    assert kept == {"epoch": 2, "step": 7, "samples": [{"query": "q", "documents": ["a", "b"]}]}
+    assert kept == {"epoch": 2, "step": 7, "samples": [{"query": "q", "documents": ["a", "b1"]}]}
+
+
+@pytest.mark.parametrize("hook", ["on_validation_start", "on_save_checkpoint", "on_train_epoch_end"])
+def test_nothing_is_validated_or_saved_after_a_loss_that_is_not_a_number(hook: str, tmp_path: Path) -> None:
+    guard = bad(FiniteLoss(tmp_path))
+    more: tuple[Any, ...] = ({},) if hook == "on_save_checkpoint" else ()
+    with pytest.raises(ClirError, match="the loss is nan at step 7"):
+        getattr(guard, hook)(TRAINER, MODULE, *more)
 
 
 def draws() -> tuple[float, float, float]:
@@ -56,15 +73,17 @@ def test_generators_go_on_where_they_were_saved(tmp_path: Path) -> None:
     assert draws() != expected
 
 
-def trainer_of(told: list[bool]) -> Any:
-    """A trainer of one process that notes what it is asked to decide."""
-
-    def decide(decision: bool, all: bool) -> bool:  # noqa: A002  Lightning's name
-        told.append(decision)
-        return decision
-
-    strategy = SimpleNamespace(reduce_boolean_decision=decide)
-    return SimpleNamespace(strategy=strategy, is_global_zero=True, global_step=7)
+def trainer_of(rank: int = 0, steps: int = 10) -> Any:
+    """What the callback sees of a trainer."""
+    epoch_loop = SimpleNamespace()
+    return SimpleNamespace(
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+        fit_loop=SimpleNamespace(epoch_loop=epoch_loop),
+        is_global_zero=rank == 0,
+        global_step=7,
+        num_training_batches=steps,
+        val_check_batch=steps,
+    )
 
 
 def test_a_signal_saves_at_the_end_of_the_step_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,8 +91,7 @@ def test_a_signal_saves_at_the_end_of_the_step_and_stops(tmp_path: Path, monkeyp
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     checkpoints: Any = SimpleNamespace(folder=tmp_path, save=lambda trainer: saved.append(trainer.global_step))
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    told: list[bool] = []
-    interruption, trainer = Interruption(checkpoints), trainer_of(told)
+    interruption, trainer = Interruption(checkpoints), trainer_of()
     try:
         interruption.on_train_start(trainer, MODULE)
         interruption.on_train_batch_end(trainer, MODULE, None, None, 0)
@@ -81,7 +99,7 @@ def test_a_signal_saves_at_the_end_of_the_step_and_stops(tmp_path: Path, monkeyp
         with pytest.raises(Preempted, match="stopped by a signal after step 7"):
             interruption.on_train_batch_end(trainer, MODULE, None, None, 1)
         interruption.on_exception(trainer, MODULE, Preempted())
-        assert (told, saved) == ([False, True], [7])
+        assert saved == [7]
         assert signal.set_wakeup_fd(-1) == -1  # nothing listens any more
         interruption.on_test_start(trainer, MODULE)
         with pytest.raises(Preempted, match="stopped by SIGTERM in the test; the same command with resume=auto"):
@@ -93,6 +111,31 @@ def test_a_signal_saves_at_the_end_of_the_step_and_stops(tmp_path: Path, monkeyp
             signal.signal(number, handler)
 
 
+def stopped_at(rank: int, world: int, folder: Path) -> list[int]:
+    """The steps at whose end each of two processes saves, of which the second is told in step 3 or 9 of 10."""
+    found = []
+    for told in (3, 9):
+        saved: list[int] = []
+        checkpoints: Any = SimpleNamespace(folder=folder, save=lambda trainer, saved=saved: saved.append(1))
+        interruption = Interruption(checkpoints)
+        for step in range(10):
+            interruption.received = signal.SIGTERM if rank == 1 and step >= told else None
+            try:
+                interruption.on_train_batch_end(trainer_of(rank), MODULE, None, None, step)
+            except Preempted:
+                found.append(step)
+                break
+        assert saved == [1]
+    return found
+
+
+def test_all_processes_stop_a_step_after_one_was_told_or_at_the_last_before_a_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert together(stopped_at, 2, tmp_path) == [[4, 9], [4, 9]]
+
+
 def hang(rank: int, folder: str) -> None:
     """Process 0 waits within a step for process 1, which does not come."""
     meet = f"file://{folder}/meet"
@@ -102,7 +145,7 @@ def hang(rank: int, folder: str) -> None:
     os.dup2(os.open(f"{folder}/said", os.O_WRONLY | os.O_CREAT), 2)
     checkpoints: Any = SimpleNamespace(folder=Path("checkpoints"))
     interruption = Interruption(checkpoints, grace=1)
-    interruption.on_train_start(TRAINER, MODULE)
+    interruption.on_train_start(trainer_of(), MODULE)
     Path(folder, "waiting").touch()
     torch.distributed.barrier()
 
@@ -132,7 +175,7 @@ def test_steps_that_go_on_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "_exit", ended.append)
     checkpoints: Any = SimpleNamespace(folder=Path("checkpoints"))
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    interruption, trainer = Interruption(checkpoints, grace=0.5), trainer_of([])
+    interruption, trainer = Interruption(checkpoints, grace=0.5), trainer_of()
     try:
         interruption.on_train_start(trainer, MODULE)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from torch.utils.data import DataLoader
 
 
@@ -12,6 +13,11 @@ class StepLoader(DataLoader[Any]):
     """A loader that a resumed training enters where it was left: Lightning asks for its state and gives it back."""
 
     trainer: pl.Trainer | None = None  # of training loaders
+
+    def bound_for(self, device: torch.device) -> StepLoader:
+        """This loader, whose batches will go to `device`: for a GPU they lie where it copies from by itself."""
+        self.pin_memory = device.type == "cuda"
+        return self
 
     def state_dict(self) -> dict[str, int]:
         """The steps of this epoch that training has taken, whatever has been fetched ahead."""

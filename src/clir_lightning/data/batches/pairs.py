@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -17,6 +17,8 @@ from clir_lightning.data.batches.features import Feature, extra
 from clir_lightning.data.collection import Split
 from clir_lightning.data.tokens.pairs import PairAssembler
 from clir_lightning.data.tokens.table import as_rows
+from clir_lightning.data.tokens.texts import lengths_of
+from clir_lightning.data.tokens.transfer import moved, sent
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Qrels, Sample
 
@@ -68,14 +70,21 @@ class PairBatch:
         """A better system's scores, `[B, D]`, where the samples hold them."""
         return teacher_scores(self.samples, self.grades.device)
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> PairBatch:
-        """The same batch on another device."""
+    def _with(self, change: Callable[[Tensor], Tensor]) -> PairBatch:
+        """The same batch of changed tensors."""
 
-        def moved(values: Mapping[str, Any]) -> dict[str, Any]:
-            tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-            return {name: value.to(device, non_blocking=non_blocking) for name, value in tensors.items()}
+        def changed(values: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: change(value) for name, value in values.items() if isinstance(value, Tensor)}
 
-        return replace(self, **moved(vars(self)), extra=moved(self.extra))
+        return replace(self, **changed(vars(self)), extra=changed(self.extra))
+
+    def to(self, device: torch.device) -> PairBatch:
+        """The same batch on another device; on a GPU it is there for what is computed after it."""
+        return self._with(lambda tensor: moved(tensor, device))
+
+    def pin_memory(self) -> PairBatch:
+        """The same batch in memory that a GPU can copy from by itself; data loaders call it."""
+        return self._with(Tensor.pin_memory)
 
     def _rows(self, places: Tensor | slice, width: int | None = None) -> dict[str, Any]:
         """Every tensor that has a row per pair, at these places; tokens up to `width`."""
@@ -83,15 +92,18 @@ class PairBatch:
         others = {name: getattr(self, name) for name in BY_ROW}
         rows = {name: None if value is None else value[places, :width] for name, value in tokens.items()}
         rows |= {name: None if value is None else value[places] for name, value in others.items()}
-        known = self.lengths
-        if known:
-            known = known[places] if isinstance(places, slice) else tuple(known[place] for place in places.tolist())
-        return {**rows, "extra": {name: value[places] for name, value in self.extra.items()}, "lengths": known}
+        return {**rows, "extra": {name: value[places] for name, value in self.extra.items()}}
 
-    def pairs(self, places: Tensor) -> PairBatch:
-        """The rows at these places as queries with one document each; without their samples and a teacher's scores."""
-        grades = self.grades.reshape(-1, 1)[places]
-        return replace(self, **self._rows(places), grades=grades, samples=(), weights=())
+    def pairs(self, places: Ints) -> PairBatch:
+        """The rows at these places as queries with one document each; without their samples and a teacher's scores.
+
+        `places` are `[N]`.
+        """
+        there = sent(places, self.grades.device)
+        all_lengths = lengths_of(self)
+        lengths = tuple(all_lengths[place] for place in places.tolist())
+        grades = self.grades.reshape(-1, 1)[there]
+        return replace(self, **self._rows(there), grades=grades, samples=(), weights=(), lengths=lengths)
 
     def parts(self, token_limit: int) -> Iterator[PairBatch]:
         """The batch cut between queries into parts of at most `token_limit` tokens with padding, if possible.
@@ -100,24 +112,24 @@ class PairBatch:
         """
         count, documents = self.grades.shape
         queries = max(1, token_limit // (documents * self.input_ids.shape[1]))
-        lengths = self.lengths or tuple(self.attention_mask.sum(dim=1).tolist())
+        lengths = lengths_of(self)
         for start in range(0, count, queries):
             some = slice(start, min(start + queries, count))
             rows = slice(some.start * documents, some.stop * documents)
-            width = max(lengths[rows])
             yield replace(
                 self,
-                **self._rows(rows, width),
+                **self._rows(rows, max(lengths[rows])),
                 grades=self.grades[some],
                 samples=self.samples[some],
                 weights=self.weights[some],
+                lengths=lengths[rows],
             )
 
 
 def teacher_scores(samples: Sequence[Sample], device: torch.device) -> Tensor | None:
     """What the samples hold of a teacher's scores, `[B, D]`, or nothing."""
     scores = [sample.teacher for sample in samples]
-    return torch.tensor(scores, device=device) if any(scores) else None
+    return sent(scores, device) if any(scores) else None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from clir_lightning.data.batches.pairs import Step, teacher_scores
 from clir_lightning.data.tokens.table import as_rows
 from clir_lightning.data.tokens.texts import TextAssembler, Texts
+from clir_lightning.data.tokens.transfer import moved
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Qrels, Sample
 
@@ -63,16 +64,24 @@ class TextBatch:
         """A better system's scores, `[B, D]`, where the samples hold them."""
         return teacher_scores(self.samples, self.grades.device)
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> TextBatch:
-        """The same batch on another device."""
+    def _with(self, change: Callable[[Tensor], Tensor]) -> TextBatch:
+        """The same batch of changed tensors."""
         return replace(
             self,
-            queries=self.queries.to(device, non_blocking),
-            documents=self.documents.to(device, non_blocking),
-            rows=self.rows.to(device, non_blocking=non_blocking),
-            grades=self.grades.to(device, non_blocking=non_blocking),
-            relevant=self.relevant.to(device, non_blocking=non_blocking),
+            queries=self.queries.changed(change),
+            documents=self.documents.changed(change),
+            rows=change(self.rows),
+            grades=change(self.grades),
+            relevant=change(self.relevant),
         )
+
+    def to(self, device: torch.device) -> TextBatch:
+        """The same batch on another device; on a GPU it is there for what is computed after it."""
+        return self._with(lambda tensor: moved(tensor, device))
+
+    def pin_memory(self) -> TextBatch:
+        """The same batch in memory that a GPU can copy from by itself; data loaders call it."""
+        return self._with(Tensor.pin_memory)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.tokens.pairs import ragged
 from clir_lightning.data.tokens.table import TokenTable
+from clir_lightning.data.tokens.transfer import moved, sent
 from clir_lightning.errors import ConfigError
 
 Ints = NDArray[np.int64]
@@ -27,33 +28,55 @@ class Texts:
     input_ids: Tensor  # [N, T]
     attention_mask: Tensor  # [N, T]
     token_type_ids: Tensor | None  # [N, T]
-    lengths: tuple[int, ...] = ()  # N of them, tokens without padding, which a device need not be asked for then
+    lengths: tuple[int, ...] = ()  # N, tokens of each, which no device need be asked for
 
     def __len__(self) -> int:
         return len(self.input_ids)
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> Texts:
-        """The same texts on another device."""
-        parts = (self.input_ids, self.attention_mask, self.token_type_ids)
-        ids, mask, types = (None if part is None else part.to(device, non_blocking=non_blocking) for part in parts)
-        assert ids is not None
-        assert mask is not None
-        return Texts(ids, mask, types, self.lengths)
+    def changed(self, change: Callable[[Tensor], Tensor], lengths: tuple[int, ...] | None = None) -> Texts:
+        """Texts of changed tensors."""
+        types = None if self.token_type_ids is None else change(self.token_type_ids)
+        kept = self.lengths if lengths is None else lengths
+        return Texts(change(self.input_ids), change(self.attention_mask), types, kept)
 
-    def rows(self, places: Tensor) -> Texts:
-        """The texts at these places."""
-        types = None if self.token_type_ids is None else self.token_type_ids[places]
-        lengths = tuple(self.lengths[place] for place in places.tolist()) if self.lengths else ()
-        return Texts(self.input_ids[places], self.attention_mask[places], types, lengths)
+    def to(self, device: torch.device) -> Texts:
+        """The same texts on another device; on a GPU they are there for what is computed after it."""
+        return self.changed(lambda tensor: moved(tensor, device))
+
+    def pin_memory(self) -> Texts:
+        """The same texts in memory that a GPU can copy from by itself."""
+        return self.changed(Tensor.pin_memory)
+
+    def rows(self, places: Ints) -> Texts:
+        """The texts at these places, `[N]`."""
+        there = sent(places, self.input_ids.device)
+        lengths = lengths_of(self)
+        return self.changed(lambda tensor: tensor[there], tuple(lengths[place] for place in places.tolist()))
 
     def parts(self, size: int) -> Iterator[Texts]:
         """The texts in their order, `size` at a time, each part padded to its own longest."""
-        lengths = self.lengths or tuple(self.attention_mask.sum(dim=1).tolist())
+        lengths = lengths_of(self)
         for start in range(0, len(self), size):
-            rows = slice(start, start + size)
-            width = max(lengths[rows])
-            types = None if self.token_type_ids is None else self.token_type_ids[rows, :width]
-            yield Texts(self.input_ids[rows, :width], self.attention_mask[rows, :width], types, lengths[rows])
+            yield self._between(slice(start, start + size), lengths)
+
+    def _between(self, rows: slice, lengths: tuple[int, ...]) -> Texts:
+        width = max(lengths[rows])
+        return self.changed(lambda tensor: tensor[rows, :width], lengths[rows])
+
+
+class Padded(Protocol):
+    """Rows of tokens that are padded to the right, `[N, T]`."""
+
+    @property
+    def attention_mask(self) -> Tensor: ...  # noqa: D102
+
+    @property
+    def lengths(self) -> tuple[int, ...]: ...  # noqa: D102
+
+
+def lengths_of(rows: Padded) -> tuple[int, ...]:
+    """Tokens of each row, N; asked of the device where the rows were made without them."""
+    return rows.lengths or tuple(rows.attention_mask.sum(dim=1).tolist())
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import signal
 import socket
@@ -21,7 +22,10 @@ import torch
 from torch import Tensor
 
 from clir_lightning.errors import ClirError
-from clir_lightning.lightning.checkpoints import LastCheckpoint
+from clir_lightning.lightning.checkpoints import LastCheckpoint, between
+from clir_lightning.lightning.late import Late
+from clir_lightning.scoring.gathering import summed
+from clir_lightning.scoring.processes import world
 
 log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)  # SLURM's at the end of the time, and what `--signal` has it send before
@@ -39,6 +43,8 @@ class Interruption(pl.Callback):
 
     A process that waits for another within a step cannot act on a signal. One that has been told and whose steps,
     those of validation among them, have not moved on for `grace` seconds is ended by a thread, without a checkpoint.
+    Of several processes all stop a step after the one in which any was told, or before a validation: none waits for
+    its device to hear of it.
 
     Raises `Preempted` once the checkpoint is written.
     """
@@ -47,6 +53,7 @@ class Interruption(pl.Callback):
         self.checkpoints = checkpoints
         self.grace = grace
         self.received: int | None = None
+        self._late = Late()  # of several processes, how many were told
         self._moved = time.monotonic()  # when the last step ended
         self._bell: Bell | None = None
 
@@ -64,6 +71,10 @@ class Interruption(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals over; the trainer gives them back at its end."""
         self._listen(self._note)
+
+        # What Lightning's own handler noted, all processes would otherwise tell each other before each step.
+        epoch_loop: Any = trainer.fit_loop.epoch_loop
+        epoch_loop._broadcast_sigterm_tensor = lambda: None
 
     def _wait(self, number: int) -> None:
         """End this process if no step ends for `grace` seconds; in a thread of its own."""
@@ -91,8 +102,7 @@ class Interruption(pl.Callback):
     ) -> None:
         """Stop if any process received a signal."""
         self._moved = time.monotonic()
-        told = trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
-        if not told:
+        if not self._told(trainer, batch_idx):
             return
         self._release()  # a large checkpoint may take its time
         self.checkpoints.save(trainer)
@@ -101,6 +111,16 @@ class Interruption(pl.Callback):
             f"stopped by a signal after step {trainer.global_step}, saved in {self.checkpoints.folder}; "
             "the same command with resume=auto goes on"
         )
+
+    def _told(self, trainer: pl.Trainer, batch_idx: int) -> bool:
+        """Whether any process had received a signal, by the step before this one or, at the last of several, by now."""
+        told = self.received is not None
+        if world()[1] == 1:
+            return told
+        count = summed(torch.full((), float(told), device=trainer.strategy.root_device))
+        before = self._late.swap(count)
+        last = None if between(trainer, batch_idx) else self._late.last()
+        return any(found is not None and found[0] > 0 for found in (before, last))
 
     def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any) -> None:
         """Validation goes on."""
@@ -159,7 +179,10 @@ class Bell:
 
 
 class FiniteLoss(pl.Callback):
-    """Stops before a loss that is NaN or infinite reaches the weights; the batch's ids go to `bad_batch.json`.
+    """Stops at a loss that is NaN or infinite, before anything that it did to the weights is validated or saved.
+
+    A step's loss is read in the step after it, or before a validation, a checkpoint or the end of an epoch: reading it
+    at once would have a GPU wait. The batch's ids go to `bad_batch.json`.
 
     Raises `ClirError`.
     """
@@ -167,6 +190,7 @@ class FiniteLoss(pl.Callback):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._batch: Any = None
+        self._late = Late()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -175,14 +199,33 @@ class FiniteLoss(pl.Callback):
         self._batch = batch
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
-        """Look at the loss."""
-        if torch.isfinite(loss):
+        """Look at the loss of the step before."""
+        place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        self._check(trainer, self._late.swap(loss, (place, self._batch.samples)))
+
+    def _check(self, trainer: pl.Trainer, found: tuple[float, Any] | None) -> None:
+        if found is None or math.isfinite(found[0]):
             return
+        loss, (place, batch) = found
         path = self.folder / f"bad_batch{trainer.global_rank or ''}.json"
-        samples = [{"query": s.query_id, "documents": list(s.document_ids)} for s in self._batch.samples]
-        record = {"epoch": trainer.current_epoch, "step": trainer.global_step, "samples": samples}
+        samples = [{"query": sample.query_id, "documents": list(sample.document_ids)} for sample in batch]
+        record = {**place, "samples": samples}
         path.write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
         raise ClirError(
-            f"the loss is {float(loss)} at step {trainer.global_step}; the batch's ids are in {path}; "
+            f"the loss is {loss} at step {place['step']}; the batch's ids are in {path}; "
             "a lower optimizer.learning_rate, trainer.precision=32-true or a look at these texts may help"
         )
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the last loss now."""
+        self._check(trainer, self._late.last())
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """As before a validation."""
+        self._check(trainer, self._late.last())
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """As before a validation."""
+        self._check(trainer, self._late.last())

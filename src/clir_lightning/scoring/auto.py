@@ -17,20 +17,19 @@ from typing import Any
 import torch
 
 from clir_lightning.data.batches.pairs import PairBatch
-from clir_lightning.data.batches.settings import AUTO, CPU_TOKENS
+from clir_lightning.data.batches.settings import AUTO
 from clir_lightning.data.candidate_set import CandidateSet
 from clir_lightning.data.files.lines import write_whole
 from clir_lightning.data.store.folders import fingerprint
 from clir_lightning.data.tokens.texts import Texts
 from clir_lightning.errors import ClirError
-from clir_lightning.scoring.computing import Computing, cores, device_name, workers_for
+from clir_lightning.scoring.computing import Computing, cores, device_name, tokens_for, workers_for
 from clir_lightning.scoring.processes import once, world
 from clir_lightning.scoring.trial import middle, trial
 
 log = logging.getLogger(__name__)
 
 SIZES = {"cpu": [1024, 2048, 4096, 8192, 16384], "cuda": [8192, 16384, 32768, 65536, 131072]}
-THUMB = {"cpu": CPU_TOKENS, "cuda": 32768}
 WORTH = 2000  # pairs or more to score are worth a trial
 
 
@@ -99,7 +98,7 @@ def _decided(model: Any, at: Computing, scored: Sequence[CandidateSet], cache: s
     kind = "cuda" if at.device.type == "cuda" else "cpu"
     pairs = sum(len(candidates.run[query]) for candidates in scored for query in candidates.run)
     if cache is None or pairs < WORTH:
-        return Tokens(THUMB[kind], "rule of thumb")
+        return Tokens(tokens_for(at.device), "rule of thumb")
 
     # What an outcome holds for.
     rows = middle(scored[0])

@@ -14,11 +14,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from clir_lightning.data.batches.settings import CPU_TOKENS
 from clir_lightning.errors import one_of
 from clir_lightning.scoring.precision import PRECISIONS, precision_for
 from clir_lightning.scoring.processes import world
+from clir_lightning.scoring.tensor_cores import use_tensor_cores
 
 CPU = torch.device("cpu")
+GPU_TOKENS = 32768  # of a scoring batch; a CPU takes what its caches hold the states of
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Computing:
     @contextmanager
     def scoring(self, model: nn.Module) -> Iterator[None]:
         """Within, the model is here, in this precision, without dropout and gradients; its mode returns at the end."""
+        use_tensor_cores(self.device)
         training = model.training
         model.eval().to(self.device)
         try:
@@ -77,6 +81,15 @@ def cores() -> int:
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     processes = world()[1]
     return max(1, own // min(processes, torch.cuda.device_count() or processes))
+
+
+def tokens_for(device: torch.device) -> int:
+    """The tokens of a scoring batch where nothing measured tells better.
+
+    >>> tokens_for(torch.device("cpu")), tokens_for(torch.device("cuda", 1))
+    (4096, 32768)
+    """
+    return CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
 
 
 def workers_for(setting: int | str, device: torch.device, cores: int) -> int:

@@ -19,7 +19,7 @@ from clir_lightning.data.tokens.texts import Side, TextAssembler
 from clir_lightning.errors import DataError
 from clir_lightning.models.contracts import reads_texts
 from clir_lightning.scoring.ahead import ahead
-from clir_lightning.scoring.computing import Computing
+from clir_lightning.scoring.computing import Computing, tokens_for
 from clir_lightning.scoring.gathering import greatest_of_each
 from clir_lightning.scoring.kept import Collected, KeptScores
 from clir_lightning.scoring.memory import TokenBudget
@@ -29,8 +29,6 @@ from clir_lightning.scoring.scorers import PairScorer, TextScorer
 from clir_lightning.types import Run
 
 log = logging.getLogger(__name__)
-
-BATCH_TOKENS = 16384
 
 
 class Engine:
@@ -150,7 +148,7 @@ class Engine:
         rows: NDArray[np.int64],
         side: Side,
         *,
-        tokens: int = BATCH_TOKENS,
+        tokens: int | None = None,
         name: str | None = None,
     ) -> NDArray[np.float32]:
         """The vectors `[N, P]` of the texts in these rows, in their order, from a model with one vector per text.
@@ -159,7 +157,7 @@ class Engine:
             texts: of one side.
             rows: `[N]` in the token store.
             side: which of the model's towers and means is used.
-            tokens: encoded at a time, padding included; texts of similar length come together.
+            tokens: encoded at a time, padding included, texts of similar length together; `None` for `tokens_for`.
             name: of a progress bar, which shows after a second; `None` shows none.
         """
         # The longest first: its batch shows whether memory suffices.
@@ -170,7 +168,8 @@ class Engine:
         # Each batch's vectors [n, P] go to the places that its texts were asked for in.
         bar = tqdm(desc=name, total=len(rows), unit=" texts", leave=False, disable=name is None, delay=1)
         with self._ready() as device, bar:
-            for cut in cut_by_budget(lengths[order], width=1, tokens=tokens, size=None):
+            limit = tokens or tokens_for(device)
+            for cut in cut_by_budget(lengths[order], width=1, tokens=limit, size=None):
                 batch = texts.texts(rows[order[cut]]).to(device)
                 parts = self._budget(lambda part: self.model.encode(part, side), batch)
                 vectors[order[cut]] = torch.cat([encoded for _, encoded in parts]).float().cpu().numpy()
@@ -189,18 +188,9 @@ class Engine:
     @contextmanager
     def _ready(self) -> Iterator[torch.device]:
         """The model on its device, which is given, without dropout and gradients and in the precision of `at`."""
-        training = self.model.training
-        self.model.eval()
-        try:
-            if self.at is None:
-                with torch.inference_mode():
-                    yield next(self.model.parameters()).device
-            else:
-                self.model.to(self.at.device)
-                with torch.inference_mode(), self.at.context():
-                    yield self.at.device
-        finally:
-            self.model.train(training)
+        at = self.at or Computing(next(self.model.parameters()).device)
+        with at.scoring(self.model):
+            yield at.device
 
 
 def _scorer(model: Any, budget: TokenBudget) -> PairScorer | TextScorer:

@@ -13,7 +13,7 @@ from clir_lightning.data.store.folders import fingerprint
 from clir_lightning.data.tokens.table import as_rows, tokenise, tokenizer_fingerprint
 from clir_lightning.data.tokens.texts import Side, TextAssembler, TextTemplate
 from clir_lightning.models.dual import DualEncoder
-from clir_lightning.scoring.engine import BATCH_TOKENS, Engine
+from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.weights import weight_parts
 from clir_lightning.types import Document, Query
 
@@ -28,14 +28,12 @@ class TextEncoder:
         engine: of a `DualEncoder`, with the device and precision to encode in.
         tokenizer: its encoder's.
         prefixes, lengths: of each side, as in training.
-        batch_tokens: tokens encoded at a time, padding included.
     """
 
     engine: Engine
     tokenizer: PreTrainedTokenizerBase
     prefixes: Mapping[Side, str]
     lengths: Mapping[Side, int]
-    batch_tokens: int = BATCH_TOKENS
 
     @property
     def model(self) -> DualEncoder:
@@ -78,6 +76,6 @@ class TextEncoder:
         bar = f"encoding {side} texts" if cache is None else None
 
         def read(places: NDArray[np.int64]) -> Vectors:
-            return self.engine.encode(texts, rows[places], side, tokens=self.batch_tokens, name=bar)
+            return self.engine.encode(texts, rows[places], side, name=bar)
 
         return read

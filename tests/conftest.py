@@ -44,6 +44,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def seeded() -> None:
     """Random numbers of a test do not depend on the tests before it."""
     torch.manual_seed(0)
+    torch.set_flush_denormal(False)  # a training in this process has set it
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,13 @@ def test_no_training_batch_exceeds_the_token_budget_in_any_epoch(kind: type[Batc
     """Tokens with padding, of queries and documents, of real batches."""
     batches = kind(size=None, tokens=1500, query_length=200)
     data = RankingDataModule(heavy_tailed(200), batches, sampling=BestAgainstRandom(2))
-    data.trainer = SimpleNamespace(max_epochs=12, global_rank=0, world_size=1, current_epoch=0)  # type: ignore[assignment]
+    data.trainer = SimpleNamespace(
+        max_epochs=12,
+        global_rank=0,
+        world_size=1,
+        current_epoch=0,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+    )  # type: ignore[assignment]
     data.tokenise(bert_like())
     loader = data.train_dataloader()
     for epoch in range(12):

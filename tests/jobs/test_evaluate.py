@@ -43,7 +43,7 @@ def test_a_killed_command_goes_on_and_gives_the_same_bytes(demo_run: Path, tmp_p
     damaged.write_bytes(damaged.read_bytes()[:-1])
 
     done = clir(*command, "devices=2", "hydra.run.dir=resumed", cwd=tmp_path)
-    assert "of 250 steps are scored already: going on behind them" in done.stdout
+    assert "steps are scored already: going on behind them" in done.stdout, done.stdout
     assert f"{damaged} is damaged: its pairs are scored again" in done.stdout
     for name in ("runs/test.trec", "runs/test.qrels", "metrics.json", "per_query.csv"):
         assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

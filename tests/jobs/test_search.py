@@ -89,7 +89,7 @@ def test_both_models_compute_where_and_as_the_settings_say(
         seen.append(retriever.encoder.engine.at)
         return lambda queries, depth: found
 
-    def reranked(engine: Engine, batches: object, *, name: str) -> Run:
+    def reranked(engine: Engine, batches: object, *, name: str, kept: object) -> Run:
         seen.append(engine.at)
         return found
 

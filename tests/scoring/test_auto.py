@@ -200,7 +200,7 @@ def test_conditions_tell_what_decides_a_size(encoder: Encoder, monkeypatch: pyte
         lambda: monkeypatch.setattr(torch, "get_num_threads", lambda: 99),
         lambda: monkeypatch.setattr(auto, "device_name", lambda _: "another"),
         lambda: setattr(encoder.model.config, "num_hidden_layers", 99),
-        lambda: setattr(encoder, "unpadded", True),
+        lambda: setattr(encoder, "unpadded", False),
     ]
     for change in changed:
         change()

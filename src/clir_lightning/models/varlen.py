@@ -109,6 +109,7 @@ def attend(
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else value.dtype
     query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
 
+    # What this device and build have that can compute it.
     capability = torch.cuda.get_device_capability(query.device) if query.is_cuda else None
     chosen = kernel(
         dtype,

@@ -20,6 +20,7 @@ HERE = -100  # AT_FDCWD: paths as this process sees them
 EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # a folder, a file or a link is there
 WITHOUT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # what systems answer that cannot do it, NFS among them
+TRIES = 200  # of a writer, of two that put their folders into one place without end
 PATIENCE = 20  # times that a reader looks again, a tenth of a second apart where there is nothing to see
 
 
@@ -67,7 +68,7 @@ def _put(partial: Path, target: Path) -> None:
     Another process may do the same at the same time: then one of both is there at the end, and this looks again.
     """
     # A plain rename where nothing stands, an exchange where something does, three renames where there is no exchange.
-    for left in reversed(range(PATIENCE)):
+    for left in reversed(range(TRIES)):
         for way in (os.rename, _exchange, _one_after_the_other):
             try:
                 way(partial, target)

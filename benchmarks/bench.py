@@ -21,7 +21,10 @@ MODULES = ("machine", "scoring", "training", "encoding", "heads", "wall_time")
 DEFAULT = (*MODULES, "evaluate_memory")
 # Scripts that print what they find, with their headings; FOLDER is that of a generated collection.
 SCRIPTS = {
-    "evaluate_memory": ("`clir evaluate` of 1,000,000 pairs", ("evaluate_memory.py",)),
+    "evaluate_memory": (
+        "`clir evaluate` of many pairs",
+        ("evaluate_memory.py", "OUTPUT/evaluate", "--queries", "1000", "10000"),
+    ),
     "data": ("The data room", ("data.py", "FOLDER", "ENCODER")),
     "retrieval": ("First stage", ("retrieval.py", "FOLDER")),
     "evaluation": ("Evaluation", ("evaluation.py",)),
@@ -76,7 +79,7 @@ def script(given: argparse.Namespace, part: str) -> bool:
         generate = [OURS, "benchmarks/generate.py", str(folder), "--documents", str(given.documents)]
         subprocess.run(generate, cwd=ROOT, check=True)
     values = {"FOLDER": str(folder), "ENCODER": given.encoder, "DOCUMENTS": str(given.documents)}
-    values["OUTPUT/vectors"] = str(given.output / "vectors")
+    values |= {f"OUTPUT/{name}": str(given.output / name) for name in ("vectors", "evaluate")}
     told = [values.get(word, word) for word in words]
     lines = printed([OURS, f"benchmarks/{told[0]}", *told[1:]])
     if lines is None:

@@ -19,7 +19,14 @@ from pathlib import Path
 
 DOCUMENTS = 20_000
 PROGRAM = (sys.executable, "-c", "from clir_lightning.cli import main; main()")
-MODEL = ("encoder=tiny", "encoder.layers=1", "encoder.width=32", "encoder.heads=2", "batches.max_length=32")
+MODEL = (
+    "encoder=tiny",
+    "encoder.layers=1",
+    "encoder.width=32",
+    "encoder.heads=2",
+    "batches.max_length=32",
+    "batches.query_length=12",
+)
 SHORT = (
     "trainer.max_epochs=1",
     "+trainer.limit_train_batches=1",

@@ -95,10 +95,9 @@ def attend_first(query: Tensor, key: Tensor, value: Tensor, layout: Layout, *, s
     """`unpadded.attend` for each row's first token alone, `[N, heads, width]`, as the rows lie."""
     alone = layout.firsts(query.flatten(1)).view(-1, *query.shape[1:])  # [N, heads, width]
     counts = [count for count, _ in layout.groups]
-    sizes = [count * length for count, length in layout.groups]
 
     # R rows of T tokens each: one product with all keys, one with all values.
-    split = (torch.split(alone, counts), torch.split(key, sizes), torch.split(value, sizes))
+    split = (torch.split(alone, counts), torch.split(key, layout.sizes), torch.split(value, layout.sizes))
     parts = zip(layout.groups, *split, strict=True)
     found = []
     for (count, length), first, keys, values in parts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -78,10 +79,15 @@ class Layout:
             sent(bounds.astype(np.int32), device),
         )
 
-    @property
+    @cached_property
     def groups(self) -> list[tuple[int, int]]:
-        """Rows of equal length that lie next to each other: how many, and how long they are."""
+        """Rows of equal length that lie next to each other: how many, and how long they are; every layer asks."""
         return [(len(list(same)), length) for length, same in groupby(self.lengths) if length]
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """The tokens of each group."""
+        return [count * length for count, length in self.groups]
 
     def take(self, cells: Tensor) -> Tensor:
         """The tokens' values `[M]` of a padded `[N, T]`."""
@@ -155,13 +161,11 @@ def attend(
         return attend_on_gpu(query, key, value, layout, dropout=dropout, scaling=scaling, window=window)
 
     # Split and not sliced: the gradients of slices would each be as large as the whole.
-    groups = layout.groups
-    sizes = [count * length for count, length in groups]
-    queries, keys, values = (torch.split(tensor, sizes) for tensor in (query, key, value))
+    queries, keys, values = (torch.split(tensor, layout.sizes) for tensor in (query, key, value))
 
     # Each group of R rows of T tokens as [R, heads, T, width].
     found = []
-    for number, (count, length) in enumerate(groups):
+    for number, (count, length) in enumerate(layout.groups):
         near = None if window is None or length <= window + 1 else _near(length, window, query.device)
         attended = _attend_alike(
             *(part[number].view(count, length, *query.shape[1:]).transpose(1, 2) for part in (queries, keys, values)),

@@ -22,6 +22,7 @@ FLOORS = {  # a room imports from itself and from rooms with a lower number
     "losses": 6,
     "scoring": 7,
     "retrieval": 8,
+    "topics": 8,
     "lightning": 8,
     "outputs": 9,
     "jobs": 10,

@@ -17,7 +17,7 @@ from typing import Any
 
 from clir_lightning.errors import ConfigError
 
-ROOMS = ("data", "evaluation", "retrieval", "models", "losses", "lightning")
+ROOMS = ("data", "evaluation", "knowledge", "retrieval", "models", "losses", "lightning", "topics")
 OWN = tuple(f"clir_lightning.{room}" for room in ROOMS)
 LIBRARIES = ("torch.nn", "torch.optim", "pytorch_lightning")
 AUTO = re.compile(r"transformers\.Auto\w+")

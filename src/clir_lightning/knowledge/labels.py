@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 from clir_lightning.data.files.lines import read_lines
 from clir_lightning.data.store.folders import fingerprint
 from clir_lightning.errors import DataError
+from clir_lightning.knowledge.merging import merge
 from clir_lightning.knowledge.rows import DESCRIPTION, LABEL, Rows, clean
 
 PROPERTY = "adjacent"  # the files do not tell by which property a neighbour is one
 WORDS = {"zh": "相邻", "kk": "көршілес", "en": "adjacent"}
-PREFIX = "L"  # of ids made for neighbours, which the files give none
+PREFIX = "label:"  # of ids made of texts, for neighbours, which the files give none
 FIELDS = ("label", "description")
 
 Texts = tuple[str, ...]  # label and description in each language
@@ -26,6 +28,15 @@ class _Entity:
     id: str
     texts: Texts
     neighbours: tuple[Texts, ...]
+
+
+def build_from_labels(paths: Sequence[str | Path], path: str | Path, *, languages: Sequence[str]) -> Path:
+    """A graph folder at `path` of files of entity labels (`rows_of_labels`); returns the folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Rows(Path(folder), 0) as rows:
+            rows_of_labels(paths, languages, rows)
+        about = {"source": "entity labels", "sources": [str(path) for path in paths]}
+        return merge(Path(folder), path, languages=languages, about=about)
 
 
 def rows_of_labels(paths: Sequence[str | Path], languages: Sequence[str], rows: Rows) -> int:
@@ -40,7 +51,7 @@ def rows_of_labels(paths: Sequence[str | Path], languages: Sequence[str], rows: 
     entities = [entity for path in paths for entity in _read(path, languages)]
     own: dict[Texts, str] = {}
     for entity in entities:
-        own.setdefault(entity.texts, entity.id)
+        own.setdefault(entity.texts, entity.id)  # of two of the same texts the first
 
     # The neighbours' ids, and what they are called, once each.
     written: set[str] = set()

@@ -1,1 +1,6 @@
 """Knowledge: a graph of entities with terms in two languages, its store, and what in it a text means."""
+
+from .documents import link_documents as link_documents
+from .known import GraphKnowledge as GraphKnowledge
+from .linking import Link as Link
+from .linking import Linker as Linker

@@ -2,5 +2,6 @@
 
 from .documents import link_documents as link_documents
 from .known import GraphKnowledge as GraphKnowledge
+from .labelled import label_queries as label_queries
 from .linking import Link as Link
 from .linking import Linker as Linker

@@ -2,60 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import atexit
+import tempfile
+from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
-from clir_lightning.data.store.folders import fingerprint
-from clir_lightning.knowledge.graph import Graph, Name, Neighbour, Terms
-from clir_lightning.knowledge.normal import normal
+from clir_lightning.knowledge.graph import Graph
+from clir_lightning.knowledge.merging import merge
+from clir_lightning.knowledge.rows import ALIAS, DESCRIPTION, LABEL, TITLE, Kind, Rows
 
 # An entity: its site links and, by language, "label | description | alias; alias | title".
 Entities = Mapping[str, tuple[int, Mapping[str, str]]]
 
-
-class Fake(Graph):
-    def __init__(self, entities: Entities, triples: Sequence[tuple[str, str, str]], languages: Sequence[str]) -> None:
-        self.path = Path("little")
-        self.languages = tuple(languages)
-        self.fingerprint = fingerprint([repr((entities, triples, languages))])
-        self.statements = triples
-        self.sitelinks = {entity: links for entity, (links, _) in entities.items()}
-        self.known = {entity: {lang: parsed(text) for lang, text in of.items()} for entity, (_, of) in entities.items()}
-
-    def __contains__(self, entity: object) -> bool:
-        return entity in self.known
-
-    def __len__(self) -> int:
-        return len(self.known)
-
-    def terms(self, entities: Sequence[str]) -> dict[str, dict[str, Terms]]:
-        return {entity: self.known[entity] for entity in entities if entity in self.known}
-
-    def all_names(self, language: str) -> Iterator[Name]:
-        for entity, of in self.known.items():
-            terms = of.get(language, Terms("", "", (), ""))
-            listed = [("L", terms.label), *(("A", alias) for alias in terms.aliases), ("S", terms.title)]
-            for kind, text in listed:
-                if text:
-                    yield Name(normal(text, language), entity, kind, self.sitelinks[entity])
-
-    def names(self, keys: Sequence[str], language: str) -> list[Name]:
-        return [name for name in self.all_names(language) if name.key in set(keys)]
-
-    def neighbours(self, entity: str, n: int, order: str = "rank") -> list[Neighbour]:
-        out = [Neighbour(o, p, True) for s, p, o in self.statements if s == entity]
-        return (out + [Neighbour(s, p, False) for s, p, o in self.statements if o == entity])[:n]
-
-
-def parsed(text: str) -> Terms:
-    label, description, aliases, title = [*map(str.strip, text.split("|")), "", "", ""][:4]
-    return Terms(label, description, tuple(filter(None, map(str.strip, aliases.split(";")))), title)
+_FOLDER = tempfile.TemporaryDirectory()
+_NUMBERS = count()
+atexit.register(_FOLDER.cleanup)
 
 
 def little(
     entities: Entities, triples: Sequence[tuple[str, str, str]] = (), languages: Sequence[str] = ("zh", "kk")
 ) -> Graph:
-    return Fake(entities, triples, languages)
+    """The graph, in a folder that goes with the tests."""
+    home = Path(_FOLDER.name) / str(next(_NUMBERS))
+    parts = home / "parts"
+    parts.mkdir(parents=True)
+    with Rows(parts, 0) as rows:
+        for entity, (links, of) in entities.items():
+            rows.entity(entity, links)
+            for language, text in of.items():
+                for kind, place, term in parsed(text):
+                    rows.term(entity, language, kind, place, term)
+        for triple in triples:
+            rows.triple(*triple)
+    return Graph.open(merge(parts, home / "graph", languages=languages))
+
+
+def parsed(text: str) -> list[tuple[Kind, int, str]]:
+    """The terms of one language: kind, place, text."""
+    label, description, aliases, title = [*map(str.strip, text.split("|")), "", "", ""][:4]
+    kinds: list[tuple[Kind, Sequence[str]]] = [
+        (LABEL, [label]),
+        (DESCRIPTION, [description]),
+        (ALIAS, aliases.split(";")),
+        (TITLE, [title]),
+    ]
+    return [(kind, place, term) for kind, terms in kinds for place, term in enumerate(terms) if term.strip()]
 
 
 KAZAKH = "Q9252"

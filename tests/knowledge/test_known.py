@@ -56,7 +56,9 @@ def same(one: KnowledgeTable, other: KnowledgeTable) -> None:
     assert one.fingerprint == other.fingerprint
 
 
-def test_the_table_of_a_little_graph() -> None:
+@pytest.mark.parametrize("at_once", [1, 512])
+def test_the_table_of_a_little_graph(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clir_lightning.knowledge.neighbourhoods.AT_ONCE", at_once)
     table = GraphKnowledge(GRAPH, neighbours=2).table(QUERIES, DOCUMENTS)
 
     # Rows: Kazakh and Kazakhstan, which queries name, then Almaty, which documents do.
@@ -72,15 +74,15 @@ def test_the_table_of_a_little_graph() -> None:
         "Алматы — қала",
     ]
 
-    # Kazakhstan has three statements, of which two are kept; Almaty has one.
-    assert table.entities.tolist() == [[0, 1, 1], [1, 0, 0], [2, 1, -1]]
+    # Two statements tie Kazakh and Kazakhstan, which are neighbours once: by the own one before the other's.
+    assert table.entities.tolist() == [[0, 1, -1], [1, 0, 2], [2, 1, -1]]
     assert table.members.tolist() == [
-        [[0, 1], [2, 3], [2, 3]],
-        [[2, 3], [0, 1], [0, 1]],
+        [[0, 1], [2, 3], [-1, -1]],
+        [[2, 3], [0, 1], [4, 5]],
         [[4, 5], [2, 3], [-1, -1]],
     ]
     assert table.relations.tolist() == [
-        [0, number("P17", 0), number("P37", 1)],
+        [0, number("P17", 0), 0],
         [0, number("P37", 0), number("P17", 1)],
         [0, number("P17", 0), 0],
     ]
@@ -128,18 +130,10 @@ def test_from_the_cache_it_is_the_same_and_nothing_is_looked_up(tmp_path: Path) 
     fresh = GraphKnowledge(GRAPH).table(QUERIES, DOCUMENTS)
     made = GraphKnowledge(GRAPH).table(QUERIES, DOCUMENTS, cache=str(tmp_path))
     same(fresh, made)
-    same(made, GraphKnowledge(Silent()).table(QUERIES, DOCUMENTS, cache=str(tmp_path)))
 
-
-class Silent(Graph):
-    """The little graph's name, and nothing behind it."""
-
-    path = GRAPH.path
-    languages = GRAPH.languages
-    fingerprint = GRAPH.fingerprint
-
-    def __init__(self) -> None:
-        pass
+    # The graph's name and fingerprint, and no folder behind them.
+    gone = Graph(tmp_path / "gone", GRAPH.manifest)
+    same(made, GraphKnowledge(gone).table(QUERIES, DOCUMENTS, cache=str(tmp_path)))
 
 
 def test_records_on_disk_are_linked_as_those_in_memory(tmp_path: Path) -> None:

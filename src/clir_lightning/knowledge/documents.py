@@ -54,8 +54,7 @@ def document_links(
 
         # By id first: it cannot be mistaken.
         if by in ("auto", "id"):
-            known = graph.terms([document_id for document_id, _ in part])
-            links = [Link(name, 1.0, "id", 0, 0) if name in known else None for name, _ in part]
+            links = [Link(name, 1.0, "id", 0, 0) if name in graph else None for name, _ in part]
 
         # The rest by what they begin with.
         if beginnings is not None:

@@ -1,4 +1,4 @@
-"""`merge`: parts of rows become a graph folder, sorted Parquet files that look-ups read a few pages of."""
+"""`merge`: parts of rows become a graph folder, of sorted Parquet files and arrays of numbers."""
 
 from __future__ import annotations
 
@@ -8,127 +8,130 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clir_lightning.data.store.folders import fingerprint, write_manifest
-from clir_lightning.data.store.fresh import check_free
+from clir_lightning.data.store.folders import MANIFEST, fingerprint, read_manifest, write_manifest
 from clir_lightning.data.store.replacing import replacing
 from clir_lightning.errors import DataError
-from clir_lightning.knowledge.database import connect, quoted
+from clir_lightning.knowledge import adjacency
+from clir_lightning.knowledge.database import connect, duckdb, parquet, quoted, rows_of_files
 from clir_lightning.knowledge.normal import normal
 from clir_lightning.knowledge.rows import COLUMNS
 
-FORMAT = 1
-KEPT = 1000  # neighbours of an entity that are kept in each order
+KIND = "graph"
+FORMAT = 1  # of the folder; one of another number cannot be read
 ROWS = 8192  # of a row group: what a look-up reads at least
 NUMBERS = ("sitelinks", "place", "rank")
-TABLES = ("entities", "terms", "names", "triples", "incoming", "properties", "neighbours")
 
-# What the rows become; the same row twice, and the same entity of two sources, are one.
-TABLE_QUERIES = {
-    "entities": """
-        SELECT id, max(sitelinks) AS sitelinks, bool_or(known) AS known FROM (
-            SELECT id, sitelinks, true AS known FROM rows_entities
-            UNION ALL SELECT subject, 0, false FROM rows_triples UNION ALL SELECT object, 0, false FROM rows_triples
-        ) GROUP BY id ORDER BY id""",
+# What the rows become: the same row twice, and the same entity of two sources, are one.
+TABLES = {
+    "entities": "SELECT id, max(sitelinks) AS sitelinks FROM rows_entities GROUP BY id ORDER BY id",
     "terms": """
-        SELECT entity, language, kind, min(place)::INTEGER AS place, text FROM rows_terms
-        GROUP BY ALL ORDER BY entity, language, kind, place, text""",
+        SELECT entity, language, kind, min(place)::INTEGER AS place, text, normal(text, language) AS key
+        FROM rows_terms WHERE entity IN (SELECT id FROM {entities})
+        GROUP BY entity, language, kind, text ORDER BY entity, language, kind, place, text""",
     "names": """
-        SELECT key, language, entity, kind, coalesce(sitelinks, 0) AS sitelinks FROM (
-            SELECT DISTINCT normal(text, language) AS key, language, entity, kind FROM {terms} WHERE kind <> 'D'
-        ) LEFT JOIN {entities} ON id = entity WHERE key <> '' ORDER BY key, language, entity, kind""",
+        SELECT key, language, entity, kind, sitelinks FROM (
+            SELECT DISTINCT key, language, entity, kind FROM {terms} WHERE kind <> 'D' AND key <> ''
+        ) JOIN {entities} ON id = entity ORDER BY key, language, entity, kind""",
     "triples": """
-        SELECT subject, property, object, max(rank)::TINYINT AS rank FROM rows_triples
-        GROUP BY ALL ORDER BY subject, property, object""",
+        SELECT subject, property, object, max(rank)::INTEGER AS rank FROM rows_triples
+        GROUP BY subject, property, object ORDER BY subject, property, object""",
     "incoming": "SELECT object, subject, property, rank FROM {triples} ORDER BY object, subject, property",
-    "properties": "SELECT id, language, min(label) AS label FROM rows_properties GROUP BY ALL ORDER BY id, language",
+    "properties": """
+        SELECT id, language, min(label) AS label FROM rows_properties GROUP BY id, language ORDER BY id, language""",
 }
-
-# Each entity's neighbours, once each: by its best statement, its own before the other's, then the first property.
-NEIGHBOURS = """
-    WITH statements AS (
-        SELECT subject AS entity, object AS neighbour, property, true AS outgoing, rank FROM {triples} WHERE rank > 0
-        UNION ALL SELECT object, subject, property, false, rank FROM {triples} WHERE rank > 0
-    ), single AS (
-        SELECT entity, neighbour, arg_min(struct_pack(property, outgoing, rank), (-rank, NOT outgoing, property)) AS way
-        FROM statements WHERE entity <> neighbour GROUP BY entity, neighbour
-    ), frequency AS (SELECT neighbour, count(*) AS often FROM single GROUP BY neighbour),
-    complete AS (
-        SELECT entity FROM {terms} WHERE kind = 'L' GROUP BY entity HAVING count(DISTINCT language) >= {languages}
-    ), placed AS (
-        SELECT single.entity, neighbour, way.property AS property, way.outgoing AS outgoing,
-            row_number() OVER best AS place_rank,
-            row_number() OVER (PARTITION BY single.entity ORDER BY often DESC, neighbour) AS place_frequency,
-            row_number() OVER (
-                PARTITION BY single.entity
-                ORDER BY complete.entity IS NULL, way.rank DESC, NOT way.outgoing, often DESC, neighbour
-            ) AS place_both
-        FROM single JOIN frequency USING (neighbour) LEFT JOIN complete ON complete.entity = neighbour
-        WINDOW best AS (
-            PARTITION BY single.entity ORDER BY way.rank DESC, NOT way.outgoing, often DESC, neighbour
-        )
-    )
-    SELECT * FROM placed WHERE least(place_rank, place_frequency, place_both) <= {kept} ORDER BY entity, place_both"""
 
 
 def merge(parts: Path, path: str | Path, *, languages: Sequence[str], about: Mapping[str, Any] | None = None) -> Path:
     """Make a graph folder of the parts of rows in `parts`, whole or not at all; returns its path.
 
+    A graph that stands there is replaced. Terms of what is no entity are left out; statements about what is no entity
+    stay in the tables of statements, and make no neighbours.
+
     Args:
-        parts: holds files as `knowledge.rows.Rows` writes them, at least one of each table.
-        path: the folder; it must be new or empty.
+        parts: a folder of files as `knowledge.rows.Rows` writes them.
+        path: the folder.
         languages: those of the graph, the queries' first.
         about: what else the manifest is to hold, such as the source.
 
-    Raises `DataError` for a folder that holds anything, and where the disk has no room.
+    Raises `DataError` for a folder that holds something else, for parts that are no rows and without room on the disk.
     """
-    path = Path(path)
-    check_free(path)
+    path = Path(path).expanduser()
+    check_place(path)
+    for language in languages:
+        normal("漢", language)  # says first where a library is missing
+    errors = duckdb().Error
     try:
         with replacing(path) as partial:
-            scratch = partial / "scratch"
-            counts = _write(parts, partial, scratch, len(set(languages)))
-            shutil.rmtree(scratch, ignore_errors=True)
-            manifest = {**(about or {}), "kind": "graph", "format": FORMAT, "languages": list(languages), **counts}
-            write_manifest(partial, manifest)
+            manifest = _write(Path(parts), partial, sorted(set(languages)))
+            written = {**(about or {}), "kind": KIND, "format": FORMAT, "languages": list(languages), **manifest}
+            write_manifest(partial, written)
+    except errors as error:
+        told = str(error).splitlines()[0]
+        raise DataError(f"cannot be made a graph ({told})", path=parts, cure="are these rows of a graph?") from error
     except OSError as error:
-        raise DataError(f"cannot be written ({error.strerror or error})", path=path) from error
+        cure = "give a folder on a disk with room and with the right to write"
+        raise DataError(f"cannot be written ({error.strerror or error})", path=path, cure=cure) from error
     return path
 
 
-def _write(parts: Path, folder: Path, scratch: Path, languages: int) -> dict[str, Any]:
-    """The Parquet files; how many rows each has, and what stands for their content."""
+def check_place(path: Path) -> None:
+    """`DataError` for a place that holds something and no graph: it would be lost."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    try:
+        graph = json.loads((path / MANIFEST).read_text(encoding="utf-8")).get("kind") == KIND
+    except (OSError, ValueError, AttributeError):
+        graph = False
+    if not graph:
+        raise DataError("holds something else than a graph", path=path, cure="give a new folder, or empty this one")
+
+
+def _write(parts: Path, folder: Path, languages: Sequence[str]) -> dict[str, Any]:
+    """The files of a graph; how many rows each has, and what stands for their content."""
+    scratch = folder / "scratch"
     scratch.mkdir()
     with connect(scratch) as database:
         database.create_function("normal", normal, ["VARCHAR", "VARCHAR"], "VARCHAR")
         for table, columns in COLUMNS.items():
-            database.execute(f"CREATE VIEW rows_{table} AS SELECT * FROM {_reading(parts, table, columns)}")
+            kinds = {name: "BIGINT" if name in NUMBERS else "VARCHAR" for name in columns}
+            files = sorted(parts.glob(f"*.{table}.tsv"))
+            database.execute(f"CREATE VIEW rows_{table} AS SELECT * FROM {rows_of_files(files, kinds)}")
 
         # Each table may be made of those before it.
-        places = {table: f"read_parquet({quoted(folder / f'{table}.parquet')})" for table in TABLES}
-        queries = {**TABLE_QUERIES, "neighbours": NEIGHBOURS}
-        for table, query in queries.items():
-            filled = query.format(**places, languages=languages, kept=KEPT)
+        places = {table: parquet(folder / f"{table}.parquet") for table in TABLES}
+        for table, query in TABLES.items():
             target = quoted(folder / f"{table}.parquet")
-            database.execute(f"COPY ({filled}) TO {target} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS})")
+            form = f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS})"
+            database.execute(f"COPY ({query.format(**places)}) TO {target} {form}")
+        counts = adjacency.write(database, folder, scratch, len(languages))
 
         # The content's fingerprint, which no order of the parts changes.
         rows = {table: _summary(database, place) for table, place in places.items()}
-    counts = {table: count for table, (count, _) in rows.items()}
-    content = [json.dumps([FORMAT, languages]), *(str(digest) for _, digest in rows.values())]
-    return {"rows": counts, "fingerprint": fingerprint(content)}
+    shutil.rmtree(scratch)
+    content = [json.dumps([FORMAT, languages]), *(f"{count} {digest}" for count, digest in rows.values())]
+    sizes = {table: count for table, (count, _) in rows.items()}
+    return {"rows": {**sizes, **counts}, "fingerprint": fingerprint(content)}
 
 
 def _summary(database: Any, place: str) -> tuple[int, int]:
-    """How many rows a table has, and a number that stands for what they hold."""
-    count, digest = database.execute(f"SELECT count(*), sum(hash(row)::HUGEINT) FROM {place} AS row").fetchone()
+    """How many rows a table has, and a number that stands for what they hold, the same in each version of DuckDB."""
+    columns = "concat_ws(chr(9), *COLUMNS(* EXCLUDE file_row_number))"
+    query = f"SELECT count(*), sum(md5_number_lower({columns})::HUGEINT) FROM {place}"
+    count, digest = database.execute(query).fetchone()
     return int(count), int(digest or 0)
 
 
-def _reading(parts: Path, table: str, columns: Sequence[str]) -> str:
-    """SQL that reads all parts of a table; texts hold no quotation and nothing stands for null."""
-    kinds = {name: "BIGINT" if name in NUMBERS else "VARCHAR" for name in columns}
-    pattern = quoted(f"{str(parts).rstrip('/')}/*.{table}.tsv")
-    return (
-        f"read_csv({pattern}, delim='\t', quote='', escape='', header=false, auto_detect=false, "
-        f"nullstr='\x01', strict_mode=false, max_line_size=16777216, columns={kinds})"
-    )
+def read_graph_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a graph folder. Raises `DataError` where there is none, for a damaged one or an old format."""
+    cure = "make it with clir graph build"
+    if not (path / MANIFEST).is_file():
+        raise DataError("no graph is here" if path.is_dir() else "there is no such folder", path=path, cure=cure)
+    manifest = read_manifest(path)
+    if manifest.get("kind") != KIND:
+        raise DataError(f"holds {manifest.get('kind') or 'something else'}, not a graph", path=path, cure=cure)
+    if manifest.get("format") != FORMAT:
+        problem = f"is a graph of format {manifest.get('format')}, this version reads {FORMAT}"
+        raise DataError(problem, path=path, cure=f"{cure} again")
+    if not isinstance(manifest.get("rows"), dict) or not manifest.get("fingerprint") or "languages" not in manifest:
+        raise DataError("has a manifest that does not tell what is in it", path=path, cure=f"{cure} again")
+    return manifest

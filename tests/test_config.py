@@ -24,6 +24,7 @@ FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
 ADDED = {
     ("architecture",): {"encoder"},
     ("architecture", "head"): {"width", "channels"},
+    ("architecture", "text"): {"encoder"},
     ("module",): {"model", "losses"},
     ("logger", "csv"): {"job"},
     ("logger", "wandb"): {"job"},

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from clir_lightning.data.batches.knowledge import KnowledgeBatch
-from clir_lightning.models.cross import CrossEncoder
+from clir_lightning.data.batches.pairs import PairBatch
 from models.fakes import texts
 
 Member = tuple[int, int, int, int]  # entity, relation, and the token that is its text in each language, or -1
@@ -31,8 +30,8 @@ def knowledge(
     place = {-1: -1} | {token: row for row, token in enumerate(tokens)}
     members = table[..., 2:].clone().apply_(place.__getitem__)
     return KnowledgeBatch(
-        texts(*([token] for token in tokens)) if tokens else texts([1]).rows(np.zeros(0, np.int64)),
-        torch.tensor(tokens, dtype=torch.long),
+        replace(texts(*([token] for token in tokens or [1])), lengths=(1,) * max(1, len(tokens))),  # one at least
+        torch.tensor(tokens or [1], dtype=torch.long),
         members,
         table[..., 0],
         table[..., 1],
@@ -60,22 +59,8 @@ def drawn(seed: int, pairs: int = 12) -> KnowledgeBatch:
     return knowledge(around, [(query, document) for query, document in rows], random.random(pairs).tolist(), size=5)
 
 
-class Reader(CrossEncoder):
-    """Stand-in, dropped when `read` comes."""
-
-    @property
-    def vector_width(self) -> int:
-        return self.encoder.width
-
-    def read(self, batch: Any) -> tuple[Any, Any]:
-        pooled = self._pooled(batch)
-        return pooled, self.head(pooled)[:, 0]
-
-
-def batch_of(known: KnowledgeBatch, first: int = 20) -> Any:
+def batch_of(known: KnowledgeBatch, first: int = 20) -> PairBatch:
     """A query per pair with one document, pairs of other tokens each, that are known to a graph."""
     pairs = len(known.query)
     ids = torch.tensor([[first + pair % 9, 3, 4] for pair in range(pairs)])
-    return SimpleNamespace(
-        input_ids=ids, attention_mask=torch.ones_like(ids), grades=torch.zeros(pairs, 1), knowledge=known
-    )
+    return PairBatch(ids, torch.ones_like(ids), None, torch.zeros(pairs, 1), (), lengths=(3,) * pairs, knowledge=known)

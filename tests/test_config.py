@@ -25,6 +25,7 @@ ADDED = {
     ("architecture",): {"encoder"},
     ("architecture", "head"): {"width", "channels"},
     ("architecture", "text"): {"encoder"},
+    ("architecture", "text", "head"): {"width", "channels"},
     ("module",): {"model", "losses"},
     ("logger", "csv"): {"job"},
     ("logger", "wandb"): {"job"},

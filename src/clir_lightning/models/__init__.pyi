@@ -7,6 +7,8 @@ from .contracts import TextModel as TextModel
 from .cross import CrossEncoder as CrossEncoder
 from .dual import DualEncoder as DualEncoder
 from .encoder import Encoder as Encoder
+from .graph import GraphRanker as GraphRanker
+from .graph_explained import explain as explain
 from .heads.drmm import DRMM as DRMM
 from .heads.knrm import KNRM as KNRM
 from .heads.maxsim import MaxSim as MaxSim

@@ -23,6 +23,10 @@ VERBS = {
         "how a dual model's vectors lie, before and after centring and whitening",
         "clir geometry model=outputs/… split=dev",
     ),
+    "graph link": (
+        "which entities of a graph texts name, and how often that is right",
+        "clir graph link graph=FOLDER query=哈萨克语",
+    ),
     "export": (
         "a model as a folder that sentence-transformers loads",
         "clir export model=outputs/… path=FOLDER",

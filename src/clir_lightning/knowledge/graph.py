@@ -137,17 +137,10 @@ class Graph:
     def terms(self, entities: Sequence[str]) -> dict[str, dict[str, Terms]]:
         """What entities are called, by language; entities without a term are left out, and languages without one."""
         found: dict[str, dict[str, Terms]] = {}
-<<<<<<< HEAD
         sql = """
             SELECT entity, language, kind, text FROM terms WHERE entity IN {}
             ORDER BY entity, language, kind, place, text"""
         rows = self._of_many(sql, entities)
-=======
-        order = "entity, language, kind, place, text"
-        rows = self._of_many(
-            f"SELECT entity, language, kind, text FROM terms WHERE entity IN {{}} ORDER BY {order}", entities
-        )
->>>>>>> main
         for (entity, language), group in groupby(rows, key=lambda row: (row[0], row[1])):
             kinds: dict[str, list[str]] = {"L": [], "D": [], "A": [], "S": []}
             for *_, kind, text in group:

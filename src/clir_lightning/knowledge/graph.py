@@ -9,6 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clir_lightning.errors import DataError, at_least, one_of
 from clir_lightning.knowledge.adjacency import ORDERS, Adjacency, Triples
 from clir_lightning.knowledge.database import connect, parquet
@@ -129,6 +132,10 @@ class Graph:
         ids = self._numbers.ids
         codes = self._numbers.codes
         return [Neighbour(ids[other], codes[way // 2], way % 2 == 0) for other, way in rows]
+
+    def numbers(self, entities: Iterable[str]) -> NDArray[np.int64]:
+        """The entities' numbers in `triples`, -1 for what is no entity."""
+        return np.asarray([self._numbers.number(entity) for entity in entities], np.int64)
 
     def triples(self) -> Triples:
         """All statements between entities, deprecated ones too, as arrays of numbers."""

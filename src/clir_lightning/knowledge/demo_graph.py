@@ -39,8 +39,7 @@ def demo_graph(judged: str = "removed", edges: str = "real", seed: int = 1, cach
         seed: of what is shuffled and drawn.
         cache: folder that it is made in; `None` for one that goes with the process.
 
-    Relations are kept in one direction, as properties: each is there for the entity that it is a relation of, and its
-    converse is the same statement read backwards.
+    Most relations are two statements, one of each entity, such as `uses currency` and `money of`.
     """
     one_of(judged, JUDGED, "judged")
     one_of(edges, EDGES, "edges")

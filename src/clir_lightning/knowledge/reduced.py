@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection as Container
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def reduce_graph(
     *,
     edges: str = "real",
     seed: int = 1,
-    about: Any = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Graph:
     """Another graph folder at `path` without statements between the entities of each pair, in either direction.
 
@@ -75,8 +75,9 @@ def reduce_graph(
         graph: the whole.
         path: a new or empty folder, or a graph's, which is replaced.
         pairs: whose statements are taken out.
-        edges: which statements there are otherwise: `real`; `shuffled`, each statement with the object of another, so
-            that all keep their degrees; `random`, each with an object drawn from all entities; `none`.
+        edges: what becomes of the statements that are left: `real`, nothing; `shuffled`, each gets the object of
+            another, so that all entities keep their degrees; `random`, each gets one drawn from all entities; `none`,
+            they go.
         seed: of what is shuffled and drawn.
         about: what the manifest is to tell of the pairs.
     """
@@ -97,8 +98,6 @@ def reduced_rows(
 ) -> dict[str, Any]:
     """Write the rows of a reduced graph into a folder; returns what was done. Arguments as of `reduce_graph`."""
     one_of(edges, EDGES, "edges")
-    with Rows(parts, 0) as rows:
-        pass  # four files without a row
     out = parts / "pairs.txt"
     both = {pair for one, other in pairs for pair in ((one, other), (other, one))}
     out.write_text("".join(f"{one}\t{other}\n" for one, other in sorted(both)), encoding="utf-8")
@@ -119,7 +118,7 @@ def reduced_rows(
         "edges": edges,
         "seed": seed,
         "pairs": len({frozenset(pair) for pair in both}),
-        "statements removed": removed,
+        "statements_removed": removed,
     }
 
 
@@ -141,6 +140,11 @@ def _made_up(triples: Triples, rows: Rows, forbidden: set[Pair], edges: str, see
     ends = [(numbers[one], numbers[other]) for one, other in forbidden if one in numbers and other in numbers]
     count = len(triples.ids)
     closed = np.asarray(sorted(one * count + other for one, other in ends), np.int64)
+
+    # A control of the graph that is left: as many statements as that has.
+    left = ~np.isin(triples.subjects.astype(np.int64) * count + triples.objects, closed)
+    columns = (triples.subjects, triples.objects, triples.properties, triples.ranks)
+    triples = Triples(triples.ids, triples.codes, *(column[left] for column in columns))
     kept, objects = other_objects(triples, closed, edges, seed)
     for place in np.flatnonzero(kept).tolist():
         subject = triples.ids[triples.subjects[place]]

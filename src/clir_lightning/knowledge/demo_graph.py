@@ -44,8 +44,7 @@ def demo_graph(judged: str = "removed", edges: str = "real", seed: int = 1, cach
     one_of(judged, JUDGED, "judged")
     one_of(edges, EDGES, "edges")
     home = _process_folder() if cache is None else Path(cache).expanduser()
-    content = repr(sorted(demo_entities().items()))
-    key = fingerprint([str(FORMAT), content])[:16]
+    key = _content_key()
     whole = build_once(home / "knowledge" / f"demo-{key}", _write)
     if judged == "kept" and edges == "real":
         return Graph.open(whole)
@@ -95,6 +94,12 @@ def _write(folder: Path) -> dict[str, Any]:
                     rows.property(relation, "kk", kazakh)
                     rows.property(relation, "en", relation)
         return write_graph(Path(parts), folder, languages=LANGUAGES, about={"source": "CLDR"})
+
+
+@once
+def _content_key() -> str:
+    """What tells the entities of one version of CLDR from those of another."""
+    return fingerprint([str(FORMAT), repr(sorted(demo_entities().items())), repr(KINDS)])[:16]
 
 
 @once

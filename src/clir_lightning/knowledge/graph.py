@@ -137,6 +137,10 @@ class Graph:
         """The entities' numbers in `triples`, -1 for what is no entity."""
         return np.asarray([self._numbers.number(entity) for entity in entities], np.int64)
 
+    def degrees(self) -> NDArray[np.int64]:
+        """How many neighbours each entity has, by number."""
+        return np.diff(self._numbers.offsets) // 4
+
     def triples(self) -> Triples:
         """All statements between entities, deprecated ones too, as arrays of numbers."""
         return self._numbers.triples()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 from clir_lightning.data.files.lines import read_lines
 from clir_lightning.data.store.folders import fingerprint
 from clir_lightning.errors import DataError
-from clir_lightning.knowledge.merging import merge
 from clir_lightning.knowledge.rows import DESCRIPTION, LABEL, Rows, clean
 
 PROPERTY = "adjacent"  # the files do not tell by which property a neighbour is one
@@ -28,15 +26,6 @@ class _Entity:
     id: str
     texts: Texts
     neighbours: tuple[Texts, ...]
-
-
-def build_from_labels(paths: Sequence[str | Path], path: str | Path, *, languages: Sequence[str]) -> Path:
-    """A graph folder at `path` of files of entity labels (`rows_of_labels`); returns the folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        with Rows(Path(folder), 0) as rows:
-            rows_of_labels(paths, languages, rows)
-        about = {"source": "entity labels", "sources": [str(path) for path in paths]}
-        return merge(Path(folder), path, languages=languages, about=about)
 
 
 def rows_of_labels(paths: Sequence[str | Path], languages: Sequence[str], rows: Rows) -> int:

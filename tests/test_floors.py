@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "clir_lightning"
 FLOORS = {  # a room imports from itself and from rooms with a lower number
     "types": 0,
+    "languages": 0,
     "errors": 1,
     "configuration": 2,
     "build": 3,

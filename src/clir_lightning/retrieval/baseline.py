@@ -12,7 +12,8 @@ from typing import Any
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
 from clir_lightning.errors import ClirError
-from clir_lightning.retrieval.analysis import LANGUAGES, primary
+from clir_lightning.languages import primary
+from clir_lightning.retrieval.analysis import LANGUAGES
 from clir_lightning.retrieval.bm25 import LightBM25, order_candidates
 from clir_lightning.retrieval.java import Java
 from clir_lightning.retrieval.lexicon import Lexicon, names_lexicon, translated

@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from clir_lightning.data.collection import Split
 from clir_lightning.data.sources.term_tables import Entry
-from clir_lightning.retrieval.analysis import CJK, lowered
+from clir_lightning.languages import lowered
+from clir_lightning.retrieval.analysis import CJK
 from clir_lightning.retrieval.retriever import WeightedQuery
 from clir_lightning.types import Document, Query
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
 from clir_lightning.errors import DataError
-from clir_lightning.retrieval.analysis import Analyser, choose, primary
+from clir_lightning.languages import primary
+from clir_lightning.retrieval.analysis import Analyser, choose
 from clir_lightning.retrieval.java import Argument, Java, JavaError
 from clir_lightning.retrieval.lucene_files import (
     check_answered,

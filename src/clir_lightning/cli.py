@@ -23,6 +23,10 @@ VERBS = {
         "how a dual model's vectors lie, before and after centring and whitening",
         "clir geometry model=outputs/… split=dev",
     ),
+    "graph build": (
+        "a graph of entities with terms in two languages, from a Wikidata dump",
+        "clir graph build dump=latest-all.json.gz languages=[zh,kk] path=FOLDER",
+    ),
     "export": (
         "a model as a folder that sentence-transformers loads",
         "clir export model=outputs/… path=FOLDER",

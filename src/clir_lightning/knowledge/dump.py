@@ -14,7 +14,7 @@ from clir_lightning.knowledge.rows import COLUMNS, RANKS, clean
 ITEM = b'{"type":"item"'  # how a dump's own writer begins an item
 ENDS = {name: f"\t{number}\n" for name, number in RANKS.items()}
 ITEMS = "wikibase-item"  # the datatype of properties whose values are items
-COUNTS = ("lines", "items", "properties", "without", "others", "defective")
+COUNTS = ("lines", "items", "properties", "without", "others", "defective", "opened", "closed")
 # What `rows.UNWRITABLE` finds, in UTF-8, but for the tabs and line breaks between fields.
 CONTROLS = bytes([*range(9), *range(11, 32), 127])
 FURTHER = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
@@ -60,8 +60,11 @@ class DumpRows:
     def read(self, line: bytes) -> str:
         """Gather the rows of a line; what is wrong with it, empty if nothing is."""
         line = line.strip(b" \t\r,")
-        if line in (b"", b"[", b"]"):
-            return ""
+        if len(line) < 2:  # of the brackets around the whole
+            if line:
+                self.counts["opened"] += line == b"["
+                self.counts["closed"] += line == b"]"
+            return "" if line in (b"", b"[", b"]") else self._defect(f"not JSON ({line!r})")
         self.counts["lines"] += 1
 
         # What a dump's own writer wrote has a label in no language whose code does not occur: not worth a parse.
@@ -80,10 +83,13 @@ class DumpRows:
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             for rows, mark in zip(self._lines.values(), marks, strict=True):
                 del rows[mark:]
-            self.counts["defective"] += 1
-            return str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+            return self._defect(str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}")
         self.counts[kind] += 1
         return ""
+
+    def _defect(self, what: str) -> str:
+        self.counts["defective"] += 1
+        return what
 
     def tables(self) -> dict[str, bytes]:
         """The lines of each table that were gathered since the last call, clean as `rows.clean` has it."""
@@ -190,7 +196,7 @@ class DumpRows:
 
 
 def _clean(text: str, data: bytes, rows: int, fields: int) -> bool:
-    """Whether a table has nothing to clean: hardly any has, and a whole is looked through faster than each of its texts."""
+    """Whether a table has nothing to clean, as nearly all; a whole is looked through faster than each of its texts."""
     if data.count(b"\n") != rows or data.count(b"\t") != rows * (fields - 1):
         return False
     if len(data.translate(None, CONTROLS)) < len(data) or any(border in data for border in BORDERS):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection as Container
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from clir_lightning.knowledge.documents import link_documents
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.linking import Linker
 from clir_lightning.knowledge.merging import merge
-from clir_lightning.knowledge.rows import COLUMNS, Rows, part_file
+from clir_lightning.knowledge.normal import normal
+from clir_lightning.knowledge.rows import COLUMNS, LABEL, Rows, part_file
 
 JUDGED = ("removed", "kept")
 EDGES = ("real", "shuffled", "random", "none")
@@ -35,6 +37,9 @@ Pair = tuple[str, str]
 
 def judged_pairs(graph: Graph, collection: Collection, splits: Sequence[str], documents: str = "auto") -> set[Pair]:
     """The entities of each query and of each document judged relevant to it, as both are linked elsewhere.
+
+    Two entities of one name may be one thing in two sources: entities that share a label with the one that a text is
+    linked to, in either language, are taken for it too.
 
     Args:
         graph: what they are linked to.
@@ -57,7 +62,24 @@ def judged_pairs(graph: Graph, collection: Collection, splits: Sequence[str], do
             if links:
                 entities = (linked.get(document) for document in relevant.get(query.id, ()))
                 pairs.update((links[0].entity, entity) for entity in entities if entity is not None)
-    return pairs
+
+    same = namesakes(graph, {entity for pair in pairs for entity in pair})
+    return {pair for one, other in pairs for pair in product(same[one], same[other])}
+
+
+def namesakes(graph: Graph, entities: Container[str]) -> dict[str, set[str]]:
+    """Of each of some entities: itself and those that share a label with it in one of the graph's languages."""
+    same = {entity: {entity} for entity in entities}
+    terms = graph.terms(sorted(entities))
+    for language in graph.languages:
+        keys = {entity: normal(of[language].label, language) for entity, of in terms.items() if language in of}
+        others: dict[str, set[str]] = {}
+        for name in graph.names(sorted(set(keys.values()) - {""}), language):
+            if name.kind == LABEL:
+                others.setdefault(name.key, set()).add(name.entity)
+        for entity, key in keys.items():
+            same[entity] |= others.get(key, set())
+    return same
 
 
 def reduce_graph(

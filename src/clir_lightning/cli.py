@@ -23,6 +23,18 @@ VERBS = {
         "how a dual model's vectors lie, before and after centring and whitening",
         "clir geometry model=outputs/… split=dev",
     ),
+    "graph inspect": (
+        "counts of a graph, what its entities are called, and how they are connected",
+        "clir graph inspect graph=FOLDER",
+    ),
+    "graph reduce": (
+        "a graph without the statements that give judgements away, or with other edges",
+        "clir graph reduce graph=FOLDER path=NEW data=demo splits=[train,dev,test1]",
+    ),
+    "graph rank": (
+        "candidates by how often walks from the query's entity end at theirs, as run files",
+        "clir graph rank graph=FOLDER data=demo splits=[dev,test1]",
+    ),
     "graph link": (
         "which entities of a graph texts name, and how often that is right",
         "clir graph link graph=FOLDER query=哈萨克语",

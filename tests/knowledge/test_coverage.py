@@ -6,12 +6,12 @@ import gzip
 from pathlib import Path
 
 import pytest
-from tests.knowledge.little_graphs import KAZAKH, LANGUAGES, little
 
 from clir_lightning.errors import DataError
 from clir_lightning.knowledge import coverage as module
 from clir_lightning.knowledge.coverage import coverage, read_truth
 from clir_lightning.knowledge.linking import Linker
+from knowledge.little_graphs import KAZAKH, LANGUAGES, little
 
 GRAPH = little(
     {**LANGUAGES, "Q50": (1, {"zh": "哈萨克语"}), "Q51": (1, {"zh": "阿拉木图"}), "Q35493": (1, {"zh": "阿拉木图"})}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 
 import pytest
-from tests.knowledge.little_graphs import EDGES, KAZAKH, LANGUAGES, little
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.knowledge.documents import document_links, link_documents
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.types import Document
+from knowledge.little_graphs import EDGES, KAZAKH, LANGUAGES, little
 
 GRAPH = little(LANGUAGES, EDGES)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.knowledge.little_graphs import EDGES, LANGUAGES, little
 
 from clir_lightning.data.batches.knowledge import KnowledgeTable
 from clir_lightning.data.store.tables import RecordTable, RecordWriter
@@ -20,6 +19,7 @@ from clir_lightning.knowledge import links as links_module
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.known import GraphKnowledge
 from clir_lightning.types import Document, Query
+from knowledge.little_graphs import EDGES, LANGUAGES, little
 
 GRAPH = little(LANGUAGES, EDGES)
 QUERIES = {

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.knowledge.little_graphs import EDGES, LANGUAGES, little
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.errors import ConfigError
 from clir_lightning.knowledge.labelled import label_queries
 from clir_lightning.types import Document, Qrels, Query, Run
+from knowledge.little_graphs import EDGES, LANGUAGES, little
 
 GRAPH = little({**LANGUAGES, "Q8": (2, {"zh": "CD", "kk": "CD"})}, EDGES)
 DOCUMENTS = {"d": Document("d", "Алматы", "kk")}

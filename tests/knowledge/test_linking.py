@@ -6,10 +6,10 @@ import pickle
 import sys
 
 import pytest
-from tests.knowledge.little_graphs import EDGES, KAZAKH, LANGUAGES, little
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.knowledge.linking import Linker
+from knowledge.little_graphs import EDGES, KAZAKH, LANGUAGES, little
 
 GRAPH = little(LANGUAGES, EDGES)
 

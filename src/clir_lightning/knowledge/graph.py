@@ -9,6 +9,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clir_lightning.errors import DataError, at_least, one_of
 from clir_lightning.knowledge.adjacency import ORDERS, Adjacency, Triples
 from clir_lightning.knowledge.database import connect, parquet
@@ -130,6 +133,14 @@ class Graph:
         codes = self._numbers.codes
         return [Neighbour(ids[other], codes[way // 2], way % 2 == 0) for other, way in rows]
 
+    def numbers(self, entities: Iterable[str]) -> NDArray[np.int64]:
+        """The entities' numbers in `triples`, -1 for what is no entity."""
+        return np.asarray([self._numbers.number(entity) for entity in entities], np.int64)
+
+    def degrees(self) -> NDArray[np.int64]:
+        """How many neighbours each entity has, by number."""
+        return np.diff(self._numbers.offsets) // 4
+
     def triples(self) -> Triples:
         """All statements between entities, deprecated ones too, as arrays of numbers."""
         return self._numbers.triples()
@@ -137,10 +148,10 @@ class Graph:
     def terms(self, entities: Sequence[str]) -> dict[str, dict[str, Terms]]:
         """What entities are called, by language; entities without a term are left out, and languages without one."""
         found: dict[str, dict[str, Terms]] = {}
-        order = "entity, language, kind, place, text"
-        rows = self._of_many(
-            f"SELECT entity, language, kind, text FROM terms WHERE entity IN {{}} ORDER BY {order}", entities
-        )
+        sql = """
+            SELECT entity, language, kind, text FROM terms WHERE entity IN {}
+            ORDER BY entity, language, kind, place, text"""
+        rows = self._of_many(sql, entities)
         for (entity, language), group in groupby(rows, key=lambda row: (row[0], row[1])):
             kinds: dict[str, list[str]] = {"L": [], "D": [], "A": [], "S": []}
             for *_, kind, text in group:

@@ -15,7 +15,7 @@ from clir_lightning.knowledge.rows import DESCRIPTION, LABEL, Rows, clean
 
 PROPERTY = "adjacent"  # the files do not tell by which property a neighbour is one
 WORDS = {"zh": "相邻", "kk": "көршілес", "en": "adjacent"}
-PREFIX = "L"  # of ids made for neighbours, which the files give none
+PREFIX = "label:"  # of ids made of texts, for neighbours, which the files give none
 FIELDS = ("label", "description")
 
 Texts = tuple[str, ...]  # label and description in each language
@@ -40,7 +40,7 @@ def rows_of_labels(paths: Sequence[str | Path], languages: Sequence[str], rows: 
     entities = [entity for path in paths for entity in _read(path, languages)]
     own: dict[Texts, str] = {}
     for entity in entities:
-        own.setdefault(entity.texts, entity.id)
+        own.setdefault(entity.texts, entity.id)  # of two of the same texts the first
 
     # The neighbours' ids, and what they are called, once each.
     written: set[str] = set()

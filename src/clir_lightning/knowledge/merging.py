@@ -57,21 +57,28 @@ def merge(parts: Path, path: str | Path, *, languages: Sequence[str], about: Map
     """
     path = Path(path).expanduser()
     check_place(path)
-    for language in languages:
-        normal("漢", language)  # says first where a library is missing
-    errors = duckdb().Error
     try:
         with replacing(path) as partial:
-            manifest = _write(Path(parts), partial, sorted(set(languages)))
-            written = {**(about or {}), "kind": KIND, "format": FORMAT, "languages": list(languages), **manifest}
-            write_manifest(partial, written)
-    except errors as error:
-        told = str(error).splitlines()[0]
-        raise DataError(f"cannot be made a graph ({told})", path=parts, cure="are these rows of a graph?") from error
+            write_manifest(partial, write_graph(parts, partial, languages=languages, about=about))
     except OSError as error:
         cure = "give a folder on a disk with room and with the right to write"
         raise DataError(f"cannot be written ({error.strerror or error})", path=path, cure=cure) from error
     return path
+
+
+def write_graph(
+    parts: Path, folder: Path, *, languages: Sequence[str], about: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write a graph's files into an empty folder; returns the manifest, which is to be written last. See `merge`."""
+    for language in languages:
+        normal("漢", language)  # says first where a library is missing
+    errors = duckdb().Error
+    try:
+        counts = _write(Path(parts), folder, sorted(set(languages)))
+    except errors as error:
+        told = str(error).splitlines()[0]
+        raise DataError(f"cannot be made a graph ({told})", path=parts, cure="are these rows of a graph?") from error
+    return {**(about or {}), "kind": KIND, "format": FORMAT, "languages": list(languages), **counts}
 
 
 def check_place(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from clir_lightning.data.tokens.texts import lengths_of
 from clir_lightning.data.tokens.transfer import sent
 from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.lightning.sharding import equally_often
-from clir_lightning.scoring.gathering import own_queries
+from clir_lightning.scoring.gathering import gather_rows, own_queries
 
 
 class PairModule(RankingModule[PairBatch]):
@@ -31,12 +32,20 @@ class PairModule(RankingModule[PairBatch]):
         parts = [batch.pairs(places) for places in equally_often(order, math.ceil(rows / self.parts))]
         trimmed = [next(part.parts(part.input_ids.numel())) for part in parts]
 
-        # [B·D, 1] by length, without what was only repeated, and back into the batch's order.
-        by_length = torch.cat([self.model(part) for part in trimmed])[:rows]
+        # [B·D, 1] by length, without what was only repeated, and back into the batch's order. What the parts share, as
+        # a graph's texts, a model computes once.
+        with getattr(self.model, "over_parts", nullcontext)():
+            by_length = torch.cat([self.model(part) for part in trimmed])[:rows]
         return by_length[sent(order.argsort(), by_length.device)].view(batch.grades.shape)
 
     def weighted_losses(self, batch: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Scores `[B, D]` of this process's own queries, and the losses of each of them, `[B]`."""
+        """Scores `[B, D]` of this process's own queries, and the losses of each of them, `[B]`.
+
+        An architecture that learns by something beside its scores adds its `own_losses`, scalars of the whole step.
+        """
         count = own_queries(batch)
         scores = self(batch)[:count]
-        return scores, {name: loss.of_scores(scores, batch) for name, loss in self.losses.items()}
+        losses = {name: loss.of_scores(scores, batch) for name, loss in self.losses.items()}
+        if hasattr(self.model, "own_losses"):
+            losses |= self.model.own_losses(lambda rows: gather_rows(rows)[0])
+        return scores, losses

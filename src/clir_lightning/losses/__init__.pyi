@@ -1,5 +1,6 @@
 """Losses: pure functions of scores and labels, thin modules over them."""
 
+from .alignment import EntityAlignment as EntityAlignment
 from .contrast import Contrast as Contrast
 from .contrastive import AlignmentUniformity as AlignmentUniformity
 from .contrastive import CoSENT as CoSENT

@@ -2,15 +2,19 @@
 
 from .cedr import CEDR as CEDR
 from .contracts import PairModel as PairModel
+from .contracts import PairText as PairText
 from .contracts import TextModel as TextModel
 from .cross import CrossEncoder as CrossEncoder
 from .dual import DualEncoder as DualEncoder
 from .encoder import Encoder as Encoder
+from .graph import GraphRanker as GraphRanker
+from .graph_explained import explain as explain
 from .heads.drmm import DRMM as DRMM
 from .heads.knrm import KNRM as KNRM
 from .heads.maxsim import MaxSim as MaxSim
 from .heads.pacrr import PACRR as PACRR
 from .heads.vanilla import Vanilla as Vanilla
+from .hike import HIKE as HIKE
 from .late import LateInteraction as LateInteraction
 from .loading import EncoderSettings as EncoderSettings
 from .pretrained import PretrainedEncoder as PretrainedEncoder

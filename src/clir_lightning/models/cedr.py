@@ -69,6 +69,7 @@ class CEDR(nn.Module):
         self.levels = list(range(encoder.depth + 1)) if levels is None else sorted(levels)
         if not self.levels or not set(self.levels) <= set(range(encoder.depth + 1)):
             raise ConfigError(f"architecture.levels are {self.levels}; allowed: some of 0 to {encoder.depth}")
+        self.vector_width = encoder.width
         self.dropout = nn.Dropout(dropout)
         self.head = head(width=encoder.width, channels=len(self.levels))
 
@@ -92,8 +93,8 @@ class CEDR(nn.Module):
                 f"tokens and a document needs {least} or more"
             )
 
-    def forward(self, batch: PairBatch) -> Tensor:
-        """Scores `[B, D]` of B queries with D documents each."""
+    def read(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """The averaged [CLS] of each of N pairs, `[N, H]`, and their scores `[N]`."""
         chunks = cut_into_chunks(
             batch, length=self.chunk_length, query_length=self.query_length, pad_id=self.encoder.pad_id
         )
@@ -105,9 +106,14 @@ class CEDR(nn.Module):
 
         uses = getattr(self.head, "uses_similarity", True)
         states = self.encoder.visit(chunks, see) if uses else self.encoder(chunks)
-        cls = self.dropout(chunks.average(states[:, 0]))
+        average = chunks.average(states[:, 0])
+        cls = self.dropout(average)
         nothing = cls.new_zeros(len(cls), 0, *chunks.query_mask.shape[1:], *chunks.document_mask.shape[1:])
         similarity = torch.stack(matrices, dim=1) if matrices else nothing  # [P, L, Q, D]
         with full_precision(states):
             scores: Tensor = self.head(Signals(cls, similarity, chunks.query_mask, chunks.document_mask))
-        return scores.view(batch.grades.shape)
+        return average, scores
+
+    def forward(self, batch: PairBatch) -> Tensor:
+        """Scores `[B, D]` of B queries with D documents each."""
+        return self.read(batch)[1].view(batch.grades.shape)

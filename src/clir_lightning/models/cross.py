@@ -42,6 +42,7 @@ class CrossEncoder(nn.Module):
         self.encoder = encoder
         self.pooling = one_of(pooling, POOLINGS, "architecture.pooling")
         width = encoder.width * POOLINGS[pooling]
+        self.vector_width = width
         hidden = hidden or encoder.width
         self.head = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(width, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, 1)
@@ -67,9 +68,13 @@ class CrossEncoder(nn.Module):
             query, document = parts(states, batch)
             return torch.cat([query, document, (query - document).abs(), query * document], dim=1)
 
-    def forward(self, batch: PairBatch) -> Tensor:
-        """Scores `[B, D]` of B queries with D documents each."""
+    def read(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """What the head reads of each of N pairs, `[N, V]`, and their scores `[N]`."""
         pooled = self._pooled(batch)
         with full_precision(pooled):
             scores: Tensor = self.head(pooled)
-        return scores.view(batch.grades.shape)
+        return pooled, scores.squeeze(1)
+
+    def forward(self, batch: PairBatch) -> Tensor:
+        """Scores `[B, D]` of B queries with D documents each."""
+        return self.read(batch)[1].view(batch.grades.shape)

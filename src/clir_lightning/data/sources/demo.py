@@ -144,10 +144,10 @@ def _relate_territory(graph: _Graph, entity: Entity, code: str) -> None:
             entity.relations["continent"].append((f"territory:{continent}", 1))
 
 
-def _text(entity: Entity, graph: _Graph, longest_list: int) -> str:
+def _text(entity: Entity, entities: dict[str, Entity], longest_list: int) -> str:
     sentences = [f"{entity.kazakh} — {SENTENCES[entity.kind]}."]
     for relation, others in entity.relations.items():
-        names = [graph.entities[other].kazakh for other, _ in others[:longest_list]]
+        names = [entities[other].kazakh for other, _ in others[:longest_list]]
         if names and relation not in ("has locale", "has time"):
             sentences.append(f"{SENTENCES[relation]}: {', '.join(names)}.")
     return " ".join(sentences)
@@ -161,6 +161,18 @@ def _judgements(entity: Entity, pool: list[str], judged: int, rng: random.Random
     best = sorted(grades, key=lambda other: (-grades[other], other))[: judged // 2]
     zeros = [other for other in rng.sample(pool, min(len(pool), 2 * judged)) if other not in grades]
     return {other: grades[other] for other in best} | dict.fromkeys(zeros[: judged - len(best)], 0)
+
+
+def demo_entities() -> dict[str, Entity]:
+    """The entities by id, those of *relations* to each other in both directions; the collection is made of them.
+
+    >>> demo_entities()["currency:KZT"].relations["money of"]
+    [('territory:KZ', 4)]
+    """
+    graph = _Graph()
+    _names(graph)
+    _relations(graph)
+    return graph.entities
 
 
 def build_demo(
@@ -177,26 +189,24 @@ def build_demo(
     >>> demo.documents["currency:KZT"].text
     'Қазақстан теңгесі — ақша бірлігі. Қолданылатын елдер: Қазақстан.'
     """
-    graph = _Graph()
-    _names(graph)
-    _relations(graph)
+    entities = demo_entities()
 
     # Two entities of one Chinese name would be one query with two answers: the first by id asks.
     rng = random.Random(seed)
-    everything = sorted(graph.entities)
+    everything = sorted(entities)
     by_name: dict[str, str] = {}
     for entity_id in everything:
-        by_name.setdefault(graph.entities[entity_id].chinese, entity_id)
+        by_name.setdefault(entities[entity_id].chinese, entity_id)
     askable = sorted(by_name.values())
     rng.shuffle(askable)
     train = askable[dev + test :]
 
     def split(entity_ids: list[str], pool: list[str]) -> Split:
-        queries = {i: Query(i, graph.entities[i].chinese, "zh") for i in entity_ids}
-        return Split(queries, Qrels({i: _judgements(graph.entities[i], pool, judged, rng) for i in queries}))
+        queries = {i: Query(i, entities[i].chinese, "zh") for i in entity_ids}
+        return Split(queries, Qrels({i: _judgements(entities[i], pool, judged, rng) for i in queries}))
 
     # The dictionary is built in the order of the draws: train, dev, test.
-    documents = {i: Document(i, _text(graph.entities[i], graph, longest_list), "kk") for i in everything}
+    documents = {i: Document(i, _text(entities[i], entities, longest_list), "kk") for i in everything}
     splits = {
         "train": split(train, sorted(train)),
         "dev": split(askable[:dev], everything),

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from clir_lightning.data.batches.knowledge import KnowledgeTable
 from clir_lightning.data.store.folders import build_once, fingerprint
 from clir_lightning.errors import ConfigError, at_least, one_of
+from clir_lightning.knowledge.adjacency import ORDERS
 from clir_lightning.knowledge.documents import WAYS
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.linking import Linker, language_of
 from clir_lightning.knowledge.links import Links, entities_of_documents, query_links, rows_by_id
+from clir_lightning.knowledge.mass import mass_table
 from clir_lightning.knowledge.neighbourhoods import Around, read_neighbourhoods
 from clir_lightning.types import Document, Query
 
 FORMAT = "1"  # of the tables kept; another number makes them anew
-ORDERS = ("rank", "frequency", "both")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class GraphKnowledge:
         # [E]: linked entities in the order of the queries that name them, then of the documents.
         names = list(dict.fromkeys([*of_queries.entities, *of_documents.entities]))
         around = self._around(names, of_queries, of_documents, languages, key, cache)
+
+        # Texts have the rows of their entities.
         return KnowledgeTable(
             languages,
             around.texts,
@@ -127,7 +130,7 @@ class GraphKnowledge:
             around = read_neighbourhoods(self.graph, names, *settings)
             if not self.pagerank:
                 return around
-            return replace(around, mass=None)
+            return replace(around, mass=mass_table(self.graph, names, of_queries.entities, of_documents.entities))
 
         if cache is None:
             return found()

@@ -111,6 +111,7 @@ def read_neighbourhoods(
     numbers = np.full((len(entities), 1 + neighbours), -1, np.int64)
     relations = np.zeros((len(entities), 1 + neighbours), np.int64)
 
+    # Some at a time: the terms of all their neighbours are looked up together.
     bar = tqdm(desc="reading neighbours", total=len(entities), unit=" entities", leave=False, delay=1)
     for start in range(0, len(entities), AT_ONCE):
         part = entities[start : start + AT_ONCE]

@@ -28,9 +28,9 @@ FORMAT = "1"  # of the tables kept; another number makes them anew
 class GraphKnowledge:
     """The neighbourhoods of the entities that queries and documents name (`Linker`, `link_documents`).
 
-    Each entity comes with `neighbours` others at most and with its text in each language, "label — description". A
-    million documents with 8 neighbours take 600 MB of memory, mapped from the cache where there is one; see
-    docs/design.md for the time.
+    Each entity comes with `neighbours` others at most and with its text in each language, "label — description". For a
+    million documents with an entity each, 8 neighbours and a cache, that is 2.7 GB while it is made, in 26 minutes on
+    one core, and then 470 MB of files mapped into memory, all measured on a tenth of it.
 
     Args:
         graph: where they are looked up.

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from clir_lightning.data.batches.knowledge import KnowledgeTable
 from clir_lightning.data.store.tables import RecordTable, RecordWriter
 from clir_lightning.errors import ConfigError
 from clir_lightning.knowledge import links as links_module
+from clir_lightning.knowledge.documents import document_links
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.known import GraphKnowledge
 from clir_lightning.types import Document, Query
@@ -123,11 +125,13 @@ def test_the_mass_of_documents_around_queries(cached: bool, tmp_path: Path) -> N
     assert table.mass is not None
     np.testing.assert_allclose(
         table.mass.toarray(),
-        [
-            [0.15 + 0.85 * (0.85 / 1.85) / 2, 0, 0.85 * (0.85 / 1.85) / 2],
-            [0.85 / 1.85 / 2, 0, 0.85 / 1.85 / 2],
-            [0, 0, 0],
-        ],
+        np.array(
+            [
+                [0.15 + 0.85 * (0.85 / 1.85) / 2, 0.0, 0.85 * (0.85 / 1.85) / 2],
+                [0.85 / 1.85 / 2, 0.0, 0.85 / 1.85 / 2],
+                [0.0, 0.0, 0.0],
+            ]
+        ),
         atol=1e-6,
     )
     assert table.fingerprint != GraphKnowledge(GRAPH, neighbours=0).table(QUERIES, DOCUMENTS).fingerprint
@@ -173,8 +177,12 @@ def test_records_on_disk_are_linked_as_those_in_memory(tmp_path: Path) -> None:
 
 def test_splits_of_a_collection_link_its_documents_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    link = links_module.document_links
-    monkeypatch.setattr(links_module, "document_links", lambda *args: calls.append(1) or link(*args))
+
+    def counted(*args: Any) -> Any:
+        calls.append(args)
+        return document_links(*args)
+
+    monkeypatch.setattr(links_module, "document_links", counted)
     knowledge = GraphKnowledge(GRAPH)
     for query in QUERIES.values():
         knowledge.table({query.id: query}, DOCUMENTS, cache=str(tmp_path))

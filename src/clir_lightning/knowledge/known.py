@@ -109,8 +109,9 @@ class GraphKnowledge:
         """Those of the texts: the queries' and the documents'; where either are none, one more of the graph."""
         if self.languages is not None:
             return tuple(language_of(self.graph, language) for language in self.languages)
-        sides = [next(iter(records.values()), None) for records in (queries, documents)]
-        codes = [None if record is None else language_of(self.graph, record.language) for record in sides]
+        query = next(iter(queries.values()), None)
+        document = next(iter(documents.values()), None)
+        codes = [language_of(self.graph, record.language) if record else None for record in (query, document)]
         others = (code for code in self.graph.languages if code not in codes)
         return tuple(code if code is not None else next(others, self.graph.languages[0]) for code in codes)
 

@@ -96,8 +96,9 @@ class Around:
         """What `write` wrote, mapped into memory; `DataError` if the folder is not whole."""
         manifest = read_manifest(folder)
         texts = RecordTable.open(folder, "texts", MIXED, manifest["texts"], Document)
-        arrays = [map_array(folder / f"{name}.npy") for name in ARRAYS]
-        return cls(texts, *arrays, sp.load_npz(folder / "mass.npz") if manifest["mass"] else None)
+        members, entities, relations = (map_array(folder / f"{name}.npy") for name in ARRAYS)
+        mass = sp.csr_matrix(sp.load_npz(folder / "mass.npz")) if manifest["mass"] else None
+        return cls(texts, members, entities, relations, mass)
 
 
 def read_neighbourhoods(

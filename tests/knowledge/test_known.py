@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from clir_lightning.data.batches.knowledge import KnowledgeTable
 from clir_lightning.data.store.tables import RecordTable, RecordWriter
 from clir_lightning.errors import ConfigError
 from clir_lightning.knowledge import links as links_module
+from clir_lightning.knowledge.documents import document_links
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.known import GraphKnowledge
 from clir_lightning.types import Document, Query
@@ -113,13 +115,37 @@ def test_labels_alone_and_no_neighbours() -> None:
     assert table.relations.tolist() == [[0], [0]]
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_the_mass_of_documents_around_queries(cached: bool, tmp_path: Path) -> None:
+    knowledge = GraphKnowledge(GRAPH, neighbours=0, pagerank=True)
+    table = knowledge.table(QUERIES, DOCUMENTS, cache=str(tmp_path) if cached else None)
+
+    # Kazakh - Kazakhstan - Almaty: of walks from Kazakh, m = .85 (1 - m) are at Kazakhstan, .85 m / 2 at Almaty and .15
+    # more at Kazakh; of those from Kazakhstan 1 / 1.85 are there. No document is about Kazakhstan.
+    assert table.mass is not None
+    np.testing.assert_allclose(
+        table.mass.toarray(),
+        np.array(
+            [
+                [0.15 + 0.85 * (0.85 / 1.85) / 2, 0.0, 0.85 * (0.85 / 1.85) / 2],
+                [0.85 / 1.85 / 2, 0.0, 0.85 / 1.85 / 2],
+                [0.0, 0.0, 0.0],
+            ]
+        ),
+        atol=1e-6,
+    )
+    assert table.fingerprint != GraphKnowledge(GRAPH, neighbours=0).table(QUERIES, DOCUMENTS).fingerprint
+
+
+@pytest.mark.parametrize("pagerank", [False, True])
 @pytest.mark.parametrize("queries", [{}, {"2": QUERIES["2"]}])
 @pytest.mark.parametrize("documents", [{}, {"d2": DOCUMENTS["d2"]}])
 @pytest.mark.parametrize("cached", [False, True])
 def test_nothing_linked_is_a_table_of_no_rows(
-    queries: Mapping[str, Query], documents: Mapping[str, Document], cached: bool, tmp_path: Path
+    queries: Mapping[str, Query], documents: Mapping[str, Document], cached: bool, pagerank: bool, tmp_path: Path
 ) -> None:
-    table = GraphKnowledge(GRAPH, neighbours=3).table(queries, documents, cache=str(tmp_path) if cached else None)
+    knowledge = GraphKnowledge(GRAPH, neighbours=3, pagerank=pagerank)
+    table = knowledge.table(queries, documents, cache=str(tmp_path) if cached else None)
     assert table.members.shape == (0, 4, 2)
     assert table.entities.shape == table.relations.shape == (0, 4)
     assert (dict(table.queries), dict(table.documents), texts(table)) == ({}, {}, [])
@@ -151,8 +177,12 @@ def test_records_on_disk_are_linked_as_those_in_memory(tmp_path: Path) -> None:
 
 def test_splits_of_a_collection_link_its_documents_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    link = links_module.document_links
-    monkeypatch.setattr(links_module, "document_links", lambda *args: calls.append(1) or link(*args))
+
+    def counted(*args: Any) -> Any:
+        calls.append(args)
+        return document_links(*args)
+
+    monkeypatch.setattr(links_module, "document_links", counted)
     knowledge = GraphKnowledge(GRAPH)
     for query in QUERIES.values():
         knowledge.table({query.id: query}, DOCUMENTS, cache=str(tmp_path))

@@ -62,6 +62,7 @@ def coverage(graph: Graph, language: str, links: Mapping[str, Sequence[Link]], t
         if link is None or link.entity != entity:
             missed.setdefault(cause(entity, links[text_id], named), []).append((text_id, entity, link))
 
+    # Counts by rule of all texts, and of those that are known.
     return Coverage(
         texts=len(links),
         rules=Counter(link.rule for link in best.values()),

@@ -96,8 +96,9 @@ class Around:
         """What `write` wrote, mapped into memory; `DataError` if the folder is not whole."""
         manifest = read_manifest(folder)
         texts = RecordTable.open(folder, "texts", MIXED, manifest["texts"], Document)
-        arrays = [map_array(folder / f"{name}.npy") for name in ARRAYS]
-        return cls(texts, *arrays, sp.load_npz(folder / "mass.npz") if manifest["mass"] else None)
+        members, entities, relations = (map_array(folder / f"{name}.npy") for name in ARRAYS)
+        mass = sp.csr_matrix(sp.load_npz(folder / "mass.npz")) if manifest["mass"] else None
+        return cls(texts, members, entities, relations, mass)
 
 
 def read_neighbourhoods(
@@ -111,6 +112,7 @@ def read_neighbourhoods(
     numbers = np.full((len(entities), 1 + neighbours), -1, np.int64)
     relations = np.zeros((len(entities), 1 + neighbours), np.int64)
 
+    # Some at a time: the terms of all their neighbours are looked up together.
     bar = tqdm(desc="reading neighbours", total=len(entities), unit=" entities", leave=False, delay=1)
     for start in range(0, len(entities), AT_ONCE):
         part = entities[start : start + AT_ONCE]

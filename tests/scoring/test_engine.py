@@ -209,7 +209,7 @@ def test_a_pass_encodes_each_text_of_a_graph_once_and_keeps_none(encoder: Encode
         steps = ScoringBatches(pairs, lengths=made.pair_lengths, size=size)
         return engine.score(PairBatches().loader(made, steps), name="r")
 
-    # Five texts around the entity of `lang`, one and four around those of `french` and `one`, one where nothing is linked.
+    # Five texts around the entity of `lang`; one and four around those of `french` and `one`; one of nothing linked.
     found = scored(1)
     assert (model.texts.encoded, model.texts.reused) == (6, 3 * 5 + (1 + 4) + 1 - 6)
     assert not len(model.texts.kept)

@@ -23,6 +23,10 @@ VERBS = {
         "how a dual model's vectors lie, before and after centring and whitening",
         "clir geometry model=outputs/… split=dev",
     ),
+    "graph build": (
+        "a graph of entities with terms in two languages, from a Wikidata dump",
+        "clir graph build dump=latest-all.json.gz languages=[zh,kk] path=FOLDER",
+    ),
     "graph inspect": (
         "counts of a graph, what its entities are called, and how they are connected",
         "clir graph inspect graph=FOLDER",

@@ -1,4 +1,4 @@
-"""`clir graph link` on a little graph: a text's links, and the links of a file's queries held against known entities."""
+"""`clir graph link` on a little graph: a text's links, and a file's queries against known entities."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from knowledge.little_graphs import EDGES, LANGUAGES, little
 
 from clir_lightning.cli import verbatim
 from clir_lightning.configuration import config_folder
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs.graph_link import main
-from knowledge.little_graphs import EDGES, LANGUAGES, little
 
 GRAPH = little({**LANGUAGES, "Q50": (1, {"zh": "哈萨克语"})}, EDGES)
 
@@ -36,7 +36,7 @@ def cells(printed: str) -> list[list[str]]:
 def test_a_text_with_all_that_it_links_to(capsys: pytest.CaptureFixture[str]) -> None:
     main(composed("query=哈薩克語"))
     printed = capsys.readouterr().out
-    assert "哈薩克語: 2 entities" in printed
+    assert "哈薩克語: names 2 entities" in printed
     assert cells(printed) == [
         ["Q9252", "哈萨克语", "қазақ тілі", "folded", "哈萨克语", "0.70"],
         ["Q50", "哈萨克语", "", "folded", "哈萨克语", "0.70"],

@@ -36,6 +36,14 @@ def rules(text: str, graph: Graph = GRAPH, language: str = "kk", by: str = "auto
         ("Қазақ тілі түркі тілдерінің бірі", (KAZAKH, "longest")),
         ("Қазақ — халық", ("Q33935", "folded")),
         ("Алматының көшелері", None),
+        ("Алматы көшелері — тізім", None),
+        ("Алматы К. көшесі — тізім", None),
+        (
+            "Алматы қаласының орталығындағы көшелердің атаулары туралы сөз. Кітап — тізім",
+            ("Q35493", "longest"),
+        ),
+        ("Қазақ тілі — Алматы — қала", (KAZAKH, "title")),
+        ("Алматы - Қазақстан — матч", ("Q35493", "label")),
         ("Бұл Алматы", None),
         ("", None),
         (" — ", None),
@@ -48,8 +56,16 @@ def test_what_a_document_begins_with(text: str, expected: tuple[str, str] | None
     assert rules(text) == expected
 
 
+def test_a_title_with_a_dash_in_it_is_longer_than_what_is_before_the_dash() -> None:
+    graph = little({"Q1": (9, {"kk": "Грузия"}), "Q2": (1, {"kk": "Грузия - Украина | матч"})})
+    assert rules("Грузия - Украина — матч", graph) == ("Q2", "label")
+    assert rules("Грузия — ел", graph) == ("Q1", "label")
+    assert rules("Грузия\n", graph) == ("Q1", "label")
+
+
 def test_a_chinese_document_begins_with_the_longest_name() -> None:
     assert rules("哈薩克語是一种语言", language="zh") == (KAZAKH, "longest")
+    assert rules("阿拉木图（哈萨克语：Алматы）——城市", language="zh") == ("Q35493", "longest")
     assert rules("语言", language="zh") is None
 
 

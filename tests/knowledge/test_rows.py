@@ -16,7 +16,7 @@ def test_a_part_is_four_tables_of_lines(tmp_path: Path) -> None:
         rows.term("Q35493", "kk", "A", 1, "Верный")
         rows.triple("Q35493", "P17", "Q232", 2)
         rows.property("P17", "en", "country")
-        rows.add("triples", "Q1\tP2\tQ3\t1\nQ1\tP2\tQ4\t0\n")
+        rows.add("triples", b"Q1\tP2\tQ3\t1\nQ1\tP2\tQ4\t0\n")
     assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {
         "000003.entities.tsv": "Q35493\t143\n",
         "000003.terms.tsv": "Q35493\tzh\tL\t0\t阿拉木图\nQ35493\tkk\tA\t1\tВерный\n",

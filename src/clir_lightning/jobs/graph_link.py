@@ -80,7 +80,8 @@ def _label(graph: Graph, entity: str, language: str) -> str:
 
 def links_table(graph: Graph, language: str, text: str, links: Sequence[Link]) -> Table:
     """All links of one text, best first, with the entities' labels in all languages."""
-    table = Table(title=f"{text}: {len(links)} entities" if links else f"{text}: names no entity", title_justify="left")
+    entities = "no entity" if not links else "1 entity" if len(links) == 1 else f"{len(links)} entities"
+    table = Table(title=f"{text}: names {entities}", title_justify="left")
     for heading in ("entity", *(f"label ({code})" for code in graph.languages), "rule", "part", "score"):
         table.add_column(heading)
     key = normal(text, language)

@@ -6,7 +6,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 from clir_lightning.errors import one_of
@@ -23,6 +23,7 @@ READ = 300  # characters of a document that are looked at
 LONGEST_NAME = 80  # characters of a name at its beginning
 AT_ONCE = 2048  # documents a look-up
 _BREAK = re.compile(r"\s+[—–-]\s+|\n")  # between a title and what follows it
+_END = re.compile(r"(?<=\w\w\w)[.!?]\s|[。！？]")  # of a sentence; a shorter word with a full stop is cut short itself
 
 
 def link_documents(graph: Graph, documents: Mapping[str, Document], language: str, by: str = "auto") -> dict[str, str]:
@@ -65,22 +66,14 @@ def document_links(
         yield from ((document_id, link) for (document_id, _), link in zip(part, links, strict=True))
 
 
-@dataclass(frozen=True)
-class _Beginning:
-    """A document's title, as far as it has one, what follows it, and the normal form of both together."""
-
-    title: str
-    rest: str
-    normal: str
-
-
 class Beginnings:
     """Links texts by the name that they begin with.
 
-    What stands before the first dash between blanks or line break is a title: it is linked as a whole text is
-    (`Linker`: label, alias, title, folded), and of several entities of that name the one is taken whose description
-    follows (`description`). Where the title names nothing, the longest name that the text begins with is taken, to a
-    bound of words (`longest`). Ties go as in `Linker`.
+    What stands before a dash between blanks or a line break, in the first sentence, is a title, and so may be the whole
+    text. The longest title that names something is linked as a whole text is (`Linker`: label, alias, title, folded),
+    and of several entities of that name the one is taken whose description follows (`description`). Where no title
+    does, the longest name that the text begins with is taken, to a bound of words (`longest`); where there is a dash or
+    line break only one that a bracket follows, since the others are parts of longer names. Ties go as in `Linker`.
     """
 
     def __init__(self, graph: Graph, language: str) -> None:
@@ -88,47 +81,64 @@ class Beginnings:
 
     def links(self, texts: Sequence[str]) -> list[Link | None]:
         """The best link of each text."""
-        parts = [self._split(text) for text in texts]
-        whole = self._linker.whole([part.title for part in parts])
-        described = self._described(parts, whole)
-        found = [first or (links[0] if links else None) for first, links in zip(described, whole, strict=True)]
+        titles = [_titles(text) for text in texts]
+        flat = [title for part in titles for title in part]
+        whole = dict(zip(flat, self._linker.whole(flat), strict=True))
 
-        # Texts whose title names nothing.
-        rest = [place for place, link in enumerate(found) if link is None]
-        for place, link in zip(rest, self._longest([parts[place].normal for place in rest]), strict=True):
+        # The longest title that names something, and what it names.
+        named = [next((title for title in part if whole[title]), "") for part in titles]
+        rests = [_BREAK.sub("", text.strip()[len(title) :], count=1) for text, title in zip(texts, named, strict=True)]
+        found = self._described([whole.get(title, []) for title in named], rests)
+
+        # Texts without.
+        left = [place for place, link in enumerate(found) if link is None]
+        longest = self._longest(
+            [(texts[place], titles[place][-1:] not in ([], [texts[place].strip()])) for place in left]
+        )
+        for place, link in zip(left, longest, strict=True):
             found[place] = link
         return found
 
-    def _split(self, text: str) -> _Beginning:
-        title, *rest = _BREAK.split(text.strip(), maxsplit=1)
-        return _Beginning(title, rest[0] if rest else "", normal(text, self._linker.language))
-
-    def _described(self, parts: Sequence[_Beginning], whole: Sequence[list[Link]]) -> list[Link | None]:
-        """Of the entities that a title names, the one whose description the rest of the text is."""
+    def _described(self, links: Sequence[list[Link]], rests: Sequence[str]) -> list[Link | None]:
+        """Of the entities that a title names, the one whose description the rest of the text is, or the first."""
         language = self._linker.language
-        unclear = {link.entity for links in whole if len(links) > 1 for link in links}
-        terms = self._linker.graph.terms(sorted(unclear))
+        terms = self._linker.graph.terms([link.entity for found in links if len(found) > 1 for link in found])
 
-        # `startswith`: of a long text the beginning alone is here, and a description may go on.
-        found: list[Link | None] = []
-        for part, links in zip(parts, whole, strict=True):
-            rest = normal(part.rest, language) if len(links) > 1 else ""
-            fit = [
-                link
-                for link in links
-                if rest and rest.startswith(normal(terms[link.entity][language].description, language) or "\0")
-            ]
-            found.append(replace(fit[0], rule="description", score=1.0) if fit else None)
-        return found
+        # The rest begins with the description: of a long text only a beginning is here, and it may go on.
+        best: list[Link | None] = []
+        for found, rest in zip(links, rests, strict=True):
+            fit = []
+            if len(found) > 1:
+                told = {link: normal(terms[link.entity][language].description, language) for link in found}
+                follows = normal(rest, language)
+                fit = [link for link, text in told.items() if text and follows.startswith(text)]
+            best.append(replace(fit[0], rule="description", score=1.0) if fit else next(iter(found), None))
+        return best
 
-    def _longest(self, texts: Sequence[str]) -> list[Link | None]:
-        """The longest name that each text begins with, of two characters or more."""
-        names = [list(heads(text, LONGEST_NAME)) for text in texts]
+    def _longest(self, texts: Sequence[tuple[str, bool]]) -> list[Link | None]:
+        """The longest name that each text begins with; the second tells whether it has a title before a dash."""
+        keys = [normal(text, self._linker.language) for text, _ in texts]
+        names = [list(heads(key, LONGEST_NAME)) for key in keys]
+        for place, (key, (_, titled)) in enumerate(zip(keys, texts, strict=True)):
+            if titled:
+                names[place] = [name for name in names[place] if key[len(name) :].lstrip().startswith("(")]
         named = self._linker.named(name for part in names for name in part)
 
         # Longest first: the first one that the graph has.
         found: list[Link | None] = []
-        for text, part in zip(texts, names, strict=True):
-            key = next((name for name in part if name in named), None)
-            found.append(part_links(text, [((0, len(key)), named[key])])[0] if key else None)
+        for key, part in zip(keys, names, strict=True):
+            name = next((name for name in part if name in named), None)
+            found.append(part_links(key, [((0, len(name)), named[name])])[0] if name else None)
         return found
+
+
+def _titles(text: str) -> list[str]:
+    """What may be a text's title, the longest first; in its first sentence.
+
+    >>> _titles("Грузия - Украина — матч"), _titles("Алматы. Қала — көп")
+    (['Грузия - Украина — матч', 'Грузия - Украина', 'Грузия'], ['Алматы. Қала — көп'])
+    """
+    text = text.strip()
+    sentence = _END.search(text)
+    ends = [match.start() for match in _BREAK.finditer(text, 0, sentence.start() if sentence else len(text))]
+    return [text[:end] for end in (len(text), *reversed(ends)) if end]

@@ -60,16 +60,20 @@ class Rows:
     def __init__(self, folder: Path, number: int) -> None:
         self._targets = {table: part_file(folder, number, table) for table in COLUMNS}
         self._partial = {table: partial_path(target) for table, target in self._targets.items()}
-        self._files: dict[str, IO[str]] = {}
+        self._files: dict[str, IO[bytes]] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Rows:
         for table, path in self._partial.items():
-            self._files[table] = self._open.enter_context(open(path, "w", encoding="utf-8", newline="\n"))
+            self._files[table] = self._open.enter_context(open(path, "wb"))
         return self
 
     def __exit__(self, kind: object, *error: object) -> None:
         try:
+            if kind is None:  # on the disk before it has its name
+                for file in self._files.values():
+                    file.flush()
+                    os.fsync(file.fileno())
             self._open.close()
             if kind is None:
                 for table, path in self._partial.items():
@@ -85,7 +89,7 @@ class Rows:
     def term(self, entity: str, language: str, kind: Kind, place: int, text: str) -> None:
         """A text of an entity; `place` orders those of its language and kind, from 0."""
         if written := clean(text):
-            self._files["terms"].write(f"{clean(entity)}\t{language}\t{kind}\t{place}\t{written}\n")
+            self.add("terms", f"{clean(entity)}\t{language}\t{kind}\t{place}\t{written}\n".encode())
 
     def triple(self, subject: str, property: str, object: str, rank: int = 1) -> None:  # noqa: A002
         """A statement: two entities and what the second is to the first; `rank` as in `RANKS`."""
@@ -96,9 +100,9 @@ class Rows:
         if clean(label):
             self._row("properties", property, language, label)
 
-    def add(self, table: str, lines: str) -> None:
-        """Ready lines of a table, cleaned, each with its end."""
+    def add(self, table: str, lines: bytes) -> None:
+        """Ready lines of a table in UTF-8, cleaned, each with its end."""
         self._files[table].write(lines)
 
     def _row(self, table: str, *fields: str | int) -> None:
-        self._files[table].write("\t".join(clean(str(field)) for field in fields) + "\n")
+        self.add(table, ("\t".join(clean(str(field)) for field in fields) + "\n").encode())

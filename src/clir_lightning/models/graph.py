@@ -140,7 +140,8 @@ class GraphRanker(KnowledgeRanker):
 
         `everyone` gathers rows from all processes, with gradients.
         """
-        seen, self.seen = self.seen, []
+        seen = self.seen
+        self.seen = []
         if self.alignment is None or not seen:
             return {}
         vectors = everyone(torch.cat([vectors for vectors, _ in seen]))

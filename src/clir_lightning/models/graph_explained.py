@@ -46,6 +46,7 @@ def explain(model: GraphRanker, batch: PairBatch) -> list[Contribution]:
             if place >= 0
         }
 
+        # The score without each of them.
         found = []
         for entity, language in texts:
             left = knowledge.members.clone()

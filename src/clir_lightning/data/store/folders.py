@@ -123,11 +123,18 @@ def _last_change(place: Path) -> float:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with the process; a file system without locks goes without."""
+def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock that ends with the process; a file system without locks goes without.
+
+    `waiting` is called before another process is waited for.
+    """
     with open(path, "w") as stream:
         with suppress(OSError):  # all of them build then, and the first rename wins
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 

@@ -35,7 +35,7 @@ from clir_lightning.models.tiny import TinyEncoder
 from clir_lightning.types import Sample
 
 CONF = config_folder()
-PAIRS = {"cross", "cedr"}
+PAIRS = {"cross", "cedr", "hike", "graph"}
 ARCHITECTURES = {*PAIRS, "late", "dual", "dual_dot"}
 # Any loss over a query's own scores trains anything; these four need more.
 ONLY = {

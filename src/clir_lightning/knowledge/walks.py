@@ -69,7 +69,7 @@ def rank_by_walks(
         for entity, mass in zip(seeds[first : first + len(block)], block, strict=True):
             for query in asking[entity]:
                 ranked[query] = _scores(ranked[query], places, mass)
-    return Walked(Run(ranked, split), len(entities), len(linked))
+    return Walked(Run(ranked, "pagerank"), len(entities), len(linked))
 
 
 def _scores(candidates: Mapping[str, float], places: Mapping[str, int], mass: np.ndarray) -> dict[str, float]:

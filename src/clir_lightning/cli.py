@@ -149,9 +149,12 @@ def verbatim(override: str) -> str:
 def of_any_data(verb: str, override: str) -> str:
     """A setting of the data, also where the verb's own file does not list it: the data of a model has it.
 
-    The job itself rejects a setting that this data does not have.
+    So it is with a model's knowledge. The job itself rejects a setting that these do not have.
 
+    >>> of_any_data("evaluate", "knowledge.graph.path=FOLDER")
+    '++knowledge.graph.path=FOLDER'
     >>> of_any_data("evaluate", "data.path=FOLDER"), of_any_data("train", "data.path=FOLDER")
     ('++data.path=FOLDER', 'data.path=FOLDER')
     """
-    return f"++{override}" if verb in OF_TRAINED_DATA and override.startswith("data.") else override
+    trained = override.startswith("data.") or (verb == "evaluate" and override.startswith("knowledge."))
+    return f"++{override}" if verb in OF_TRAINED_DATA and trained else override

@@ -225,3 +225,13 @@ def test_a_trial_repeats_rows_with_their_knowledge(encoder: Encoder) -> None:
     assert larger.knowledge.query.tolist() == [0, -1, 1, 0, -1, 1, 0]
     model = HIKE(encoder, TEXTS["cross"]).eval()
     assert trial(model, batch, [64, 256], CPU)["tokens"] in (64, 256)
+
+
+def test_a_trainers_pass_ends_without_vectors_too(encoder: Encoder) -> None:
+    model = HIKE(encoder, TEXTS["cross"]).eval()
+    engine = Engine(model)
+    with torch.no_grad():
+        engine.step(batch_of(known_dataset(encoder), *SOME))
+    assert len(model.texts.kept) == 6
+    engine.reset()
+    assert not len(model.texts.kept)

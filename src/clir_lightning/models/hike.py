@@ -99,6 +99,7 @@ class HIKE(KnowledgeRanker):
         hidden = hidden or width
         pair = self.text.vector_width
 
+        # The two levels of knowledge, and what weighs them beside the pair.
         self.knowledge = nn.ModuleList(Neighbourhood(width, heads=heads, dropout=dropout) for _ in range(languages))
         self.fusion = nn.Sequential(nn.Dropout(dropout), nn.Linear(languages * width, width), nn.Tanh())
         self.projection = nn.Linear(pair, width)

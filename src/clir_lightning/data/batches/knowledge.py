@@ -151,6 +151,7 @@ class Neighbourhoods:
         if not len(rows):
             rows = np.arange(min(1, len(self.numbers)))
 
+        # All of it in the batch's own numbering.
         return KnowledgeBatch(
             self.texts.texts(rows),
             torch.from_numpy(self.numbers[rows]),

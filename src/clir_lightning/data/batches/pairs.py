@@ -42,12 +42,18 @@ class Step:
 
 
 @dataclass(frozen=True)
-class PairBatch:
-    """B queries with D documents each, as B·D padded rows of T tokens, a query's rows next to each other."""
+class PairTokens:
+    """The tokens of B·D pairs, padded to the right."""
 
     input_ids: Tensor  # [B·D, T]
     attention_mask: Tensor  # [B·D, T]
     token_type_ids: Tensor | None  # [B·D, T]
+
+
+@dataclass(frozen=True)
+class PairBatch(PairTokens):
+    """B queries with D documents each, as B·D padded rows of T tokens, a query's rows next to each other."""
+
     grades: Tensor  # [B, D]
     samples: tuple[Sample, ...]  # B of them
     weights: tuple[float, ...] = ()  # B of them, each query's share in the loss times B; nothing: 1 each

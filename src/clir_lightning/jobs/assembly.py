@@ -31,7 +31,7 @@ from clir_lightning.lightning.callbacks.resumption import Resumption
 from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.lightning.callbacks.training_bar import TrainingBar
 from clir_lightning.lightning.checkpoints import LastCheckpoint, WholeFileIO
-from clir_lightning.lightning.kinds import check_kinds
+from clir_lightning.lightning.kinds import check_kinds, check_knowledge
 from clir_lightning.lightning.loggers.wandb_run import JobInfo
 from clir_lightning.lightning.ranking_module import RankingModule
 from clir_lightning.lightning.warm_start import load_weights
@@ -78,7 +78,9 @@ def make_losses(config: DictConfig) -> dict[str, RankingLoss]:
     if not losses:
         raise ConfigError("there is no loss to train with; add loss=[softmax_hinge] or another of conf/loss")
     architecture, settings = outline(config.architecture)
-    check_kinds(architecture, outline(config.batches)[0], outline(config.module)[0])
+    batches, of_batches = outline(config.batches)
+    check_kinds(architecture, batches, outline(config.module)[0])
+    check_knowledge(architecture, batches, of_batches)
     # A function that makes an architecture does not tell what that gives.
     outputs = architecture.outputs(**settings) if hasattr(architecture, "outputs") else None
     learn = settings.get("learn_temperature", False)

@@ -35,7 +35,19 @@ from clir_lightning.scoring.processes import once, started_outside, world
 
 # Settings that the model, the texts and the batches tell themselves, or that decide no score.
 TOLD = (
-    *("model", "split", "depth", "queries", "candidates", "data", "run", "qrels", "measures", "score_tokens"),
+    *(
+        "model",
+        "split",
+        "depth",
+        "queries",
+        "candidates",
+        "data",
+        "knowledge",
+        "run",
+        "qrels",
+        "measures",
+        "score_tokens",
+    ),
     *("device", "devices", "precision", "keep_seconds"),
 )
 
@@ -49,7 +61,7 @@ def bounded(result: Evaluation, pool: Pool) -> list[Evaluation]:
     return [random_order(pool, list(result.means)), result, ideal(pool, list(result.means))]
 
 
-def candidates_of(trained: DictConfig, config: DictConfig, collection: Collection) -> CandidateSet:
+def candidates_of(trained: Trained, config: DictConfig, collection: Collection) -> CandidateSet:
     """What is scored: the training's candidate settings, changed by those given now.
 
     Its run file and its limit on test queries are of its test split: another split has its judged lists scored, and
@@ -58,15 +70,15 @@ def candidates_of(trained: DictConfig, config: DictConfig, collection: Collectio
     for name in ("depth", "queries"):
         if config[name] is not None:
             at_least(config[name], 1, name)
-    lists: CandidateLists = build(trained.candidates)
-    own = config.split == trained.splits.test
+    lists: CandidateLists = build(trained.config.candidates)
+    own = config.split == trained.config.splits.test
     lists = replace(
         lists,
         depth=lists.depth if config.depth is None else config.depth,
         test=lists.test if own and config.candidates is None else config.candidates,
         test_queries=lists.test_queries if own and config.queries is None else config.queries,
     )
-    batches = replace(build(trained.batches), score_size=None, score_tokens=config.score_tokens)
+    batches = replace(trained.batches(config.knowledge), score_size=None, score_tokens=config.score_tokens)
     return CandidateSet(collection, config.split, lists.run(collection, config.split, "test"), batches)
 
 
@@ -114,7 +126,7 @@ def of_model(config: DictConfig, folder: Path) -> Judged | None:
     engine = Engine(trained.model, at)
 
     # The candidates, tokenised as the model reads them, of which each process scores its share.
-    candidates = candidates_of(settings, config, trained.collection(config.data))
+    candidates = candidates_of(trained, config, trained.collection(config.data))
     candidates.tokenise(trained.encoder.tokenizer, cache=settings.cache)
     tokens = settled(trained.model, at, [candidates], cache=settings.cache)
     log.info("scoring on %s in %s, %s", at.device, at.precision, tokens)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
 from clir_lightning.data.batches.kinds import PairBatches, TextBatches
 from clir_lightning.errors import ConfigError
@@ -36,3 +38,22 @@ def check_kinds(architecture: object, batches: object, module: object) -> None:
             does = "encodes texts apart" if apart else "scores pairs"
             problem = f"{architecture.__name__} {does}, and {group} is {given.__name__}"
             raise ConfigError(f"{problem}; add batches={kind} module={kind}")
+
+
+def check_knowledge(architecture: object, batches: object, settings: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` where an architecture that reads a graph is given none, or batches that cannot hold one are.
+
+    `settings` are those of the batches. An architecture says so by `reads_knowledge`.
+
+    >>> check_knowledge(object, TextBatches, {"knowledge": {"_target_": "GraphKnowledge"}})
+    Traceback (most recent call last):
+    clir_lightning.errors.ConfigError: batches.knowledge is given, and batches is TextBatches; ...
+    """
+    given = settings.get("knowledge") is not None
+    if given and inspect.isclass(batches) and issubclass(batches, TextBatches):
+        problem = "batches.knowledge is given, and batches is TextBatches; only pairs have knowledge"
+        raise ConfigError(f"{problem}: leave knowledge=… out, or take an architecture of pairs")
+    if getattr(architecture, "reads_knowledge", False) and not given:
+        name = getattr(architecture, "__name__", architecture)
+        problem = f"{name} reads a knowledge graph, and batches.knowledge is null"
+        raise ConfigError(f"{problem}; add knowledge=demo, or knowledge=folder with the path of a graph")

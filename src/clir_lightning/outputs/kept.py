@@ -62,6 +62,10 @@ def _parts(
     yield texts_fingerprint(candidates.split.queries)
     yield texts_fingerprint(candidates.split.documents)
 
+    # What a graph knows of them: a folder of the same name may hold another one by now.
+    known = getattr(candidates.dataset, "knowledge", None)
+    yield "" if known is None else known.table.fingerprint
+
     # The model.
     yield tokenizer_fingerprint(trained.encoder.tokenizer)
     yield from weight_parts(trained.model.state_dict())

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clir_lightning.build import build
 from clir_lightning.data.candidate_set import CandidateSet
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.data.store.packed import PackedLists
@@ -41,7 +40,7 @@ class Ranker:
     ) -> None:
         self.trained = Trained.load(path)
         self.at = self.trained.computing(device, precision)
-        batches = build(self.trained.config.batches)
+        batches = self.trained.batches()
         self._batches = batches if tokens is None else replace(batches, score_size=None, score_tokens=tokens)
         self._engine = Engine(self.trained.model, self.at)
 

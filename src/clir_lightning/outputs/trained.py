@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from clir_lightning.build import build, changed
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.tokens.texts import side_lengths
-from clir_lightning.errors import ClirError, ConfigError
+from clir_lightning.errors import ClirError, ConfigError, DataError
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.model_folder import read_saved
@@ -66,6 +66,20 @@ class Trained:
         self.config.data = changed(self.config.data, data, "data")
         collection: Collection = build(self.config.data)
         return collection
+
+    def batches(self, knowledge: DictConfig | None = None) -> Any:
+        """The batches that the model was trained with, their knowledge's settings changed by `knowledge`.
+
+        Raises `ConfigError` where the graph of its training is no longer there.
+        """
+        own = self.config.batches
+        if knowledge:
+            own.knowledge = changed(own.get("knowledge"), knowledge, "knowledge")
+        try:
+            return build(own)
+        except DataError as error:
+            problem = f"{self.path} was trained with knowledge that cannot be read ({error})"
+            raise ConfigError(f"{problem}; put the graph back, or evaluate with knowledge.graph.path=…") from error
 
     def computing(self, device: str = "auto", precision: str | None = None) -> Computing:
         """Where the model scores, and in which precision: that of its training, unless one is given."""

@@ -11,6 +11,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.batches.features import Feature
+from clir_lightning.data.batches.knowledge import Knowledge, Neighbourhoods
 from clir_lightning.data.batches.pairs import Lists, PairDataset
 from clir_lightning.data.batches.scoring import ScoringBatches, TextScoring
 from clir_lightning.data.batches.settings import Batches
@@ -34,9 +35,13 @@ class PairBatches(Batches):
         query_length, document_length: tokens that queries and documents are cut to before that; `None` cuts neither.
         score_size: pairs.
         features: what an architecture reads of each pair beside the tokens, in `batch.extra` by these names.
+        knowledge: what a graph knows of queries and documents, in `batch.knowledge`; `None` for nothing.
+        knowledge_length: tokens of a text of it, special ones included.
     """
 
     features: Mapping[str, Feature] = field(default_factory=dict)
+    knowledge: Knowledge | None = None
+    knowledge_length: int = 32
 
     def documents(
         self, records: Mapping[str, Document], tokenizer: PreTrainedTokenizerBase, cache: str | None = None
@@ -63,7 +68,21 @@ class PairBatches(Batches):
 
         lengths = (self.max_length, self.query_length, self.document_length)
         assembler = PairAssembler(queries, documents, template, tokenizer.pad_token_id, *lengths)
-        return PairDataset(assembler, self.features, split)
+        return PairDataset(assembler, self.features, split, self._known(split, tokenizer, name, cache))
+
+    def _known(
+        self, split: Split, tokenizer: PreTrainedTokenizerBase, name: str, cache: str | None
+    ) -> Neighbourhoods | None:
+        """What the graph knows of the split's queries and documents, and a line on how many it knows."""
+        if self.knowledge is None:
+            return None
+        table = self.knowledge.table(split.queries, split.documents, cache=cache)
+        log.info(
+            "the graph knows %d of %d %s queries, %d of %d documents",
+            *(len(table.queries), len(split.queries), name),
+            *(len(table.documents), len(split.documents)),
+        )
+        return Neighbourhoods.of(table, tokenizer, length=self.knowledge_length, name=name, cache=cache)
 
     def scoring(self, run: Run, dataset: PairDataset, **place: int) -> ScoringBatches:
         """Each pair once, in batches of similar length."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from clir_lightning.data.batches.features import Feature, extra
+from clir_lightning.data.batches.knowledge import KnowledgeBatch, Neighbourhoods
 from clir_lightning.data.collection import Split
 from clir_lightning.data.tokens.pairs import PairAssembler
 from clir_lightning.data.tokens.table import as_rows
@@ -54,6 +55,7 @@ class PairBatch:
     query_spans: Tensor | None = None  # [B·D, 2], first token and the one after the last of each row's query
     document_spans: Tensor | None = None  # [B·D, 2]
     extra: Mapping[str, Tensor] = field(default_factory=dict)  # [B·D, …] by feature, for architectures that read them
+    knowledge: KnowledgeBatch | None = None  # what a graph knows of the queries and documents, for those that read it
 
     @property
     def tokens(self) -> int:
@@ -70,29 +72,33 @@ class PairBatch:
         """A better system's scores, `[B, D]`, where the samples hold them."""
         return teacher_scores(self.samples, self.grades.device)
 
-    def _with(self, change: Callable[[Tensor], Tensor]) -> PairBatch:
+    def _with(
+        self, change: Callable[[Tensor], Tensor], change_knowledge: Callable[[KnowledgeBatch], KnowledgeBatch]
+    ) -> PairBatch:
         """The same batch of changed tensors."""
 
         def changed(values: Mapping[str, Any]) -> dict[str, Any]:
             return {name: change(value) for name, value in values.items() if isinstance(value, Tensor)}
 
-        return replace(self, **changed(vars(self)), extra=changed(self.extra))
+        knowledge = None if self.knowledge is None else change_knowledge(self.knowledge)
+        return replace(self, **changed(vars(self)), extra=changed(self.extra), knowledge=knowledge)
 
     def to(self, device: torch.device) -> PairBatch:
         """The same batch on another device; on a GPU it is there for what is computed after it."""
-        return self._with(lambda tensor: moved(tensor, device))
+        return self._with(lambda tensor: moved(tensor, device), lambda knowledge: knowledge.to(device))
 
     def pin_memory(self) -> PairBatch:
         """The same batch in memory that a GPU can copy from by itself; data loaders call it."""
-        return self._with(Tensor.pin_memory)
+        return self._with(Tensor.pin_memory, KnowledgeBatch.pin_memory)
 
     def _rows(self, places: Tensor | slice, width: int | None = None) -> dict[str, Any]:
-        """Every tensor that has a row per pair, at these places; tokens up to `width`."""
+        """All that has a row per pair, at these places; tokens up to `width`."""
         tokens = {name: getattr(self, name) for name in BY_TOKEN}
         others = {name: getattr(self, name) for name in BY_ROW}
         rows = {name: None if value is None else value[places, :width] for name, value in tokens.items()}
         rows |= {name: None if value is None else value[places] for name, value in others.items()}
-        return {**rows, "extra": {name: value[places] for name, value in self.extra.items()}}
+        knowledge = None if self.knowledge is None else self.knowledge.rows(places)
+        return {**rows, "extra": {name: value[places] for name, value in self.extra.items()}, "knowledge": knowledge}
 
     def pairs(self, places: Ints) -> PairBatch:
         """The rows at these places as queries with one document each; without their samples and a teacher's scores.
@@ -136,12 +142,13 @@ def teacher_scores(samples: Sequence[Sample], device: torch.device) -> Tensor | 
 class PairDataset(Dataset[PairBatch]):
     """A step's samples in, a `PairBatch` out.
 
-    `features` read the records of `split`, whose queries the assembler has the tokens of.
+    `features` read the records of `split`, whose queries the assembler has the tokens of; `knowledge` is of the same.
     """
 
     assembler: PairAssembler
     features: Mapping[str, Feature] = field(default_factory=dict)
     split: Split = field(default_factory=lambda: Split({}, Qrels({})))
+    knowledge: Neighbourhoods | None = None
 
     def rows(self, samples: Sequence[Sample]) -> tuple[Ints, Ints]:
         """Query row and document row of each pair, `[B·D]` each."""
@@ -185,6 +192,7 @@ class PairDataset(Dataset[PairBatch]):
             torch.from_numpy(pairs.query_spans),
             torch.from_numpy(pairs.document_spans),
             self._extra(step.samples) if self.features else {},
+            self._known(step.samples),
         )
 
     def _extra(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
@@ -193,3 +201,10 @@ class PairDataset(Dataset[PairBatch]):
         queries = [self.split.queries[query] for query, _ in pairs]
         documents = [self.split.documents[document] for _, document in pairs]
         return extra(self.features, queries, documents)
+
+    def _known(self, samples: Sequence[Sample]) -> KnowledgeBatch | None:
+        """What the graph knows of the pairs, in the rows' order."""
+        if self.knowledge is None:
+            return None
+        queries = [sample.query_id for sample in samples for _ in sample.document_ids]
+        return self.knowledge.batch(queries, [document for sample in samples for document in sample.document_ids])

@@ -23,6 +23,10 @@ VERBS = {
         "how a dual model's vectors lie, before and after centring and whitening",
         "clir geometry model=outputs/… split=dev",
     ),
+    "topics": (
+        "topics of the documents in both languages, and whether queries share them",
+        "clir topics data=demo topics=20 path=FOLDER",
+    ),
     "export": (
         "a model as a folder that sentence-transformers loads",
         "clir export model=outputs/… path=FOLDER",

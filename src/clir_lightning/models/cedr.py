@@ -13,6 +13,7 @@ from clir_lightning.data.tokens.pairs import PairTemplate
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.chunks import Chunks, cut_into_chunks
 from clir_lightning.models.encoder import Encoder, full_precision
+from clir_lightning.models.features import Widths, joined, width_of
 from clir_lightning.models.heads.signals import Signals
 from clir_lightning.models.recomputing import recomputed
 
@@ -50,6 +51,7 @@ class CEDR(nn.Module):
         chunk_length: tokens of a chunk with the query and special tokens; `None` for as many as the encoder takes.
         levels: states that matrices are made of: 0 the embeddings, 1 the first layer, …; `None` for all.
         dropout: on [CLS].
+        features: numbers of a pair that the head reads beside [CLS], name in `batches.features` to how many.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class CEDR(nn.Module):
         chunk_length: int | None = None,
         levels: Sequence[int] | None = None,
         dropout: float = 0.1,
+        features: Widths | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -70,7 +73,8 @@ class CEDR(nn.Module):
         if not self.levels or not set(self.levels) <= set(range(encoder.depth + 1)):
             raise ConfigError(f"architecture.levels are {self.levels}; allowed: some of 0 to {encoder.depth}")
         self.dropout = nn.Dropout(dropout)
-        self.head = head(width=encoder.width, channels=len(self.levels))
+        self.features = features
+        self.head = head(width=encoder.width + width_of(features), channels=len(self.levels))
 
     @staticmethod
     def outputs(**settings: Any) -> frozenset[str]:
@@ -105,7 +109,7 @@ class CEDR(nn.Module):
 
         uses = getattr(self.head, "uses_similarity", True)
         states = self.encoder.visit(chunks, see) if uses else self.encoder(chunks)
-        cls = self.dropout(chunks.average(states[:, 0]))
+        cls = joined(self.dropout(chunks.average(states[:, 0])), batch, self.features)
         nothing = cls.new_zeros(len(cls), 0, *chunks.query_mask.shape[1:], *chunks.document_mask.shape[1:])
         similarity = torch.stack(matrices, dim=1) if matrices else nothing  # [P, L, Q, D]
         with full_precision(states):

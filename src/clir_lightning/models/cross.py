@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import one_of
 from clir_lightning.models.encoder import Encoder, full_precision
+from clir_lightning.models.features import Widths, joined, width_of
 from clir_lightning.models.pooling import mean
 
 POOLINGS = {"cls": 1, "mean": 1, "parts": 4}  # how many vectors of the encoder's width the head reads
@@ -33,15 +34,23 @@ class CrossEncoder(nn.Module):
             and v of the document's as (u, v, |u − v|, u ⊙ v), for encoders that were trained to match mean vectors.
         hidden: width of the feed-forward layer; `None` for the encoder's own.
         dropout: before each linear layer.
+        features: numbers of a pair that the head reads beside the vector, name in `batches.features` to how many.
     """
 
     def __init__(
-        self, encoder: Encoder, *, pooling: str = "cls", hidden: int | None = None, dropout: float = 0.1
+        self,
+        encoder: Encoder,
+        *,
+        pooling: str = "cls",
+        hidden: int | None = None,
+        dropout: float = 0.1,
+        features: Widths | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.pooling = one_of(pooling, POOLINGS, "architecture.pooling")
-        width = encoder.width * POOLINGS[pooling]
+        self.features = features
+        width = encoder.width * POOLINGS[pooling] + width_of(features)
         hidden = hidden or encoder.width
         self.head = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(width, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, 1)
@@ -69,7 +78,7 @@ class CrossEncoder(nn.Module):
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Scores `[B, D]` of B queries with D documents each."""
-        pooled = self._pooled(batch)
+        pooled = joined(self._pooled(batch), batch, self.features)
         with full_precision(pooled):
             scores: Tensor = self.head(pooled)
         return scores.view(batch.grades.shape)

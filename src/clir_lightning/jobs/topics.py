@@ -115,7 +115,9 @@ def text_encoder(config: DictConfig, collection: Collection) -> tuple[TextEncode
         name = source.prepare(collection, config.splits.train, Path(made) / "encoder", config.seed, **settings)
         encoder = Encoder(name, source)
     at = computing(config.device, PRECISION)
-    found = mean_pooled(encoder, plain(config.prefixes), plain(config.lengths), at)
+    prefixes: Any = plain(config.prefixes)
+    lengths: Any = plain(config.lengths)
+    found = mean_pooled(encoder, prefixes, lengths, at)
 
     # A published one is found again by its name, a folder by its place.
     if name != config.encoder.get("name"):
@@ -191,7 +193,7 @@ def measured(
     words: dict[Side, list[list[str]]] = {}
     for side, texts in material.sides.items():
         learnt = side in topics.model.decoders
-        weights = topics.model.words(side).detach().numpy() if learnt else excess(theta[side], texts.counts)
+        weights = topics.model.words(side).numpy() if learnt else excess(theta[side], texts.counts)
         words[side] = strongest(weights, texts.vocabulary, OF_DIVERSITY)
 
     # Queries beside their documents.

@@ -110,13 +110,7 @@ class Topics:
         except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
             told = " ".join(str(error).split())[:200]
             raise ConfigError(f"{folder} holds topics that cannot be read ({told}); {AGAIN}") from error
-        encoder = restored(folder, about, computing("auto") if at is None else at)
-        if encoder.width != len(model.document_mean):
-            problem = (
-                f"{folder} has topics of vectors {len(model.document_mean)} wide, and an encoder {encoder.width} wide"
-            )
-            raise ConfigError(f"{problem}; {AGAIN}")
-        return cls(model.eval(), encoder, words, key)
+        return cls(model.eval(), restored(folder, about, computing("auto") if at is None else at), words, key)
 
 
 def _lines(path: Path) -> list[str]:

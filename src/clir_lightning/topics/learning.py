@@ -22,7 +22,7 @@ from clir_lightning.types import Document, Query
 
 @dataclass(frozen=True)
 class SideTexts:
-    """The texts of a side: their vectors `[N, H]`, their words, and the vocabulary of these with its counts `[N, V]`."""
+    """The texts of a side: their vectors `[N, H]`, words, and the vocabulary of these with its counts `[N, V]`."""
 
     vectors: Vectors
     words: list[list[str]]

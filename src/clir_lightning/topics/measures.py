@@ -23,7 +23,8 @@ def coherence(topics: Sequence[Sequence[str]], texts: Iterable[Sequence[str]], w
 
     NPMI of two words is log(p(a, b) / p(a)p(b)) over −log p(a, b), where p counts the windows that hold them; −1 for
     words that never meet, 1 for words that always do (Bouma, 2009; Röder et al., 2015, as gensim computes it). A text
-    shorter than a window is one window. A topic of one word has 0.
+    shorter than a window is one window. A topic of one word has 0. As gensim moves its window, a word that stands in it
+    twice is gone with the first of both; texts that repeat words have slightly other numbers than by the formula.
 
     >>> texts = [["a", "b"], ["a", "b"], ["c"], ["d"]]
     >>> coherence([["a", "b"], ["a", "c"]], texts).round(3).tolist()
@@ -55,14 +56,18 @@ def _windows(texts: Iterable[Sequence[str]], words: Mapping[str, int], window: i
     count = 0
     rest = iter(texts)
     while part := list(islice(rest, BATCH)):
-        # Each occurrence stands in the windows that begin up to window − 1 words before it, within its text.
+        # Each occurrence stands in the windows that begin up to window − 1 words before it, within its text; in fewer
+        # where the word occurs before it in the first of these, as gensim counts.
         rows: list[int] = []
         columns: list[int] = []
         for text in part:
             last = max(len(text) - window, 0)  # where the text's last window begins
+            before: dict[str, list[int]] = {}
             for place, word in enumerate(text):
                 if word in words:
-                    starts = range(max(0, place - window + 1), min(place, last) + 1)
+                    begin = max(0, place - window + 1)
+                    before[word] = [*(earlier for earlier in before.get(word, ()) if earlier >= begin), place]
+                    starts = range(begin, min(before[word][0], last) + 1)
                     rows += [count + start for start in starts]
                     columns += [words[word]] * len(starts)
             count += last + 1

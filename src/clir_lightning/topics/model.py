@@ -102,8 +102,8 @@ class TopicModel(pl.LightningModule):
         # Each side's evidence bound per text.
         bounds = divergence(mean, log_variance, self.prior)
         sizes = [len(each) for each in vectors]
-        losses = {}
-        for side, topics, bound in zip(sides, theta.split(sizes), bounds.split(sizes), strict=True):
+        losses: dict[str, Tensor] = {}
+        for side, topics, bound in zip(sides, torch.split(theta, sizes), torch.split(bounds, sizes), strict=True):
             likelihood = log_likelihood(batch.counts[side].float(), self.decoders[side](topics))
             losses[side] = (bound - likelihood).mean()
         if batch.terms is not None:
@@ -117,19 +117,25 @@ class TopicModel(pl.LightningModule):
             told = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
             cure = "lower network.learning_rate, or look at the encoder's vectors"
             raise DataError(f"the loss is not finite at step {self.global_step} ({told})", cure=cure)
-        self.log("train/loss", loss.detach(), on_step=True, on_epoch=True)
+        self.log("train/loss", loss.detach(), on_step=True, on_epoch=True, batch_size=1)
         return loss
 
     def alignment_of(self, terms: Terms) -> Tensor:
-        """`alignment` of terms, each the mean of its words' columns of β."""
-        words = {side: counts.float() @ self.words(side).T for side, counts in terms.words.items()}
-        return alignment(words["query"], words["document"], terms.linked, self.temperature)
+        """`alignment` of terms, each the mean of its words' columns of β.
 
+        A constant in a column changes no probability, for topics sum to 1: each column is taken from its mean.
+        """
+        found = {}
+        for side, words in terms.words.items():
+            decoder: Any = self.decoders[side]
+            found[side] = words.float() @ (decoder.words - decoder.words.mean(dim=0)).T
+        return alignment(found["query"], found["document"], terms.linked, self.temperature)
+
+    @torch.no_grad()
     def words(self, side: Side) -> Tensor:
-        """β of a side's decoder, `[K, V]`: row k has each word's weight in topic k."""
-        decoder: Any = self.decoders[side]
-        weights: Tensor = decoder.words
-        return weights
+        """Logits `[K, V]` of a side's words in a text of one topic alone, for each topic; in evaluation mode."""
+        logits: Tensor = self.decoders[side](torch.eye(self.topics, device=self.device))
+        return logits
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam with a quick first moment, as ProdLDA's: with another, topics collapse into one early."""

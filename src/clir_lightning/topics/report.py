@@ -92,8 +92,9 @@ class Report:
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows, the commonest topic first."""
-        sides: list[Side] = [side for side in ("document", "query") if side in self.words]
-        head = ["topic", "share", "NPMI", *(f"{side}s' words ({self.languages[side]})" for side in sides)]
+        names: dict[Side, str] = {"document": "documents", "query": "queries"}
+        sides = [side for side in names if side in self.words]
+        head = ["topic", "share", "NPMI", *(f"words of {names[side]} ({self.languages[side]})" for side in sides)]
         order = np.argsort(-self.shares, kind="stable").tolist()
         rows = [
             [str(k), f"{100 * self.shares[k]:.1f} %", f"{self.npmi[k]:.2f}"]
@@ -107,7 +108,7 @@ class Report:
         numbers = self.numbers()
         said = [
             f"Coherence (NPMI, mean over topics): {numbers['npmi']:.3f}; 1: words that always meet, −1: never.",
-            f"Diversity: {100 * numbers['diversity']:.0f} % of the topics' {OF_DIVERSITY} strongest words are different.",
+            f"Diversity: {100 * numbers['diversity']:.0f} % of the topics' {OF_DIVERSITY} strongest words differ.",
         ]
         if self.match is not None:
             said.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -31,8 +32,10 @@ class PairModule(RankingModule[PairBatch]):
         parts = [batch.pairs(places) for places in equally_often(order, math.ceil(rows / self.parts))]
         trimmed = [next(part.parts(part.input_ids.numel())) for part in parts]
 
-        # [B·D, 1] by length, without what was only repeated, and back into the batch's order.
-        by_length = torch.cat([self.model(part) for part in trimmed])[:rows]
+        # [B·D, 1] by length, without what was only repeated, and back into the batch's order. What the parts share, as
+        # a graph's texts, a model computes once.
+        with getattr(self.model, "over_parts", nullcontext)():
+            by_length = torch.cat([self.model(part) for part in trimmed])[:rows]
         return by_length[sent(order.argsort(), by_length.device)].view(batch.grades.shape)
 
     def weighted_losses(self, batch: PairBatch) -> tuple[Tensor, dict[str, Tensor]]:

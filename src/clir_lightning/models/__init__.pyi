@@ -2,6 +2,7 @@
 
 from .cedr import CEDR as CEDR
 from .contracts import PairModel as PairModel
+from .contracts import PairText as PairText
 from .contracts import TextModel as TextModel
 from .cross import CrossEncoder as CrossEncoder
 from .dual import DualEncoder as DualEncoder
@@ -11,6 +12,7 @@ from .heads.knrm import KNRM as KNRM
 from .heads.maxsim import MaxSim as MaxSim
 from .heads.pacrr import PACRR as PACRR
 from .heads.vanilla import Vanilla as Vanilla
+from .hike import HIKE as HIKE
 from .late import LateInteraction as LateInteraction
 from .loading import EncoderSettings as EncoderSettings
 from .pretrained import PretrainedEncoder as PretrainedEncoder

@@ -50,7 +50,7 @@ class CEDR(nn.Module):
         query_length: query tokens in the matrices, Q; the data room cuts queries to the same.
         chunk_length: tokens of a chunk with the query and special tokens; `None` for as many as the encoder takes.
         levels: states that matrices are made of: 0 the embeddings, 1 the first layer, …; `None` for all.
-        dropout: on [CLS].
+        dropout: on what the head reads of [CLS].
         features: numbers of a pair that the head reads beside [CLS], name in `batches.features` to how many.
     """
 
@@ -72,9 +72,10 @@ class CEDR(nn.Module):
         self.levels = list(range(encoder.depth + 1)) if levels is None else sorted(levels)
         if not self.levels or not set(self.levels) <= set(range(encoder.depth + 1)):
             raise ConfigError(f"architecture.levels are {self.levels}; allowed: some of 0 to {encoder.depth}")
-        self.dropout = nn.Dropout(dropout)
         self.features = features
-        self.head = head(width=encoder.width + width_of(features), channels=len(self.levels))
+        self.vector_width = encoder.width + width_of(features)
+        self.dropout = nn.Dropout(dropout)
+        self.head = head(width=self.vector_width, channels=len(self.levels))
 
     @staticmethod
     def outputs(**settings: Any) -> frozenset[str]:
@@ -96,8 +97,8 @@ class CEDR(nn.Module):
                 f"tokens and a document needs {least} or more"
             )
 
-    def forward(self, batch: PairBatch) -> Tensor:
-        """Scores `[B, D]` of B queries with D documents each."""
+    def read(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """The averaged [CLS] of each of N pairs with its features, `[N, V]`, and their scores `[N]`."""
         chunks = cut_into_chunks(
             batch, length=self.chunk_length, query_length=self.query_length, pad_id=self.encoder.pad_id
         )
@@ -109,9 +110,14 @@ class CEDR(nn.Module):
 
         uses = getattr(self.head, "uses_similarity", True)
         states = self.encoder.visit(chunks, see) if uses else self.encoder(chunks)
-        cls = joined(self.dropout(chunks.average(states[:, 0])), batch, self.features)
+        average = joined(chunks.average(states[:, 0]), batch, self.features)
+        cls = self.dropout(average)
         nothing = cls.new_zeros(len(cls), 0, *chunks.query_mask.shape[1:], *chunks.document_mask.shape[1:])
         similarity = torch.stack(matrices, dim=1) if matrices else nothing  # [P, L, Q, D]
         with full_precision(states):
             scores: Tensor = self.head(Signals(cls, similarity, chunks.query_mask, chunks.document_mask))
-        return scores.view(batch.grades.shape)
+        return average, scores
+
+    def forward(self, batch: PairBatch) -> Tensor:
+        """Scores `[B, D]` of B queries with D documents each."""
+        return self.read(batch)[1].view(batch.grades.shape)

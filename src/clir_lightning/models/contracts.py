@@ -48,6 +48,21 @@ class PairModel(Protocol):
 
 
 @runtime_checkable
+class PairText(PairModel, Protocol):
+    """A `PairModel` that others build on: it tells of each pair a vector beside the score.
+
+    Attributes:
+        vector_width: size V of a pair's vector.
+    """
+
+    vector_width: int
+
+    def read(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """The pairs' vectors `[N, V]`, and their scores `[N]` as `forward` gives them, in 32 bits."""
+        ...
+
+
+@runtime_checkable
 class TextModel(Protocol):
     """Each text goes through the encoder alone; a similarity of what comes out is the score.
 

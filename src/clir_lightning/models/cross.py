@@ -51,6 +51,7 @@ class CrossEncoder(nn.Module):
         self.pooling = one_of(pooling, POOLINGS, "architecture.pooling")
         self.features = features
         width = encoder.width * POOLINGS[pooling] + width_of(features)
+        self.vector_width = width
         hidden = hidden or encoder.width
         self.head = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(width, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, 1)
@@ -66,7 +67,7 @@ class CrossEncoder(nn.Module):
         self.encoder.check_length(max_length)
 
     def _pooled(self, batch: PairBatch) -> Tensor:
-        """What the head reads of each pair, `[N, V]`."""
+        """What the head reads of each pair's states, `[N, V]`."""
         if self.pooling == "cls":
             return self.encoder.first(batch)
         states: Tensor = self.encoder(batch)
@@ -76,9 +77,13 @@ class CrossEncoder(nn.Module):
             query, document = parts(states, batch)
             return torch.cat([query, document, (query - document).abs(), query * document], dim=1)
 
-    def forward(self, batch: PairBatch) -> Tensor:
-        """Scores `[B, D]` of B queries with D documents each."""
+    def read(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """What the head reads of each of N pairs, `[N, V]`, and their scores `[N]`."""
         pooled = joined(self._pooled(batch), batch, self.features)
         with full_precision(pooled):
             scores: Tensor = self.head(pooled)
-        return scores.view(batch.grades.shape)
+        return pooled, scores.squeeze(1)
+
+    def forward(self, batch: PairBatch) -> Tensor:
+        """Scores `[B, D]` of B queries with D documents each."""
+        return self.read(batch)[1].view(batch.grades.shape)

@@ -21,7 +21,7 @@ class OrderError(RuntimeError):
 
 
 class PairScorer:
-    """Scores each batch by itself."""
+    """Scores each batch by itself; a model may keep for a pass what it computed of texts that come again."""
 
     def __init__(self, model: PairModel, budget: TokenBudget) -> None:
         self.model = model
@@ -32,7 +32,12 @@ class PairScorer:
         return torch.cat([scores for _, scores in self.budget(self.model, batch)])
 
     def reset(self) -> None:
-        """Nothing is kept from batch to batch."""
+        """Have the model forget what it keeps from batch to batch, if it keeps anything."""
+        getattr(self.model, "forget", _nothing)()
+
+
+def _nothing() -> None:
+    """What a model does that keeps nothing."""
 
 
 class TextScorer:

@@ -24,6 +24,8 @@ FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
 ADDED = {
     ("architecture",): {"encoder"},
     ("architecture", "head"): {"width", "channels"},
+    ("architecture", "text"): {"encoder"},
+    ("architecture", "text", "head"): {"width", "channels"},
     ("module",): {"model", "losses"},
     ("logger", "csv"): {"job"},
     ("logger", "wandb"): {"job"},

@@ -9,12 +9,13 @@ from torch import nn
 
 from clir_lightning.data.batches.kinds import PairBatches, TextBatches
 from clir_lightning.errors import ConfigError
-from clir_lightning.lightning.kinds import check_kinds
+from clir_lightning.lightning.kinds import check_kinds, check_knowledge
 from clir_lightning.lightning.pair_module import PairModule
 from clir_lightning.lightning.text_module import TextModule
 from clir_lightning.models.cedr import CEDR
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
+from clir_lightning.models.hike import HIKE
 from clir_lightning.models.late import LateInteraction
 from program import SHORT, clir
 
@@ -59,3 +60,14 @@ def test_the_command_is_rejected_before_the_data_is_read(settings: tuple[str, ..
     done = clir("train", *SHORT, *absent, *settings, cwd=tmp_path, check=False)
     assert f"clir train: {told}; add batches=" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_reads_a_graph_is_given_one() -> None:
+    given = {"knowledge": {"_target_": "clir_lightning.knowledge.GraphKnowledge"}}
+    check_knowledge(HIKE, PairBatches, given)
+    check_knowledge(CrossEncoder, PairBatches, {"knowledge": None})
+    for nothing in ({}, {"knowledge": None}, {"knowledge": {"documents": "none"}}):
+        with pytest.raises(ConfigError, match=r"HIKE reads a knowledge graph, and batches.knowledge is none; add know"):
+            check_knowledge(HIKE, PairBatches, nothing)
+    with pytest.raises(ConfigError, match="batches is TextBatches; only pairs have knowledge"):
+        check_knowledge(DualEncoder, TextBatches, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +20,7 @@ from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.heads.knrm import KNRM
 from clir_lightning.models.heads.maxsim import MaxSim
 from clir_lightning.models.heads.vanilla import Vanilla
+from clir_lightning.models.hike import HIKE
 from clir_lightning.models.late import LateInteraction
 from clir_lightning.models.model_folder import write_model_folder
 from clir_lightning.models.pretrained import PretrainedEncoder
@@ -72,6 +74,33 @@ def test_the_same_head_is_taken_too(vanilla: tuple[CEDR, Path], folder: str) -> 
     model = CEDR(Encoder(folder), Vanilla)
     load_weights(model, vanilla[1])
     assert same(model, vanilla[0])
+
+
+def test_what_builds_on_a_text_architecture_starts_from_it(
+    vanilla: tuple[CEDR, Path], folder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of itself too; and where its head is another one, with the encoder alone."""
+    hike = HIKE(Encoder(folder), partial(CEDR, head=Vanilla))
+    with caplog.at_level("INFO"):
+        load_weights(hike, vanilla[1])
+    assert same(hike.text, vanilla[0])
+    assert not hike.weight.any()
+    assert "; 2 of the head taken; 23 of the head left at their start, which the text architecture lacks" in caplog.text
+
+    hike = HIKE(Encoder(folder), partial(CEDR, head=KNRM))
+    before = hike.text.head.state_dict()["mu"].clone()
+    load_weights(hike, vanilla[1])
+    assert same(hike.encoder, vanilla[0].encoder)
+    assert torch.equal(hike.text.head.state_dict()["mu"], before)
+
+    again = HIKE(Encoder(folder), partial(CEDR, head=KNRM))
+    load_weights(again, save(changed(hike, 0.1), tmp_path))
+    assert same(again, hike)
+
+    # A text architecture takes from it what is its own.
+    alone = CEDR(Encoder(folder), KNRM)
+    load_weights(alone, save(hike, tmp_path))
+    assert same(alone.encoder, hike.encoder)
 
 
 def test_another_shape_is_rejected(vanilla: tuple[CEDR, Path], collection: Collection, tmp_path: Path) -> None:

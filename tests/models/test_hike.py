@@ -286,6 +286,11 @@ def test_processes_need_not_all_have_linked_queries(encoder_folder: Path, tmp_pa
             assert torch.allclose(gradient, weight.grad, atol=1e-5, rtol=1e-4)
 
 
+def test_it_has_as_many_weights_as_its_page_says(encoder: Encoder) -> None:
+    own = [weight for name, weight in HIKE(encoder, TEXTS["cross"]).named_parameters() if not name.startswith("text.")]
+    assert sum(weight.numel() for weight in own) == 14 * 16**2 + 16 * 16
+
+
 def test_what_it_does_not_take(encoder: Encoder) -> None:
     with pytest.raises(ConfigError, match=r"architecture.heads is 3; allowed: a divisor of the encoder's width, 16"):
         HIKE(encoder, TEXTS["cross"], heads=3)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from clir_lightning.data.batches.kinds import PairBatches
 from clir_lightning.data.batches.pairs import PairBatch, PairDataset
 from clir_lightning.data.batches.scoring import ScoringBatches
 from clir_lightning.data.batches.texts import TextBatch
@@ -17,12 +18,16 @@ from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens.table import tokenise
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.hike import HIKE
 from clir_lightning.scoring.computing import CPU, Computing
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.scorers import OrderError
+from clir_lightning.scoring.trial import repeated, trial
 from clir_lightning.types import Run, Sample
 from lightning.shares_for_tests import QUERIES, collection, prepared, together
 from models.fakes import TextTable
+from models.knowledge_for_tests import SOME, TEXTS, batch_of
+from models.knowledge_for_tests import dataset as known_dataset
 from scoring.passes import Given, Itself, given, loader
 from scoring.test_scorers import documents, queries
 
@@ -189,3 +194,34 @@ def test_pairs_that_do_not_fit_into_memory_are_scored_in_parts(tmp_path: Path) -
         failures.append(sum(size > 40 for size in sizes))
     assert failures[0] >= 1
     assert failures[1] == failures[0]  # the budget is remembered from pass to pass
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_pass_encodes_each_text_of_a_graph_once_and_keeps_none(encoder: Encoder, precision: str) -> None:
+    """Every pair by itself: five batches share six texts, which each of them alone would encode again."""
+    pairs = Run({"lang": dict.fromkeys(("one", "few", "some"), 0.0), "french": {"one": 0.0}, "plain": {"few": 0.0}})
+    made = known_dataset(encoder)
+    model = HIKE(encoder, TEXTS["maxsim"])
+    model.weight.data.fill_(0.3)
+    engine = Engine(model, Computing(CPU, precision))
+
+    def scored(size: int) -> Run:
+        steps = ScoringBatches(pairs, lengths=made.pair_lengths, size=size)
+        return engine.score(PairBatches().loader(made, steps), name="r")
+
+    # Five texts around the entity of `lang`, one and four around those of `french` and `one`, one where nothing is linked.
+    found = scored(1)
+    assert (model.texts.encoded, model.texts.reused) == (6, 3 * 5 + (1 + 4) + 1 - 6)
+    assert not len(model.texts.kept)
+    again = scored(5)
+    assert model.texts.encoded == 12
+    for query, scores in again.items():
+        assert dict(scores) == pytest.approx(found[query], abs=1e-5 if precision == "32-true" else 0.1)
+
+
+def test_a_trial_repeats_rows_with_their_knowledge(encoder: Encoder) -> None:
+    batch = batch_of(known_dataset(encoder), *SOME)
+    larger = repeated(batch, 7 * batch.input_ids.shape[1])
+    assert larger.knowledge.query.tolist() == [0, -1, 1, 0, -1, 1, 0]
+    model = HIKE(encoder, TEXTS["cross"]).eval()
+    assert trial(model, batch, [64, 256], CPU)["tokens"] in (64, 256)

@@ -49,11 +49,11 @@ def check_knowledge(architecture: object, batches: object, settings: Mapping[str
     Traceback (most recent call last):
     clir_lightning.errors.ConfigError: batches.knowledge is given, and batches is TextBatches; ...
     """
-    given = settings.get("knowledge") is not None
+    given = "_target_" in (settings.get("knowledge") or {})
     if given and inspect.isclass(batches) and issubclass(batches, TextBatches):
         problem = "batches.knowledge is given, and batches is TextBatches; only pairs have knowledge"
         raise ConfigError(f"{problem}: leave knowledge=… out, or take an architecture of pairs")
     if getattr(architecture, "reads_knowledge", False) and not given:
         name = getattr(architecture, "__name__", architecture)
-        problem = f"{name} reads a knowledge graph, and batches.knowledge is null"
+        problem = f"{name} reads a knowledge graph, and batches.knowledge is none"
         raise ConfigError(f"{problem}; add knowledge=demo, or knowledge=folder with the path of a graph")

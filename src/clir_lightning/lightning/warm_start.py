@@ -22,19 +22,23 @@ log = logging.getLogger(__name__)
 ENCODER = "encoder."  # of both sides, or of queries
 DOCUMENTS = "document_encoder."
 TOWERS = (ENCODER, DOCUMENTS)
+TEXT = "text."  # of the text architecture within one that builds on it
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
     """Fill `model` from a trained one: its encoders always, its head where it is the same one.
 
     `path` is of an output folder, a model folder or a checkpoint. Separate towers are filled from as many, or both from
-    a single encoder, and token vectors by piece where the vocabularies differ, as trimmed ones do. Temperatures and the
-    means of `centring` are this run's own. What is taken, and what is not, is logged.
+    a single encoder, and token vectors by piece where the vocabularies differ, as trimmed ones do. What builds on a
+    text architecture is filled from such a one too, as `hike` from a trained `cross`. Temperatures and the means of
+    `centring` are this run's own. What is taken, and what is not, is logged.
 
     Raises `ConfigError` for a path without a model and for an encoder of another shape.
     """
     given, files = read_start(path)
-    own = model.state_dict()
+    given = {name.removeprefix(TEXT): value for name, value in given.items()}
+    names = {name.removeprefix(TEXT): name for name in model.state_dict()}
+    own = {short: model.state_dict()[name] for short, name in names.items()}
     if "tokenizer.json" in files:
         encoder: Encoder = model.encoder  # type: ignore[assignment]
         given = by_piece(encoder, given, json.loads(files["tokenizer.json"]))
@@ -42,11 +46,13 @@ def load_weights(model: nn.Module, path: Path) -> None:
     # Which of the given weights fill the encoders; the head's come over all together or not at all.
     towers = tower_sources(own, given)
     _check_towers(towers, own, given, path)
-    same = _shapes(head_of(own)) == _shapes(head_of(given))
-    head = head_of(own).keys() if same else set()
-    model.load_state_dict({name: given[towers.get(name, name)] for name in [*towers, *head]}, strict=False)
+    within = {short: own[short] for short, name in names.items() if short != name}
+    heads = [head_of(own), head_of(within)] if within else [head_of(own)]
+    head = next((each for each in heads if _shapes(each) == _shapes(head_of(given))), {})
+    filled = {names[short]: given[towers.get(short, short)] for short in [*towers, *head]}
+    model.load_state_dict(filled, strict=False)
 
-    log.info("init_from=%s: %s", path, _told(own, given, towers, same=same))
+    log.info("init_from=%s: %s", path, _told(own, given, towers, len(head)))
 
 
 def by_piece(encoder: Encoder, given: Mapping[str, Tensor], tokenizer: dict[str, Any]) -> dict[str, Tensor]:
@@ -119,16 +125,22 @@ def _check_towers(
         raise ConfigError(f"init_from={path} does not fit: {what}; {cure}")
 
 
-def _told(own: Mapping[str, Tensor], given: Mapping[str, Tensor], towers: Mapping[str, str], *, same: bool) -> str:
-    """One line: how many tensors were taken, which stay as they start, and what of the given model is not used."""
-    head = head_of(own)
+def _told(own: Mapping[str, Tensor], given: Mapping[str, Tensor], towers: Mapping[str, str], head: int) -> str:
+    """One line: how many tensors were taken, which stay as they start, and what of the given model is not used.
+
+    `head` is how many of the head's were.
+    """
+    others = len(head_of(own)) - head
     settings = [name for name in own if name in RUN_STATE]
 
     # What comes over …
     both = any(name != source for name, source in towers.items())
     told = [f"{len(towers)} tensors of the encoder taken" + (", its own for both towers" if both else "")]
     if head:
-        told.append(f"{len(head)} of the head " + ("taken" if same else "left at their start, as it is another head"))
+        told.append(f"{head} of the head taken")
+    if others:
+        why = "which the text architecture lacks" if head else "as it is another head"
+        told.append(f"{others} of the head left at their start, {why}")
 
     # … and what stays, here and there.
     if settings:

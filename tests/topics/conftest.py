@@ -43,7 +43,11 @@ def write_topics(collection: Collection, folder: Path, *, seed: int = 3, name: s
     train = collection.split("train").queries
     sides = {
         "document": SideTexts.of(
-            collection.documents.values(), vectors_of(encoder, collection.documents, "document", key=key), words, limits, ""
+            collection.documents.values(),
+            vectors_of(encoder, collection.documents, "document", key=key),
+            words,
+            limits,
+            "",
         ),
         "query": SideTexts.of(train.values(), vectors_of(encoder, train, "query", key=key), cjk_bigrams, limits, ""),
     }

@@ -37,7 +37,13 @@ def test_counts_leave_unknown_words_out() -> None:
 
 def test_a_term_is_the_mean_of_its_known_words_and_terms_of_the_same_words_are_one() -> None:
     chinese, kazakh = Vocabulary(("法语", "哈萨", "克语")), Vocabulary(("тілі", "француз", "қазақ"))
-    entries = [("法语", "француз тілі"), ("法语", "француз"), ("哈萨克语", "қазақ тілі"), ("法语", "француз"), ("英语", "тілі")]
+    entries = [
+        ("法语", "француз тілі"),
+        ("法语", "француз"),
+        ("哈萨克语", "қазақ тілі"),
+        ("法语", "француз"),
+        ("英语", "тілі"),
+    ]
     links = Links.of(entries, (chinese, kazakh), (cjk_bigrams, words))
     assert links.queries.toarray().tolist() == [[1, 0, 0], [0, 0.5, 0.5]]
     assert links.documents.toarray().tolist() == [[0.5, 0.5, 0], [0, 1, 0], [0.5, 0, 0.5]]

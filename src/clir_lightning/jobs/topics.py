@@ -96,7 +96,8 @@ def aligned(config: DictConfig) -> bool:
 def of_model(config: DictConfig) -> dict[str, Any]:
     """The settings of a `TopicModel` beside its sizes."""
     weight = config.alignment.weight if aligned(config) else 0.0
-    return {**plain(config.network), "aligned": weight, "temperature": config.alignment.temperature}
+    added = {"aligned": weight, "temperature": config.alignment.temperature, "learning_rate": config.learning_rate}
+    return {**plain(config.network), **added}
 
 
 def text_encoder(config: DictConfig, collection: Collection) -> tuple[TextEncoder, dict[str, Any]]:
@@ -172,9 +173,9 @@ def entries(config: DictConfig, collection: Collection) -> Iterator[tuple[str, s
 def trained(config: DictConfig, material: Material, model: TopicModel) -> None:
     """Train the model with Lightning."""
     with TemporaryDirectory() as nowhere:
-        own = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+        own = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False, "devices": 1}
         bar = [TrainingBar()] if config.trainer.get("enable_progress_bar", True) else []
-        trainer = build(config.trainer, **own, callbacks=bar, default_root_dir=nowhere, use_distributed_sampler=False)
+        trainer = build(config.trainer, **own, callbacks=bar, default_root_dir=nowhere)
         material.learn(model, trainer, size=config.size, pairs=config.pairs, seed=config.seed)
 
 

@@ -17,6 +17,7 @@ from clir_lightning.data.store.columns import map_array
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
 from clir_lightning.data.tokens.table import texts_fingerprint
 from clir_lightning.data.tokens.texts import Side
+from clir_lightning.errors import ConfigError
 from clir_lightning.scoring.computing import computing
 from clir_lightning.topics.folder import Theta, Topics, content_of, read_pool
 from clir_lightning.types import Document, Query
@@ -39,7 +40,9 @@ class TopicVectors:
     Raises `ConfigError` for a folder without topics.
     """
 
-    def __init__(self, path: str, shuffled: int | None = None, device: str = "auto") -> None:
+    def __init__(self, path: str | None, shuffled: int | None = None, device: str = "auto") -> None:
+        if path is None:
+            raise ConfigError("topics.path is null; give topics.path=FOLDER, a folder of clir topics")
         self.path = Path(path).expanduser().absolute()
         self.shuffled = shuffled
         self.device = device

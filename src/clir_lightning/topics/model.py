@@ -55,9 +55,10 @@ class TopicModel(pl.LightningModule):
         at_least(topics, 2, "topics")
         if topics > words:
             raise ConfigError(f"topics is {topics}; allowed: 2 to {words}, the words of the vocabulary")
-        for name, value in {"alpha": alpha, "temperature": temperature, "learning_rate": learning_rate}.items():
+        above = {"network.alpha": alpha, "alignment.temperature": temperature, "learning_rate": learning_rate}
+        for name, value in above.items():
             if not value > 0:
-                raise ConfigError(f"network.{name} is {value}; allowed: numbers above 0")
+                raise ConfigError(f"{name} is {value}; allowed: numbers above 0")
         self.topics = topics
         self.prior = prior_variance(topics, alpha)
         self.aligned = aligned
@@ -115,7 +116,7 @@ class TopicModel(pl.LightningModule):
         loss = torch.stack(list(losses.values())).sum()
         if not bool(loss.isfinite()):
             told = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
-            cure = "lower network.learning_rate, or look at the encoder's vectors"
+            cure = "lower learning_rate, or look at the encoder's vectors"
             raise DataError(f"the loss is not finite at step {self.global_step} ({told})", cure=cure)
         self.log("train/loss", loss.detach(), on_step=True, on_epoch=True, batch_size=1)
         return loss

@@ -95,6 +95,8 @@ class Topics:
             texts = {SETTINGS: json.dumps(settings, ensure_ascii=False, indent=1), **words, **files}
             for name, text in texts.items():
                 (partial / name).write_text(text.removesuffix("\n") + "\n", encoding="utf-8")
+            for name in (WEIGHTS, POOL):  # their library lets nobody else read them
+                (partial / name).chmod((partial / SETTINGS).stat().st_mode)
 
     @classmethod
     def read(cls, folder: Path, at: Computing | None = None) -> Topics:

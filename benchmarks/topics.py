@@ -66,7 +66,7 @@ def topmost(texts: SideTexts, topics: int, epochs: int) -> np.ndarray:
         vocab: ClassVar[list[str]] = list(texts.vocabulary.words)
         vocab_size = len(texts.vocabulary)
         train_data = torch.from_numpy(texts.counts.toarray())
-        train_dataloader = torch.utils.data.DataLoader(train_data, batch_size=64, shuffle=True)  # type: ignore[arg-type]
+        train_dataloader: Any = torch.utils.data.DataLoader(train_data, batch_size=64, shuffle=True)
 
     model: Any = peer.ProdLDA(Bags.vocab_size, num_topics=topics)
     trainer: Any = peer.BasicTrainer(model, Bags(), epochs=epochs, learning_rate=5e-3, batch_size=64)

@@ -68,6 +68,7 @@ def main(config: DictConfig) -> None:
     with watch.stage("measures"):
         report, pool = measured(config, collection, topics, material)
 
+    # The folder first: what comes after it can fail without loss.
     about = {"model": settings, **report.plain(), "made": provenance(plain(config), config.seed, watch)}
     topics.write(folder, pool=pool, encoder=origin, about=about, files={"topics.html": report.page()})
     console = Console()
@@ -201,6 +202,8 @@ def measured(
     asked = topics.theta(judged.queries, "query", cache=config.cache)
     documents = dict(zip(collection.documents, theta["document"], strict=True))
     found = match(dict(zip(judged.queries, asked, strict=True)), documents, judged.qrels, seed=config.seed)
+
+    # All of it as one report.
     report = Report.of(
         f"{collection.name}: {config.topics} topics of {len(documents)} documents; match of {config.splits.measured}",
         {"query": collection.query_language, "document": collection.document_language},

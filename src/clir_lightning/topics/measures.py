@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 
@@ -56,30 +56,38 @@ def _windows(texts: Iterable[Sequence[str]], words: Mapping[str, int], window: i
     count = 0
     rest = iter(texts)
     while part := list(islice(rest, BATCH)):
-        # Each occurrence stands in the windows that begin up to window − 1 words before it, within its text; in fewer
-        # where the word occurs before it in the first of these, as gensim counts.
+        # The windows of this part, one text's behind another's.
         rows: list[int] = []
         columns: list[int] = []
+        windows = 0
         for text in part:
-            last = max(len(text) - window, 0)  # where the text's last window begins
-            before: dict[str, list[int]] = {}
-            for place, word in enumerate(text):
-                if word in words:
-                    begin = max(0, place - window + 1)
-                    before[word] = [*(earlier for earlier in before.get(word, ()) if earlier >= begin), place]
-                    starts = range(begin, min(before[word][0], last) + 1)
-                    rows += [count + start for start in starts]
-                    columns += [words[word]] * len(starts)
-            count += last + 1
+            for word, start in _occurrences(text, words, window):
+                rows.append(windows + start)
+                columns.append(word)
+            windows += max(len(text) - window, 0) + 1
 
-        # [windows of this part, R], true where a word stands.
-        first = rows[0] if rows else 0
-        places = np.array(rows, np.int64) - first
-        shape = (int(places.max(initial=0)) + 1, len(words))
-        found = sp.csr_matrix((np.ones(len(rows)), (places, columns)), shape=shape)
+        # [windows, R], 1 where a word stands.
+        found = sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(windows, len(words)))
         found.data[:] = 1
         together += (found.T @ found).toarray()
+        count += windows
     return together, count
+
+
+def _occurrences(text: Sequence[str], words: Mapping[str, int], window: int) -> Iterator[tuple[int, int]]:
+    """Each of the `words` in a text, by its row, with the beginning of each window that it stands in.
+
+    An occurrence stands in the windows that begin up to window − 1 words before it; in fewer where the word occurs
+    before it in the first of these, as gensim counts.
+    """
+    last = max(len(text) - window, 0)  # where the last window begins
+    before: dict[str, list[int]] = {}
+    for place, word in enumerate(text):
+        if word in words:
+            begin = max(0, place - window + 1)
+            before[word] = [*(earlier for earlier in before.get(word, ()) if earlier >= begin), place]
+            for start in range(begin, min(before[word][0], last) + 1):
+                yield words[word], start
 
 
 def diversity(topics: Sequence[Sequence[str]]) -> float:
@@ -168,8 +176,10 @@ def match(
     if not relevant or not drawn:
         return None
 
+    # Of both kinds alike.
     def topics(pairs: list[tuple[str, str]]) -> PairTopics:
         one = np.array([queries[query] for query, _ in pairs], np.float64)
         return PairTopics.of(one, np.array([documents[document] for _, document in pairs], np.float64))
 
+    # As two samples.
     return Match(topics(relevant), topics(drawn))

@@ -59,6 +59,8 @@ class TopicModel(pl.LightningModule):
         for name, value in above.items():
             if not value > 0:
                 raise ConfigError(f"{name} is {value}; allowed: numbers above 0")
+
+        # What the losses need.
         self.topics = topics
         self.prior = prior_variance(topics, alpha)
         self.aligned = aligned
@@ -115,7 +117,7 @@ class TopicModel(pl.LightningModule):
         """The sum of the losses, which are logged. Raises `DataError` for one that is not a number."""
         loss = torch.stack(list(losses.values())).sum()
         if not bool(loss.isfinite()):
-            told = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
+            told = ", ".join(f"{name} {float(value.detach()):g}" for name, value in losses.items())
             cure = "lower learning_rate, or look at the encoder's vectors"
             raise DataError(f"the loss is not finite at step {self.global_step} ({told})", cure=cure)
         self.log("train/loss", loss.detach(), on_step=True, on_epoch=True, batch_size=1)

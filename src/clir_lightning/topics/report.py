@@ -94,11 +94,11 @@ class Report:
         """Head and rows, the commonest topic first."""
         names: dict[Side, str] = {"document": "documents", "query": "queries"}
         sides = [side for side in names if side in self.words]
-        head = ["topic", "share", "NPMI", *(f"words of {names[side]} ({self.languages[side]})" for side in sides)]
+        head = ["topic", *(f"words of {names[side]} ({self.languages[side]})" for side in sides), "share", "NPMI"]
+        told = [[" ".join(topic) for topic in self.words[side]] for side in sides]
         order = np.argsort(-self.shares, kind="stable").tolist()
         rows = [
-            [str(k), f"{100 * self.shares[k]:.1f} %", f"{self.npmi[k]:.2f}"]
-            + [" ".join(self.words[side][k]) for side in sides]
+            [str(k), *(words[k] for words in told), f"{100 * self.shares[k]:.1f} %", f"{self.npmi[k]:.2f}"]
             for k in order
         ]
         return head, rows
@@ -121,7 +121,7 @@ class Report:
     def show(self, console: Console) -> None:
         """Print it."""
         head, rows = self._table()
-        tables.print_whole(tables.terminal(self.title, head, rows), console)
+        tables.print_whole(tables.terminal(self.title, head, rows, len(head) - 2), console)
         for sentence in self.sentences():
             console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
@@ -129,11 +129,7 @@ class Report:
         """One file of HTML."""
         head, rows = self._table()
         said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences())
-
-        # The words first in each row's reading order: a table whose text columns are aligned left.
-        places = [0, *range(3, len(head)), 1, 2]
-        cells = [[row[place] for place in places] for row in rows]
-        topics = table([head[place] for place in places], cells, len(head) - 2, {})
+        topics = table(head, rows, len(head) - 2, {})
         parts = [
             f"<header><h1>{escape(self.title)}</h1></header>",
             f"<aside><h2>What the numbers mean</h2><ul>{said}</ul></aside>",

@@ -65,7 +65,7 @@ def topmost(texts: SideTexts, topics: int, epochs: int) -> np.ndarray:
 
         vocab: ClassVar[list[str]] = list(texts.vocabulary.words)
         vocab_size = len(texts.vocabulary)
-        train_data = torch.from_numpy(texts.counts.toarray())
+        train_data: Any = torch.from_numpy(texts.counts.toarray())
         train_dataloader: Any = torch.utils.data.DataLoader(train_data, batch_size=64, shuffle=True)
 
     model: Any = peer.ProdLDA(Bags.vocab_size, num_topics=topics)

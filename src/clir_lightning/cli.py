@@ -43,6 +43,10 @@ VERBS = {
         "which entities of a graph texts name, and how often that is right",
         "clir graph link graph=FOLDER query=哈萨克语",
     ),
+    "topics": (
+        "topics of the documents in both languages, and whether queries share them",
+        "clir topics data=demo topics=20 path=FOLDER",
+    ),
     "export": (
         "a model as a folder that sentence-transformers loads",
         "clir export model=outputs/… path=FOLDER",

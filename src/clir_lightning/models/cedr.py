@@ -13,6 +13,7 @@ from clir_lightning.data.tokens.pairs import PairTemplate
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.chunks import Chunks, cut_into_chunks
 from clir_lightning.models.encoder import Encoder, full_precision
+from clir_lightning.models.features import Widths, joined, width_of
 from clir_lightning.models.heads.signals import Signals
 from clir_lightning.models.recomputing import recomputed
 
@@ -49,7 +50,8 @@ class CEDR(nn.Module):
         query_length: query tokens in the matrices, Q; the data room cuts queries to the same.
         chunk_length: tokens of a chunk with the query and special tokens; `None` for as many as the encoder takes.
         levels: states that matrices are made of: 0 the embeddings, 1 the first layer, …; `None` for all.
-        dropout: on [CLS].
+        dropout: on what the head reads of [CLS].
+        features: numbers of a pair that the head reads beside [CLS], name in `batches.features` to how many.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class CEDR(nn.Module):
         chunk_length: int | None = None,
         levels: Sequence[int] | None = None,
         dropout: float = 0.1,
+        features: Widths | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -69,9 +72,10 @@ class CEDR(nn.Module):
         self.levels = list(range(encoder.depth + 1)) if levels is None else sorted(levels)
         if not self.levels or not set(self.levels) <= set(range(encoder.depth + 1)):
             raise ConfigError(f"architecture.levels are {self.levels}; allowed: some of 0 to {encoder.depth}")
-        self.vector_width = encoder.width
+        self.features = features
+        self.vector_width = encoder.width + width_of(features)
         self.dropout = nn.Dropout(dropout)
-        self.head = head(width=encoder.width, channels=len(self.levels))
+        self.head = head(width=self.vector_width, channels=len(self.levels))
 
     @staticmethod
     def outputs(**settings: Any) -> frozenset[str]:
@@ -94,7 +98,7 @@ class CEDR(nn.Module):
             )
 
     def read(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """The averaged [CLS] of each of N pairs, `[N, H]`, and their scores `[N]`."""
+        """The averaged [CLS] of each of N pairs with its features, `[N, V]`, and their scores `[N]`."""
         chunks = cut_into_chunks(
             batch, length=self.chunk_length, query_length=self.query_length, pad_id=self.encoder.pad_id
         )
@@ -106,7 +110,7 @@ class CEDR(nn.Module):
 
         uses = getattr(self.head, "uses_similarity", True)
         states = self.encoder.visit(chunks, see) if uses else self.encoder(chunks)
-        average = chunks.average(states[:, 0])
+        average = joined(chunks.average(states[:, 0]), batch, self.features)
         cls = self.dropout(average)
         nothing = cls.new_zeros(len(cls), 0, *chunks.query_mask.shape[1:], *chunks.document_mask.shape[1:])
         similarity = torch.stack(matrices, dim=1) if matrices else nothing  # [P, L, Q, D]

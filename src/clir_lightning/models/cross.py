@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import one_of
 from clir_lightning.models.encoder import Encoder, full_precision
+from clir_lightning.models.features import Widths, joined, width_of
 from clir_lightning.models.pooling import mean
 
 POOLINGS = {"cls": 1, "mean": 1, "parts": 4}  # how many vectors of the encoder's width the head reads
@@ -33,15 +34,23 @@ class CrossEncoder(nn.Module):
             and v of the document's as (u, v, |u − v|, u ⊙ v), for encoders that were trained to match mean vectors.
         hidden: width of the feed-forward layer; `None` for the encoder's own.
         dropout: before each linear layer.
+        features: numbers of a pair that the head reads beside the vector, name in `batches.features` to how many.
     """
 
     def __init__(
-        self, encoder: Encoder, *, pooling: str = "cls", hidden: int | None = None, dropout: float = 0.1
+        self,
+        encoder: Encoder,
+        *,
+        pooling: str = "cls",
+        hidden: int | None = None,
+        dropout: float = 0.1,
+        features: Widths | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.pooling = one_of(pooling, POOLINGS, "architecture.pooling")
-        width = encoder.width * POOLINGS[pooling]
+        self.features = features
+        width = encoder.width * POOLINGS[pooling] + width_of(features)
         self.vector_width = width
         hidden = hidden or encoder.width
         self.head = nn.Sequential(
@@ -58,7 +67,7 @@ class CrossEncoder(nn.Module):
         self.encoder.check_length(max_length)
 
     def _pooled(self, batch: PairBatch) -> Tensor:
-        """What the head reads of each pair, `[N, V]`."""
+        """What the head reads of each pair's states, `[N, V]`."""
         if self.pooling == "cls":
             return self.encoder.first(batch)
         states: Tensor = self.encoder(batch)
@@ -70,7 +79,7 @@ class CrossEncoder(nn.Module):
 
     def read(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
         """What the head reads of each of N pairs, `[N, V]`, and their scores `[N]`."""
-        pooled = self._pooled(batch)
+        pooled = joined(self._pooled(batch), batch, self.features)
         with full_precision(pooled):
             scores: Tensor = self.head(pooled)
         return pooled, scores.squeeze(1)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from clir_lightning.build import plain
+from clir_lightning.data.batches.features import Prepared
 from clir_lightning.data.batches.loader import StepLoader
 from clir_lightning.data.candidate_set import CandidateSet
 from clir_lightning.data.store.folders import fingerprint
@@ -61,6 +62,10 @@ def _parts(
     yield from steps.parts()
     yield texts_fingerprint(candidates.split.queries)
     yield texts_fingerprint(candidates.split.documents)
+
+    # What features read of folders, whose paths the settings name.
+    features = getattr(candidates.batches, "features", {})
+    yield from (each.fingerprint() for each in features.values() if isinstance(each, Prepared))
 
     # What a graph knows of them: a folder of the same name may hold another one by now.
     known = getattr(candidates.dataset, "knowledge", None)

@@ -12,10 +12,11 @@ Such an architecture and its features are one file of configuration, with `CLIR_
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from clir_lightning.data.collection import Split
 from clir_lightning.errors import ConfigError
 from clir_lightning.types import Document, Query
 
@@ -37,6 +38,29 @@ class Feature(Protocol):
     def __call__(self, queries: Sequence[Query], documents: Sequence[Document]) -> Tensor:
         """`[N, …]` of N pairs; what follows N is the same in every batch."""
         ...
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """What a feature may offer besides: the work of all texts at once, and what stands for its content."""
+
+    def prepare(self, queries: Mapping[str, Query], documents: Mapping[str, Document], cache: str | None) -> None:
+        """Called with a split's queries and its collection's documents before any of their pairs is asked for.
+
+        `cache` is a folder for what takes long to find out.
+        """
+        ...
+
+    def fingerprint(self) -> str:
+        """What decides its numbers beside the texts: of a folder its content, which its path does not tell."""
+        ...
+
+
+def prepare(features: Mapping[str, Feature], split: Split, cache: str | None) -> None:
+    """Have the features that can do so prepare a split's texts."""
+    for feature in features.values():
+        if isinstance(feature, Prepared):
+            feature.prepare(split.queries, split.documents, cache)
 
 
 def extra(

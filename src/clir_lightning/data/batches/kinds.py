@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from clir_lightning.data.batches.features import Feature
+from clir_lightning.data.batches.features import Feature, prepare
 from clir_lightning.data.batches.knowledge import Knowledge, Neighbourhoods
 from clir_lightning.data.batches.pairs import Lists, PairDataset
 from clir_lightning.data.batches.scoring import ScoringBatches, TextScoring
@@ -68,6 +68,7 @@ class PairBatches(Batches):
 
         lengths = (self.max_length, self.query_length, self.document_length)
         assembler = PairAssembler(queries, documents, template, tokenizer.pad_token_id, *lengths)
+        prepare(self.features, split, cache)
         return PairDataset(assembler, self.features, split, self._known(split, tokenizer, name, cache))
 
     def _known(

@@ -9,7 +9,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Signals:
-    """P pairs: the averaged [CLS] state, and at each of L levels the cosine of each query and document token."""
+    """P pairs: the averaged [CLS] state, and at each of L levels the cosine of each query and document token.
+
+    Features of the architecture stand behind [CLS], H counts them.
+    """
 
     cls: Tensor  # [P, H]
     similarity: Tensor  # [P, L, Q, D], 0 at padding; L is 0 for heads that use none

@@ -44,6 +44,7 @@ class Decompressed:
             if self._start.startswith(start):
                 cure = "compress it by gzip or bzip2, or give the plain file"
                 raise DataError(f"is {name}; allowed: gzip, bzip2 or plain", path=path, cure=cure)
+        self._compressed = self._start.startswith((GZIP, BZIP2))
         self._read = 0
         self._ended = False
         self._rest: Pieces | None = None  # of the standard library, once it is at work
@@ -68,11 +69,13 @@ class Decompressed:
             self.broken = self._rest.broken
         self._read += count
         self._ended = not count
+        if self._ended and not self._read and self._compressed:
+            self.broken = self.broken or "broken archive (there is nothing in it)"
         return count
 
     def skip(self, count: int) -> int:
         """Pass over so many bytes; how many there were."""
-        if self._start[:2] != GZIP and self._start[:3] != BZIP2:
+        if not self._compressed:
             self._stream.seek(min(count, self.size))
             return min(count, self.size)
         before = self._read

@@ -64,7 +64,7 @@ class DumpRows:
             if line:
                 self.counts["opened"] += line == b"["
                 self.counts["closed"] += line == b"]"
-            return "" if line in (b"", b"[", b"]") else self._defect(f"not JSON ({line!r})")
+            return "" if line in (b"", b"[", b"]") else self._defect(f"not an entity ({line!r})")
         self.counts["lines"] += 1
 
         # What a dump's own writer wrote has a label in no language whose code does not occur: not worth a parse.
@@ -83,7 +83,8 @@ class DumpRows:
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             for rows, mark in zip(self._lines.values(), marks, strict=True):
                 del rows[mark:]
-            return self._defect(str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}")
+            what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+            return self._defect(f"not an entity ({what})")
         self.counts[kind] += 1
         return ""
 

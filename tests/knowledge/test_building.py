@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from knowledge.dumps import item, line, statement, texts, write
 from program import HANG, ROOT
 
 ITEMS = 400
+FORMS: dict[str, Callable[[bytes], bytes]] = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress}
 # A build in small steps: a part is finished every few lines.
 SMALL = """
 import logging, sys, time
@@ -56,7 +58,8 @@ def entities() -> list[dict[str, Any]]:
 
 
 def table(graph: Path, name: str) -> list[tuple[Any, ...]]:
-    return duckdb.sql(f"SELECT * FROM read_parquet('{graph}/{name}.parquet') ORDER BY ALL").fetchall()
+    with duckdb.connect() as database:
+        return database.execute(f"SELECT * FROM read_parquet('{graph}/{name}.parquet') ORDER BY ALL").fetchall()
 
 
 def content(graph: Path) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def test_every_form_and_number_of_processes_gives_the_same_graph(form: str, tmp_
     )
     plain = (tmp_path / "whole.json").read_bytes()
     dump = tmp_path / "dump"
-    dump.write_bytes({"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress}[form](plain))
+    dump.write_bytes(FORMS[form](plain))
     told: list[tuple[int, int]] = []
     made = build_graph(
         Sources(("zh", "kk"), dump),
@@ -241,7 +244,7 @@ def test_defects_are_told_by_line_and_never_end_a_build(
 @pytest.mark.parametrize("form", ["gzip", "bzip2"])
 def test_an_archive_without_its_tail_gives_what_it_holds(form: str, tmp_path: Path) -> None:
     text = write(tmp_path / "plain", [item(f"Q{i}", claims={"P1": [statement(f"Q{i * i}")]}) for i in range(9000)])
-    whole = {"gzip": gzip.compress, "bzip2": bz2.compress}[form](text.read_bytes())
+    whole = FORMS[form](text.read_bytes())
     dump = tmp_path / "dump"
     dump.write_bytes(whole[: int(len(whole) * 0.9)])
     made = build_graph(Sources(("zh", "kk"), dump), tmp_path / "graph", workers=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from clir_lightning.errors import DataError
 from clir_lightning.knowledge.decompress import Decompressed
 
 TEXT = b"".join(b"%d line %d\n" % (i, i * i) for i in range(200_000))
-FORMS = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress}
+FORMS: dict[str, Callable[[bytes], bytes]] = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress}
 
 
 def read(path: Path, skip: int = 0) -> tuple[bytes, str]:

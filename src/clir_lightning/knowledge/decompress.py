@@ -78,7 +78,7 @@ class Decompressed:
         if not self._compressed:
             self._stream.seek(min(count, self.size))
             return min(count, self.size)
-        before = self._read
+        before: int = self._read
         buffer = memoryview(bytearray(min(count, SKIPPED)))
         while (left := count - (self._read - before)) and self.readinto(buffer[:left]):
             pass
@@ -90,8 +90,8 @@ class Decompressed:
             return self.size
         if self._rest is not None:
             return self._rest.consumed
-        told = getattr(self._stream, "tell_compressed", None)
-        return min(self.size, told() // 8 if told else self._stream.tell())
+        told: int = self._stream.tell_compressed() // 8 if self._compressed else self._stream.tell()
+        return min(self.size, told)
 
     def _opened(self, threads: int) -> Any:
         """The raw stream of the reader that the file's first bytes ask for."""

@@ -126,7 +126,7 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     print(f"{given.workers} processes parse; median of {given.turns} turns", end="\n\n")
     print(
-        "| GB of JSON | bare, MB/s and core | ours, MB/s and core | ratio | ours, MB/s | memory, MB | merge, s | memory, MB |"
+        "| GB | bare, MB/s and core | ours, MB/s and core | ratio | ours, MB/s | memory, MB | merge, s | memory, MB |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for gigabytes in given.gigabytes:

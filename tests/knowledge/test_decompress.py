@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clir_lightning.errors import DataError
-from clir_lightning.knowledge.decompress import Decompressed
+from clir_lightning.knowledge.decompress import Decompressed, Pieces, gzip_decoder
 
 TEXT = b"".join(b"%d line %d\n" % (i, i * i) for i in range(200_000))
 FORMS: dict[str, Callable[[bytes], bytes]] = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress}
@@ -43,6 +43,12 @@ def test_members_follow_one_another(form: str, tmp_path: Path) -> None:
     path = tmp_path / "dump"
     path.write_bytes(b"".join(FORMS[form](TEXT[i : i + 300_000]) for i in range(0, len(TEXT), 300_000)))
     assert read(path) == (TEXT, "")
+
+    # The standard library too, of which a decoder reads one member.
+    pieces = Pieces(path, gzip_decoder if form == "gzip" else bz2.BZ2Decompressor)
+    buffer = memoryview(bytearray(50_000))
+    assert b"".join(iter(lambda: bytes(buffer[: pieces.readinto(buffer)]), b"")) == TEXT
+    assert pieces.broken == ""
 
 
 @pytest.mark.parametrize("form", ["gzip", "bzip2"])

@@ -28,6 +28,7 @@ SCRIPTS = {
     "data": ("The data room", ("data.py", "FOLDER", "ENCODER")),
     "retrieval": ("First stage", ("retrieval.py", "FOLDER")),
     "evaluation": ("Evaluation", ("evaluation.py",)),
+    "graph": ("Knowledge graph", ("graph_build.py", "OUTPUT/graph")),
     "dense": ("Search among vectors", ("dense.py", "OUTPUT/vectors", "--rows", "DOCUMENTS")),
 }
 PARTS = (*MODULES, *SCRIPTS)
@@ -79,7 +80,7 @@ def script(given: argparse.Namespace, part: str) -> bool:
         generate = [OURS, "benchmarks/generate.py", str(folder), "--documents", str(given.documents)]
         subprocess.run(generate, cwd=ROOT, check=True)
     values = {"FOLDER": str(folder), "ENCODER": given.encoder, "DOCUMENTS": str(given.documents)}
-    values |= {f"OUTPUT/{name}": str(given.output / name) for name in ("vectors", "evaluate")}
+    values |= {f"OUTPUT/{name}": str(given.output / name) for name in ("vectors", "evaluate", "graph")}
     told = [values.get(word, word) for word in words]
     lines = printed([OURS, f"benchmarks/{told[0]}", *told[1:]])
     if lines is None:

@@ -15,7 +15,6 @@ from clir_lightning.scoring.progress import Progress
 MEGABYTE = 1_000_000
 ROWS = ("entities", "terms", "names", "triples", "properties")
 LINES = {
-    "lines": "lines of the dump",
     "items": "items with a label",
     "properties": "properties",
     "without": "items without a label in these languages",

@@ -6,7 +6,7 @@ import mmap
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,7 +82,7 @@ class Blocks:
         """A block has been parsed."""
         self._free.append(slot)
 
-    def cut(self, source: Bytes, end: int = 0) -> Iterator[Block]:
+    def cut(self, source: Bytes, end: int = 0) -> Generator[Block, None, None]:
         """The blocks of what `source` reads from now on; `end` is how much of the dump came before."""
         rest = b""
         more = True

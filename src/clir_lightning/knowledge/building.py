@@ -144,6 +144,7 @@ def _write_rows(sources: Sources, parts: Parts, workers: int, report: Report) ->
     last = parts.last
     assert last is not None
     if sources.dump and not last.counts["items"]:
+        shutil.rmtree(parts.folder, ignore_errors=True)
         wanted = " or ".join(sources.languages)
         raise DataError(f"no item with a label in {wanted}", path=sources.dump, cure="check the file and languages")
     return last

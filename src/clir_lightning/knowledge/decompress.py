@@ -44,6 +44,7 @@ class Decompressed:
             if self._start.startswith(start):
                 cure = "compress it by gzip or bzip2, or give the plain file"
                 raise DataError(f"is {name}; allowed: gzip, bzip2 or plain", path=path, cure=cure)
+        self._compressed = self._start.startswith((GZIP, BZIP2))
         self._read = 0
         self._ended = False
         self._rest: Pieces | None = None  # of the standard library, once it is at work
@@ -68,14 +69,16 @@ class Decompressed:
             self.broken = self._rest.broken
         self._read += count
         self._ended = not count
+        if self._ended and not self._read and self._compressed:
+            self.broken = self.broken or "broken archive (there is nothing in it)"
         return count
 
     def skip(self, count: int) -> int:
         """Pass over so many bytes; how many there were."""
-        if self._start[:2] != GZIP and self._start[:3] != BZIP2:
+        if not self._compressed:
             self._stream.seek(min(count, self.size))
             return min(count, self.size)
-        before = self._read
+        before: int = self._read
         buffer = memoryview(bytearray(min(count, SKIPPED)))
         while (left := count - (self._read - before)) and self.readinto(buffer[:left]):
             pass
@@ -87,8 +90,8 @@ class Decompressed:
             return self.size
         if self._rest is not None:
             return self._rest.consumed
-        told = getattr(self._stream, "tell_compressed", None)
-        return min(self.size, told() // 8 if told else self._stream.tell())
+        told: int = self._stream.tell_compressed() // 8 if self._compressed else self._stream.tell()
+        return min(self.size, told)
 
     def _opened(self, threads: int) -> Any:
         """The raw stream of the reader that the file's first bytes ask for."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from clir_lightning.errors import ConfigError
@@ -14,12 +15,14 @@ from clir_lightning.knowledge.rows import COLUMNS, RANKS, clean
 ITEM = b'{"type":"item"'  # how a dump's own writer begins an item
 ENDS = {name: f"\t{number}\n" for name, number in RANKS.items()}
 ITEMS = "wikibase-item"  # the datatype of properties whose values are items
-COUNTS = ("lines", "items", "properties", "without", "others", "defective", "opened", "closed")
+COUNTS = ("items", "properties", "without", "others", "defective", "opened", "closed")
 # What `rows.UNWRITABLE` finds, in UTF-8, but for the tabs and line breaks between fields.
 CONTROLS = bytes([*range(9), *range(11, 32), 127])
+LETTERS = (string.ascii_letters + string.digits).encode()
 FURTHER = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
 BORDERS = (b"\t ", b" \n", b"\t\n", b"\t\t")  # of a field that is empty, or has a blank around it
 
+Claims = Mapping[str, list[Any]]  # by a property, its statements
 Texts = Mapping[str, Mapping[str, str]]  # by a language's code, `{"language": …, "value": …}`
 
 
@@ -53,9 +56,13 @@ class DumpRows:
         self._order = {code: place for place, (code, _) in enumerate(codes)}
         self._of_properties = {**self._language, **{code: fallback for code in variants(fallback) if fallback}}
         self._sites = [(site(language), f"\t{language}\tS\t0\t") for language in languages]
-        self._heads = {name: (f"\t{name}\tL\t0\t", f"\t{name}\tD\t0\t", f"\t{name}\tA\t") for name in languages}
+        self._label = {language: f"\t{language}\tL\t0\t" for language in languages}
+        self._description = {language: f"\t{language}\tD\t0\t" for language in languages}
         self._needles = [f'"{stem}'.encode() for stem in dict.fromkeys(code.partition("-")[0] for code, _ in codes)]
-        self._lines: dict[str, list[str]] = {table: [] for table in COLUMNS}
+        self._entities: list[str] = []
+        self._terms: list[str] = []
+        self._triples: list[str] = []
+        self._properties: list[str] = []
 
     def read(self, line: bytes) -> str:
         """Gather the rows of a line; what is wrong with it, empty if nothing is."""
@@ -64,26 +71,27 @@ class DumpRows:
             if line:
                 self.counts["opened"] += line == b"["
                 self.counts["closed"] += line == b"]"
-            return "" if line in (b"", b"[", b"]") else self._defect(f"not JSON ({line!r})")
-        self.counts["lines"] += 1
+            return "" if line in (b"", b"[", b"]") else self._defect(f"not an entity ({line!r})")
 
         # What a dump's own writer wrote has a label in no language whose code does not occur: not worth a parse.
-        if line.startswith(ITEM) and line.endswith(b"}"):
-            for needle in self._needles:
-                if needle in line:
-                    break
-            else:
+        for needle in self._needles:
+            if needle in line:
+                break
+        else:
+            if line.startswith(ITEM) and line.endswith(b"}"):
                 self.counts["without"] += 1
                 return ""
 
         # A line gives all of its rows or none.
-        marks = [len(rows) for rows in self._lines.values()]
+        terms = len(self._terms)
+        triples = len(self._triples)
         try:
             kind = self._gather(self._loads(line))
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            for rows, mark in zip(self._lines.values(), marks, strict=True):
-                del rows[mark:]
-            return self._defect(str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}")
+            del self._terms[terms:]
+            del self._triples[triples:]
+            what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+            return self._defect(f"not an entity ({what})")
         self.counts[kind] += 1
         return ""
 
@@ -93,12 +101,14 @@ class DumpRows:
 
     def tables(self) -> dict[str, bytes]:
         """The lines of each table that were gathered since the last call, clean as `rows.clean` has it."""
+        gathered = (self._entities, self._terms, self._triples, self._properties)
         tables = {}
-        for table, rows in self._lines.items():
+        for (table, columns), rows in zip(COLUMNS.items(), gathered, strict=True):
             text = "".join(rows)
             data = text.encode("utf-8")
-            if not _clean(text, data, len(rows), len(COLUMNS[table])):
-                data = "".join(_cleaned(row, len(COLUMNS[table])) for row in rows).encode("utf-8")
+            fields = len(columns)
+            if not (_clean_ids(data, len(rows)) if rows is self._triples else _clean(text, data, len(rows), fields)):
+                data = "".join(_cleaned(row, fields) for row in rows).encode("utf-8")
             tables[table] = data
             rows.clear()
         return tables
@@ -120,79 +130,91 @@ class DumpRows:
         number = entity["id"]
         if not number.isalnum():
             raise ValueError(f"id {number!r}")
-        self._terms(number, labels, codes, entity)
+        self._add_terms(number, labels, codes, entity)
 
-        # Statements and links are where an item is known to have its place.
+        # Statements, and links: how many an item has tells how well known it is.
         if claims := entity.get("claims"):
-            self._triples(number + "\t", claims)
-        links = entity.get("sitelinks") or {}
-        for name, head in self._sites:
-            if name in links:
-                self._lines["terms"].append(number + head + links[name]["title"] + "\n")
-        self._lines["entities"].append(f"{number}\t{len(links)}\n")
+            self._add_triples(number + "\t", claims)
+        links = entity.get("sitelinks")
+        if links:
+            for name, head in self._sites:
+                if name in links:
+                    self._terms.append(number + head + links[name]["title"] + "\n")
+        self._entities.append(f"{number}\t{len(links or ())}\n")
         return "items"
 
-    def _terms(self, number: str, labels: Texts, codes: list[str], entity: dict[str, Any]) -> None:
+    def _add_terms(self, number: str, labels: Texts, codes: list[str], entity: dict[str, Any]) -> None:
         """Labels, descriptions and aliases; what variants have behind the first of their language are aliases."""
-        add = self._lines["terms"].append
+        add = self._terms.append
         if len(codes) > 1:
             codes.sort(key=self._order.__getitem__)
-        names: dict[str, dict[str, None]] = {}  # all names of a language, the label first
+        names: dict[str, list[str]] = {}  # all names of a language, the label first
         for code in codes:
-            text = labels[code]["value"]
             language = self._language[code]
+            text = labels[code]["value"]
             if language in names:
-                names[language][text] = None
+                names[language].append(text)
             else:
-                names[language] = {text: None}
-                add(number + self._heads[language][0] + text + "\n")
+                names[language] = [text]
+                add(number + self._label[language] + text + "\n")
 
         # One description, by the same order of variants.
         if texts := entity.get("descriptions"):
             found = [code for code in texts if code in self._language]
             if len(found) > 1:
-                first = {
-                    self._language[code]: code for code in sorted(found, key=self._order.__getitem__, reverse=True)
-                }
-                found = list(first.values())
+                found.sort(key=self._order.__getitem__, reverse=True)
+                found = list({self._language[code]: code for code in found}.values())
             for code in found:
-                add(number + self._heads[self._language[code]][1] + texts[code]["value"] + "\n")
+                add(number + self._description[self._language[code]] + texts[code]["value"] + "\n")
 
-        # Each alias once; an item may have some without a label.
-        if aliases := entity.get("aliases"):
+        # Each alias once, of languages without a label too.
+        aliases = entity.get("aliases") or {}
+        if aliases or len(names) < len(codes):
             for code in sorted((code for code in aliases if code in self._language), key=self._order.__getitem__):
-                known = names.setdefault(self._language[code], {"": None})
-                known.update(dict.fromkeys(alias["value"] for alias in aliases[code]))
-        for language, known in names.items():
-            if len(known) > 1:
-                head = self._heads[language][2]
-                _, *others = known
-                for place, text in enumerate(others):
-                    add(f"{number}{head}{place}\t" + text + "\n")
+                names.setdefault(self._language[code], [""]).extend(alias["value"] for alias in aliases[code])
+            for language, (label, *others) in names.items():
+                further = [text for text in dict.fromkeys(others) if text != label]
+                for place, text in enumerate(further):
+                    add(f"{number}\t{language}\tA\t{place}\t" + text + "\n")
 
-    def _triples(self, subject: str, claims: dict[str, list[Any]]) -> None:
+    def _add_triples(self, subject: str, claims: Claims) -> None:
         """Statements whose main value is an item; all of a property have values of one type."""
-        add = self._lines["triples"].append
-        for name, statements in claims.items():
-            if statements[0]["mainsnak"].get("datatype", ITEMS) != ITEMS:
-                continue
-            head = subject + name + "\t"
-            for statement in statements:
-                snak = statement["mainsnak"]
-                if "datavalue" in snak:  # otherwise there is no value, or an unknown one
-                    value = snak["datavalue"]["value"]
-                    if "id" in value and "datatype" in snak:
-                        add(head + value["id"] + ENDS[statement["rank"]])
-                    elif "entity-type" in value and value["entity-type"] == "item":  # of an old dump
-                        add(f"{head}Q{value['numeric-id']}" + ENDS[statement["rank"]])
+        add = self._triples.append
+        mark = len(self._triples)
+        try:
+            for name, statements in claims.items():
+                if statements[0]["mainsnak"]["datatype"] == ITEMS:
+                    head = subject + name + "\t"
+                    for statement in statements:
+                        add(head + statement["mainsnak"]["datavalue"]["value"]["id"] + ENDS[statement["rank"]])
+        except KeyError:  # seldom: an item without a value that is known, or the form of an old dump
+            del self._triples[mark:]
+            self._triples += _triples_of_any_form(subject, claims)
 
     def _property(self, number: str, labels: Texts) -> None:
         """The labels of a property, by language the first of its variants."""
-        seen = set()
+        found: dict[str, str] = {}
         for code, language in self._of_properties.items():
-            if code in labels and language not in seen:
-                seen.add(language)
-                self._lines["properties"].append(f"{number}\t{language}\t" + labels[code]["value"] + "\n")
+            if code in labels and language not in found:
+                found[language] = f"{number}\t{language}\t" + labels[code]["value"] + "\n"
+        self._properties += found.values()
+
+
+def _triples_of_any_form(subject: str, claims: Claims) -> Iterator[str]:
+    """As `DumpRows` has them, also where a value is missing, or its type or id is not written out."""
+    for name, statements in claims.items():
+        for statement in statements:
+            snak = statement["mainsnak"]
+            if snak.get("datatype", ITEMS) == ITEMS and "datavalue" in snak:
+                value = snak["datavalue"]["value"]
+                if "entity-type" in value and value["entity-type"] == "item":
+                    number = value["id"] if "id" in value else f"Q{value['numeric-id']}"
+                    yield f"{subject}{name}\t" + number + ENDS[statement["rank"]]
+
+
+def _clean_ids(data: bytes, rows: int) -> bool:
+    """Whether triples have nothing to clean: nothing but letters and digits, the tabs between them and the ends."""
+    return b"\t\t" not in data and data.translate(None, LETTERS) == b"\t\t\t\n" * rows
 
 
 def _clean(text: str, data: bytes, rows: int, fields: int) -> bool:

@@ -34,33 +34,38 @@ class Parsed:
     defects: list[tuple[int, str]]
 
 
-def parse(lines: Sequence[bytes], gathered: DumpRows, rows: Rows, slot: int) -> Parsed:
-    """Write the rows of lines."""
-    defects = []
-    for number, line in enumerate(lines):
-        if (what := gathered.read(line)) and len(defects) < DEFECTS:
-            defects.append((number, what))
+def parse(memory: mmap.mmap, block: Block, gathered: DumpRows, rows: Rows) -> Parsed:
+    """Write the rows of a block's lines."""
+    defects: list[tuple[int, str]] = []
+    start = block.start
+    lines = 0
+    while start < block.stop:
+        stop = memory.find(b"\n", start, block.stop)
+        if stop < 0:
+            stop = block.stop
+        if (what := gathered.read(memory[start:stop])) and len(defects) < DEFECTS:
+            defects.append((lines, what))
+        start = stop + 1
+        lines += 1
+
+    # Tables are written whole.
     for table, data in gathered.tables().items():
         rows.add(table, data)
     counts = gathered.counts.copy()
     gathered.counts = dict.fromkeys(counts, 0)
-    return Parsed(slot, len(lines), counts, defects)
+    return Parsed(block.slot, lines, counts, defects)
 
 
-def work(connection: Connection, memory: Any, size: int, folder: Path, settings: tuple[Sequence[str], str]) -> None:
+def work(connection: Connection, descriptor: Any, size: int, folder: Path, settings: tuple[Sequence[str], str]) -> None:
     """A process' life: part after part, each begun by its number and ended by `None`; and the end by `None`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that hands out ends this one
     gc.disable()  # parsed lines hold no circles, and looking for some takes a tenth of the time
     gathered = DumpRows(*settings)
-    with mmap.mmap(memory.detach(), size, prot=mmap.PROT_READ) as blocks, suppress(EOFError, BrokenPipeError):
+    with mmap.mmap(descriptor.detach(), size, prot=mmap.PROT_READ) as memory, suppress(EOFError, BrokenPipeError):
         while (number := connection.recv()) is not None:
             with Rows(folder, number) as rows:
                 while (block := connection.recv()) is not None:
-                    text = blocks[block.start : block.stop]
-                    lines = text.split(b"\n")
-                    if not lines[-1]:
-                        lines.pop()
-                    connection.send(parse(lines, gathered, rows, block.slot))
+                    connection.send(parse(memory, block, gathered, rows))
             connection.send(number)
 
 
@@ -133,7 +138,7 @@ class Crew:
         self.tally.order[block.slot] = self.tally.handed
         self.tally.handed += 1
         if block.too_long:
-            self._done(Parsed(block.slot, 1, {"lines": 1, "defective": 1}, [(0, "too long a line")]))
+            self._done(Parsed(block.slot, 1, {"defective": 1}, [(0, "too long a line")]))
         else:
             worker = min(self.workers, key=lambda worker: worker.blocks)
             worker.blocks += 1

@@ -1,35 +1,56 @@
-"""`clir graph build`: a dump and files of labels as one folder."""
+"""`clir graph inspect`, `reduce` and `rank` over the demo's graph, as a user runs them."""
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 
-from knowledge.dumps import item, statement, texts, write
+from clir_lightning.data.files.trec import read_run
+from clir_lightning.data.sources.demo import build_demo
+from clir_lightning.data.sources.term_tables import read_entries
+from clir_lightning.knowledge.demo_graph import demo_graph
+from clir_lightning.knowledge.graph import Graph
 from program import clir
 
 
-def test_a_dump_and_a_file_of_labels_become_one_graph(tmp_path: Path) -> None:
-    dump = [
-        item("Q35493", labels=texts(zh_hans="阿拉木图", kk="Алматы"), claims={"P17": [statement("Q232")]}),
-        {"type": "property", "id": "P17", "labels": texts(en="country")},
-        item("Q1", labels=texts(en="universe")),
-    ]
-    write(tmp_path / "dump.json", dump)
-    own = {"label_zh": "哈萨克斯坦", "label_kk": "Қазақстан", "description_zh": "国家", "description_kk": "ел"}
-    row = {"q_item_qid": "Q232", "q_item_info": own, "adj_item_info": {name: [] for name in own}}
-    with gzip.open(tmp_path / "entities.jsonl.gz", "wt", encoding="utf-8") as stream:
-        stream.write(json.dumps(row) + "\n")
+def test_inspect_reduce_and_rank(tmp_path: Path) -> None:
+    whole = demo_graph("kept", cache=str(tmp_path / "cache"))
+    done = clir("graph", "inspect", f"graph={whole.path}", "terms=terms.tsv", cwd=tmp_path).stdout
+    assert "2,903 (100.0 %)" in done
+    assert "whole: nothing was taken out" in done
+    entries = list(read_entries(tmp_path / "terms.tsv", "zh", "kk"))
+    assert ("哈萨克斯坦", "Қазақстан", 4.0) in entries
 
-    build = ("graph", "build", "dump=dump.json", "entities=[entities.jsonl.gz]", "path=graph", "workers=1")
-    said = clir(*build, cwd=tmp_path).stdout
-    rows = {cells[1].strip(): cells[2].strip() for line in said.splitlines() if len(cells := line.split("│")) == 4}
-    assert (rows["entities"], rows["triples"], rows["terms"]) == ("2", "1", "6")
-    assert (rows["items with a label"], rows["items without a label in these languages"]) == ("1", "1")
-    assert clir(*build, cwd=tmp_path).stdout.splitlines()[-3:] == said.splitlines()[-3:]
+    # The verb finds the pairs by linking, and leaves what the ids leave, or less where two entities have one name.
+    done = clir("graph", "reduce", f"graph={whole.path}", "path=less", "data=demo", cwd=tmp_path).stdout
+    assert "in demo (train, dev, test1); edges real" in done
+    reduced = Graph.open(tmp_path / "less")
+    left = demo_graph(cache=str(tmp_path / "cache")).manifest["rows"]["triples"]
+    assert 0 <= reduced.manifest["rows"]["triples"] - left < 40
+    assert "judged statements removed" in clir("graph", "inspect", "graph=less", cwd=tmp_path).stdout
 
-    # Another's folder stays as it is.
-    refused = clir("graph", "build", "dump=dump.json", "path=graph", cwd=tmp_path, check=False)
-    assert refused.returncode == 1
-    assert "clir graph build: graph: holds a graph of dump.json and entities.jsonl.gz" in refused.stderr
+    # An upper bound, and what is left of it.
+    means = {}
+    for name, path in (("whole", str(whole.path)), ("less", "less")):
+        folder = f"hydra.run.dir={name}"
+        clir("graph", "rank", f"graph={path}", "splits=[dev]", folder, cwd=tmp_path)
+        means[name] = json.loads((tmp_path / name / "metrics.json").read_text())["dev"]["ndcg_10"]
+        run = read_run(tmp_path / name / "runs" / "dev.trec")
+        assert set(run) == set(build_demo().split("dev").queries)
+    assert means["whole"] > 0.8 > means["less"]
+
+
+def test_what_cannot_be_is_told_before_the_work(tmp_path: Path) -> None:
+    whole = demo_graph("kept", cache=str(tmp_path / "cache")).path
+    for words, problem in (
+        (["reduce", f"graph={whole}", "path=less"], "judged=removed needs a collection; add data="),
+        (["reduce", f"graph={whole}", "path=cache", "data=demo"], "holds something else than a graph"),
+        (["rank", "graph=nowhere"], "there is no such folder"),
+        (["rank", f"graph={whole}", "candidates=a.trec"], "write {split} where its name has the split's"),
+        (["rank", f"graph={whole}", "damping=1"], "damping is 1"),
+    ):
+        done = clir("graph", *words, cwd=tmp_path, check=False)
+        assert done.returncode == 1
+        assert problem in " ".join(done.stderr.split())
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "less").exists()

@@ -33,6 +33,7 @@ def main(config: DictConfig) -> None:
     console = Console()
     console.print(table)
 
+    # What connects them, and their names as translations.
     if found := top_properties(graph, config.properties):
         properties = Table("property", "label", "statements", title="most frequent properties", title_justify="left")
         for name, label, count in found:

@@ -56,6 +56,7 @@ def main(config: DictConfig) -> float:
         lists[split] = CandidateLists(depth=config.depth, test=path, seed=config.seed).run(collection, split, "test")
     claim(config, folder, FILES)
 
+    # One run file and one table per split.
     rows: dict[str, list[Evaluation]] = {}
     console = Console()
     settings = {name: config[name] for name in ("documents", "damping", "directed")}
@@ -72,6 +73,7 @@ def main(config: DictConfig) -> float:
         console.print(result_table(f"{collection.name}, {split}: PageRank", rows[split]))
         console.print(f"{walked.queries:,} of {len(walked.run):,} queries name an entity", soft_wrap=True)
 
+    # The results as files.
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
     write_json({split: found[1].means for split, found in rows.items()}, folder / "metrics.json")
     console.print(f"graph: {conditions(graph)}", soft_wrap=True)

@@ -130,6 +130,8 @@ def write(database: Any, folder: Path, scratch: Path, languages: int) -> dict[st
         found = _block(database, scratch / "statements.parquet", "subject", start, stop)
         flat = np.stack([found[name] for name in ("subject", "object", "property", "rank")], axis=1)
         writers["statements"].extend(flat.ravel().astype(np.int32), [flat.size])
+
+        # Four numbers a neighbour.
         rows, lengths = ordered(_block(database, scratch / "neighbours.parquet", "entity", start, stop), start, stop)
         writers["neighbours"].extend(rows.ravel(), lengths * 4)
     for writer in writers.values():

@@ -201,13 +201,16 @@ class Graph:
         if self._database is not None:
             _INHERITED.append(self._database)
         self._check()
-        self._database = connect()
-        self._database.execute("SET parquet_metadata_cache = true")
+
+        # Kept when it is whole: another thread may look at the same time, and then the later one stays.
+        database = connect()
+        database.execute("SET parquet_metadata_cache = true")
         for table in TABLES:
             source = parquet(self.path.resolve() / f"{table}.parquet")
-            self._database.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
+            database.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
+        self._database = database
         self._process = os.getpid()
-        return self._database
+        return database
 
 
 def open_graph(path: str) -> Graph:

@@ -84,11 +84,14 @@ def masses(
     dead = np.asarray(steps.sum(axis=0)).ravel() == 0
     count = max(1, min(256, MEMORY // max(1, len(dead))))
 
+    # Each walk begins with all its mass at its seed.
     for first in range(0, len(seeds), count):
         some = seeds[first : first + count]
         begun = np.zeros((len(dead), len(some)))
         begun[some, np.arange(len(some))] = 1.0
         mass = begun
+
+        # A step at a time, until nothing moves.
         for _ in range(STEPS):
             # [E, seeds]: what goes on, and back at the seed what does not and what was at a dead end.
             moved = damping * (steps @ mass)

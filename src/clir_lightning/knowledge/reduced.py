@@ -124,6 +124,7 @@ def reduced_rows(
     both = {pair for one, other in pairs for pair in ((one, other), (other, one))}
     out.write_text("".join(f"{one}\t{other}\n" for one, other in sorted(both)), encoding="utf-8")
 
+    # Everything but these is copied.
     with connect(parts / "scratch") as database:
         pairs_table = rows_of_files([out] if both else [], {"one": "VARCHAR", "other": "VARCHAR"})
         database.execute(f"CREATE TABLE pairs AS SELECT * FROM {pairs_table}")
@@ -187,8 +188,9 @@ def other_objects(
     subjects = triples.subjects.astype(np.int64)
     objects = triples.objects.astype(np.int64)
     wrong = np.ones(len(subjects), bool)
+
+    # Whose object may not be gets another, with as many others that may, so that there is something to exchange.
     for round_ in range(ROUNDS + 1):
-        # Whose object may not be gets another: with as many others that may, so that there is something to exchange.
         places = np.flatnonzero(wrong)
         if edges == "random":
             objects[places] = generator.integers(0, count, len(places))
@@ -199,6 +201,7 @@ def other_objects(
             mixed = np.union1d(places, others)
             objects[mixed] = objects[generator.permutation(mixed)]
 
+        # What comes twice, and what may not be.
         key = subjects * count + objects
         _, first = np.unique(np.stack([key, triples.properties], axis=1), axis=0, return_index=True)
         wrong = np.ones(len(key), bool)

@@ -63,6 +63,7 @@ def rank_by_walks(
     for query, entity in entities.items():
         asking.setdefault(entity, []).append(query)
 
+    # Each query's candidates, when its walk has ended.
     ranked = {query: dict.fromkeys(scores, 0.0) for query, scores in run.items()}
     blocks = masses(graph.triples(), graph.numbers(seeds), graph.numbers(wanted), damping, directed)
     for first, block in blocks:

@@ -49,9 +49,8 @@ def test_two_entities_by_hand() -> None:
     # Of a walk a — b from a: x = .15 + .85 y, y = .85 x, so x = .15 / (1 - .85²); c is out of reach.
     graph = little({name: (0, {"zh": name}) for name in "abc"}, [("b", "P1", "a")])
     x = 0.15 / (1 - 0.85**2)
-    np.testing.assert_allclose(
-        mass_between(graph, ["a", "c"], ["a", "b", "c"]), [[x, 0.85 * x, 0], [0, 0, 1]], atol=1e-8
-    )
+    expected = np.array([[x, 0.85 * x, 0], [0, 0, 1]])
+    np.testing.assert_allclose(mass_between(graph, ["a", "c"], ["a", "b", "c"]), expected, atol=1e-8)
     assert mass_between(graph, [], ["a"]).shape == (0, 1)
     with pytest.raises(KeyError, match="Q5"):
         mass_between(graph, ["a"], ["Q5"])

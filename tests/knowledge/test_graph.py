@@ -8,6 +8,7 @@ import pickle
 import sys
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,7 +202,7 @@ def test_a_graph_in_another_process(way: str, tmp_path: Path) -> None:
     found = Graph.open(merge(parts, tmp_path / "graph", languages=["kk"]))
     here = (found.neighbours("Q1", 3), found.terms(["Q1"]))  # a connection is open
 
-    context = multiprocessing.get_context(way)
+    context: Any = multiprocessing.get_context(way)
     answers = context.SimpleQueue()
     workers = [context.Process(target=ask, args=(found, answers)) for _ in range(2)]
     for worker in workers:

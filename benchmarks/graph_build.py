@@ -55,14 +55,17 @@ def write_dump(excerpt: Path, path: Path, size: float) -> None:
 def bare(path: Path) -> int:
     """Decompress and parse, no more; bytes of JSON."""
     import orjson
-    import rapidgzip
+
+    from clir_lightning.knowledge.decompress import Decompressed
 
     gc.disable()  # as the processes of a build have it
     size = 0
     rest = b""
-    with rapidgzip.open(str(path), parallelization=1) as stream:
-        while piece := stream.read(PIECE):
-            size += len(piece)
+    buffer = bytearray(PIECE)
+    with Decompressed(path) as stream:
+        while count := stream.readinto(memoryview(buffer)):
+            piece = bytes(buffer[:count])
+            size += count
             lines = (rest + piece).split(b"\n")
             rest = lines.pop()
             for line in lines:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import bz2
+import fcntl
 import logging
 import os
+import subprocess
+import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +24,8 @@ GZIP = b"\x1f\x8b"
 BZIP2 = b"BZh"
 OTHERS = {b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 PIECE = 1 << 13  # compressed bytes that the standard library gets at once
+CHUNK = 1024  # KiB that a thread decompresses at once: memory grows with it
+PIPE = 1 << 20  # bytes on their way from the decompressing program
 SKIPPED = 1 << 24  # bytes thrown away at once
 CURE = "install it by pip install 'clir-lightning[graph]'"
 
@@ -46,6 +54,7 @@ class Decompressed:
                 raise DataError(f"is {name}; allowed: gzip, bzip2 or plain", path=path, cure=cure)
         self._compressed = self._start.startswith((GZIP, BZIP2))
         self._read = 0
+        self._told = 0
         self._ended = False
         self._rest: Pieces | None = None  # of the standard library, once it is at work
         self._stream: Any = self._opened(threads)
@@ -91,15 +100,14 @@ class Decompressed:
         if self._rest is not None:
             return self._rest.consumed
         told: int = self._stream.tell_compressed() // 8 if self._compressed else self._stream.tell()
-        return min(self.size, told)
+        self._told = min(self.size, max(told, self._told))
+        return self._told
 
     def _opened(self, threads: int) -> Any:
         """The raw stream of the reader that the file's first bytes ask for."""
         try:
             if self._start.startswith(GZIP):
-                import rapidgzip
-
-                return rapidgzip._RapidgzipFile(os.fspath(self.path), parallelization=threads)
+                return Rapidgzip(self.path, threads)
             if self._start.startswith(BZIP2):
                 import indexed_bzip2
 
@@ -116,11 +124,61 @@ class Decompressed:
             "%s: the parallel reader fails (%s); reading on by the standard library", self.path, error or "no reason"
         )
         decoder: Callable[[], Any] = bz2.BZ2Decompressor if self._start.startswith(BZIP2) else gzip_decoder
+        if hasattr(self, "_stream"):
+            self._stream.close()
         self._rest = Pieces(self.path, decoder)
         passed = 0
         buffer = memoryview(bytearray(SKIPPED))
         while passed < self._read and (count := self._rest.readinto(buffer[: self._read - passed])):
             passed += count
+
+
+class Rapidgzip:
+    """What rapidgzip's own program writes: its reader for Python holds on to all that it has decompressed.
+
+    Raises `RuntimeError` at the end if the program failed.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        if find_spec("rapidgzip") is None:
+            raise ModuleNotFoundError(name="rapidgzip")
+        told = ["-d", "-c", "-P", str(threads), "--chunk-size", str(CHUNK), os.fspath(path.resolve())]
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._program = subprocess.Popen(
+            [sys.executable, "-c", "import sys; from rapidgzip import cli; sys.exit(cli())", *told],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            bufsize=0,
+        )
+        assert self._program.stdout is not None
+        self._output: Any = self._program.stdout
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            with suppress(OSError):  # a smaller pipe only means more turns
+                fcntl.fcntl(self._output, fcntl.F_SETPIPE_SZ, PIPE)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer's start; the number of bytes, 0 at the end."""
+        count = int(self._output.readinto(buffer) or 0)
+        if not count and self._program.wait():
+            self._errors.seek(0)
+            lines = self._errors.read().decode("utf-8", "replace").split("\n")
+            raise RuntimeError(next((line for line in reversed(lines) if line.strip()), "it was ended"))
+        return count
+
+    def tell_compressed(self) -> int:
+        """How many bits of the file it has read, as far as the system tells."""
+        with suppress(OSError, ValueError):
+            said = Path(f"/proc/{self._program.pid}/io").read_text(encoding="ascii")
+            return 8 * int(said.split()[1])
+        return 0
+
+    def close(self) -> None:
+        """End the program, if it is still at work."""
+        self._output.close()
+        self._program.kill()
+        self._program.wait()
+        self._errors.close()
 
 
 def gzip_decoder() -> Any:

@@ -66,7 +66,7 @@ def threads(dump: Path, workers: int) -> int:
         start = stream.read(3)
     if start.startswith(BZIP2):
         return workers
-    return 1 if workers <= FED or not start.startswith(GZIP) else 4
+    return 1 if workers <= FED or not start.startswith(GZIP) else 3
 
 
 def _finished(crew: Crew, last: Finished, numbers: list[int], end: int) -> Finished:

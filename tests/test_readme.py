@@ -1,4 +1,4 @@
-"""The commands of README and tutorial: each verb exists and each setting composes."""
+"""The commands of README, tutorial and the page on knowledge: each verb exists and each setting composes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def commands(text: str) -> list[str]:
     return [line.partition("#")[0].strip() for line in found]
 
 
-COMMANDS = [*commands(README), *commands(TUTORIAL)]
+KNOWLEDGE = (ROOT / "docs" / "knowledge.md").read_text(encoding="utf-8")
+COMMANDS = [*commands(README), *commands(TUTORIAL), *commands(KNOWLEDGE)]
 
 
 def test_the_readme_has_commands() -> None:

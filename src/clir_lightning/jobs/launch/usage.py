@@ -16,8 +16,8 @@ def usage(verbs: Mapping[str, tuple[str, str]]) -> str:
     """What `clir --help` prints: every verb with what it does and an example."""
     lines = ["clir: experiments in cross-lingual information retrieval", "", "usage: clir VERB [setting=value …]", ""]
     for verb, (what, example) in verbs.items():
-        lines += _wrapped(what, f"  {verb:<12} ", " " * 15)
-        lines += _command(example, " " * 17)
+        lines += _wrapped(what, f"  {verb:<13} ", " " * 16)
+        lines += _command(example, " " * 18)
     closing = "clir VERB --help lists a verb's groups and settings; clir VERB --cfg job prints its configuration."
     return "\n".join([*lines, "", *_wrapped(closing)])
 

@@ -21,8 +21,11 @@ SHORTER = {
     "+trainer.limit_train_batches=40 candidates.val_queries=20 candidates.test_queries=40": (
         "+trainer.limit_train_batches=2 candidates.val_queries=3 candidates.test_queries=6"
     ),
+    "+trainer.limit_train_batches=60 candidates.val_queries=20 candidates.test_queries=60": (
+        "+trainer.limit_train_batches=2 candidates.val_queries=3 candidates.test_queries=6"
+    ),
 }
-FIGURES = {"1": "candidates", "2": "read_back", "3": "collapse", "4": "sweep"}
+FIGURES = {"1": "candidates", "2": "read_back", "3": "collapse", "4": "sweep", "5": "knowledge"}
 
 
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from torch import Tensor
@@ -287,7 +288,8 @@ def test_what_it_cannot_do_without_is_told() -> None:
 
 def saved_and_read(folder: Path, encoder: Encoder) -> list[Any]:
     """A model as its YAML makes it, and the one that is read from its folder."""
-    config: Any = OmegaConf.load(config_folder() / "architecture" / "graph.yaml")
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("train", ["architecture=graph"])
     changes = {"dropout": 0.1, "architecture.layer": "gat", "architecture.relations": 3}
     for name, value in {**changes, "architecture.alignment.weight": 0.1}.items():
         OmegaConf.update(config, name, value)

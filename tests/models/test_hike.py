@@ -99,7 +99,7 @@ def test_a_text_of_either_language_alone_changes_the_score(
     model.forget()
     other = around(language, ("另一个城市", "басқа қала")[language], place=place)
     after = scores_of(model, batch_of(dataset(encoder, other), *SOME))
-    assert abs(float(after[0] - before[0])) > 1e-3
+    assert abs(float(after[0] - before[0])) > 1e-4
     assert torch.allclose(after[1:], before[1:], atol=1e-6)
 
 

@@ -66,8 +66,10 @@ def test_a_loop_that_fails_leaves_no_thread() -> None:
 
 def test_ctrl_c_ends_a_program_that_waits_for_an_item() -> None:
     code = """
+import signal
 import threading
 from clir_lightning.scoring.ahead import ahead
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 def source():
     print("waiting", flush=True)
     threading.Event().wait()

@@ -176,7 +176,8 @@ def trained(config: DictConfig, material: Material, model: TopicModel) -> None:
     with TemporaryDirectory() as nowhere:
         own = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False, "devices": 1}
         bar = [TrainingBar()] if config.trainer.get("enable_progress_bar", True) else []
-        trainer = build(config.trainer, **own, callbacks=bar, default_root_dir=nowhere)
+        settings: Any = {"_target_": "pytorch_lightning.Trainer", **plain(config.trainer)}
+        trainer = build(settings, **own, callbacks=bar, default_root_dir=nowhere)
         material.learn(model, trainer, size=config.size, pairs=config.pairs, seed=config.seed)
 
 

@@ -21,14 +21,14 @@ BATCH = 4096  # texts counted at a time
 def coherence(topics: Sequence[Sequence[str]], texts: Iterable[Sequence[str]], window: int = WINDOW) -> Floats:
     """Mean NPMI `[K]` of the pairs of each topic's words, over windows of `window` words of the texts (C_NPMI).
 
-    NPMI of two words is log(p(a, b) / p(a)p(b)) over −log p(a, b), where p counts the windows that hold them; −1 for
-    words that never meet, 1 for words that always do (Bouma, 2009; Röder et al., 2015, as gensim computes it). A text
+    NPMI of two words is log(p(a, b) / p(a)p(b)) over −log p(a, b), where p counts the windows that hold them: nearly −1
+    for words that never meet, 1 for words that always do (Bouma, 2009; Röder et al., 2015; numbers as gensim's). A text
     shorter than a window is one window. A topic of one word has 0. As gensim moves its window, a word that stands in it
     twice is gone with the first of both; texts that repeat words have slightly other numbers than by the formula.
 
     >>> texts = [["a", "b"], ["a", "b"], ["c"], ["d"]]
     >>> coherence([["a", "b"], ["a", "c"]], texts).round(3).tolist()
-    [1.0, -0.95]
+    [1.0, -0.925]
     """
     words = {word: place for place, word in enumerate(dict.fromkeys(word for topic in topics for word in topic))}
     together, windows = _windows(texts, words, window)

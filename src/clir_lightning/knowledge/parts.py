@@ -55,7 +55,7 @@ class Parts:
             journal.writelines(_line(entry) for entry in entries)
         for path in folder.iterdir():
             if path.name not in kept:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def finish(self, entry: Finished) -> None:
         """Write down that an entry's parts are finished; their files are there."""

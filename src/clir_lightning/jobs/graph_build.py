@@ -9,18 +9,13 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from clir_lightning.errors import ConfigError
 from clir_lightning.knowledge.building import Sources, build_graph
+from clir_lightning.knowledge.card import dump_card
 from clir_lightning.scoring.progress import Progress
 
 MEGABYTE = 1_000_000
 ROWS = ("entities", "terms", "names", "triples", "properties")
-LINES = {
-    "items": "items with a label",
-    "properties": "properties",
-    "without": "items without a label in these languages",
-    "others": "lexemes, redirects and others",
-    "defective": "defective lines, left out",
-}
 
 
 def main(config: DictConfig) -> None:
@@ -31,7 +26,9 @@ def main(config: DictConfig) -> None:
         entities=tuple(map(Path, config.entities)),
         fallback=config.fallback or "",
     )
-    workers = None if config.workers == "auto" else int(config.workers)
+    if config.workers != "auto" and type(config.workers) is not int:
+        raise ConfigError(f"workers is {config.workers!r}; allowed: auto, or a number of processes")
+    workers = None if config.workers == "auto" else config.workers
     with DumpProgress() as progress:
         manifest = build_graph(sources, config.path, workers=workers, report=progress.report)
     Console().print(card(manifest, config.path))
@@ -63,13 +60,8 @@ def card(manifest: dict[str, Any], path: str | Path) -> Table:
     table = Table(title=f"{path}: {', '.join(manifest['languages'])}", show_header=False, title_justify="left")
     for name in ROWS:
         table.add_row(name, f"{manifest['rows'][name]:,}")
-    if counts := manifest["dump"]:
+    if manifest["dump"]:
         table.add_section()
-    for name, words in LINES.items():
-        if name in counts:
-            table.add_row(words, f"{counts[name]:,}")
-
-    # Each defect that was written down, by its line.
-    for line, what in manifest["defects"]:
-        table.add_row(f"line {line:,}", what)
+    for name, value in dump_card(manifest):
+        table.add_row(name, value)
     return table

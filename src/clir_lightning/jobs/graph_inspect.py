@@ -8,10 +8,9 @@ from rich.table import Table
 
 from clir_lightning.data.files.lines import write_whole
 from clir_lightning.errors import ConfigError
-from clir_lightning.knowledge.card import card, term_table, top_properties
+from clir_lightning.knowledge.card import card, dump_card, term_table, top_properties
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.linking import language_of
-from clir_lightning.knowledge.reduced import kept_about
 
 
 def main(config: DictConfig) -> None:
@@ -26,9 +25,10 @@ def main(config: DictConfig) -> None:
     table = Table(title=f"{graph.path}: {', '.join(graph.languages)}", show_header=False, title_justify="left")
     for name, value in card(graph):
         table.add_row(name, value)
-    for name, value in kept_about(graph).items():
-        if name != "condition" and value not in ({}, [], None):
-            table.add_row(name, str(value))
+    for source_file in graph.manifest.get("source", []):
+        table.add_row("source", source_file)
+    for name, value in dump_card(graph.manifest):
+        table.add_row(name, value)
     table.add_row("condition", conditions(graph))
     console = Console()
     console.print(table)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,13 @@ from clir_lightning.knowledge.graph import Graph
 
 PERCENTILES = (50, 90, 99, 100)
 KINDS = {"L": "labels", "D": "descriptions", "A": "aliases", "S": "titles"}
+LINES = {
+    "items": "items with a label",
+    "properties": "properties",
+    "without": "items without a label in these languages",
+    "others": "lexemes, redirects and others",
+    "defective": "defective lines, left out",
+}
 
 # Names of an entity in two languages, each with each: a label with a label counts 4, an alias with an alias 1.
 TERMS = """
@@ -78,3 +86,10 @@ def term_table(graph: Graph, source: str, target: str) -> Iterator[tuple[str, st
     """
     for term, translation, weight in graph.rows(TERMS, [source, target, source, target]):
         yield term, translation, float(weight)
+
+
+def dump_card(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a build read of a dump, and each defect that was written down by its line; nothing without a dump."""
+    counts = manifest.get("dump", {})
+    yield from ((words, f"{counts[name]:,}") for name, words in LINES.items() if name in counts)
+    yield from ((f"line {line:,}", str(what)) for line, what in manifest.get("defects", []))

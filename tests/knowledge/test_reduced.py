@@ -109,3 +109,11 @@ def test_the_demos_graph(tmp_path: Path) -> None:
     assert demo_graph(cache=str(tmp_path)).path == removed.path
     with pytest.raises(ConfigError, match="judged is 'gone'"):
         demo_graph("gone", cache=str(tmp_path))
+
+
+def test_entities_of_one_name_are_one_thing() -> None:
+    """Two sources may hold an entity twice: a statement about its namesake gives the answer away as well."""
+    twice = {**ENTITIES, "Q9": (0, {"zh": "词2", "kk": "басқа"}), "Q8": (0, {"zh": "另", "kk": "сөз5"})}
+    graph = little(twice, LEFT + JUDGED)
+    added = {("Q1", "Q9"), ("Q8", "Q6")}
+    assert judged_pairs(graph, COLLECTION, ["train", "dev"]) == PAIRS | added

@@ -25,8 +25,8 @@ def main(config: DictConfig) -> None:
     table = Table(title=f"{graph.path}: {', '.join(graph.languages)}", show_header=False, title_justify="left")
     for name, value in card(graph):
         table.add_row(name, value)
-    for source_file in graph.manifest.get("source", []):
-        table.add_row("source", source_file)
+    source_files = graph.manifest.get("source", [])
+    table.add_row("source", source_files if isinstance(source_files, str) else "\n".join(source_files))
     for name, value in dump_card(graph.manifest):
         table.add_row(name, value)
     table.add_row("condition", conditions(graph))

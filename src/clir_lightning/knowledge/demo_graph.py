@@ -14,7 +14,7 @@ from clir_lightning.data.store.folders import build_once, fingerprint
 from clir_lightning.errors import one_of
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.merging import FORMAT, write_graph
-from clir_lightning.knowledge.reduced import EDGES, JUDGED, Pair, kept_about, reduced_rows
+from clir_lightning.knowledge.reduced import EDGES, JUDGED, Pair, kept_about, reduced_rows, with_namesakes
 from clir_lightning.knowledge.rows import DESCRIPTION, LABEL, Rows
 
 LANGUAGES = ("zh", "kk")
@@ -52,13 +52,13 @@ def demo_graph(judged: str = "removed", edges: str = "real", seed: int = 1, cach
     # The same with less.
     def reduced(folder: Path) -> dict[str, Any]:
         graph = Graph.open(whole)
-        pairs = demo_pairs() if judged == "removed" else set()
+        pairs = with_namesakes(graph, demo_pairs()) if judged == "removed" else set()
         with tempfile.TemporaryDirectory() as parts:
             told = {"judged": judged, **reduced_rows(graph, Path(parts), pairs, edges=edges, seed=seed)}
             about = {**kept_about(graph), "condition": told}
             return write_graph(Path(parts), folder, languages=LANGUAGES, about=about)
 
-    own = fingerprint([key, judged, edges, str(seed)])[:16]
+    own = fingerprint([key, judged, edges, str(seed), "with namesakes"])[:16]
     return Graph.open(build_once(home / "knowledge" / f"demo-{own}", reduced))
 
 

@@ -62,7 +62,11 @@ def judged_pairs(graph: Graph, collection: Collection, splits: Sequence[str], do
             if links:
                 entities = (linked.get(document) for document in relevant.get(query.id, ()))
                 pairs.update((links[0].entity, entity) for entity in entities if entity is not None)
+    return with_namesakes(graph, pairs)
 
+
+def with_namesakes(graph: Graph, pairs: Container[Pair]) -> set[Pair]:
+    """The pairs, and those of entities that share a label with theirs."""
     same = namesakes(graph, {entity for pair in pairs for entity in pair})
     return {pair for one, other in pairs for pair in product(same[one], same[other])}
 

@@ -42,9 +42,14 @@ class Sources:
     entities: tuple[Path, ...] = ()
     fallback: str = "en"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The dump, where there is one, and the files of labels."""
+        return (*([self.dump] if self.dump else ()), *self.entities)
+
     def stamp(self) -> str:
         """Changes with the sources' files, and with all that the rows depend on."""
-        files = [file_stamp(path) for path in (*([self.dump] if self.dump else ()), *self.entities)]
+        files = [file_stamp(path) for path in self.files]
         return fingerprint([str(VERSION), *self.languages, self.fallback, str(self.dump is None), *files])
 
     def check(self) -> None:
@@ -52,7 +57,7 @@ class Sources:
         check_languages(self.languages)
         if not self.dump and not self.entities:
             raise ConfigError("there is nothing to build from; give dump=FILE or entities=[FILE, …]")
-        for path in (*([self.dump] if self.dump else ()), *self.entities):
+        for path in self.files:
             if not path.is_file():
                 raise DataError("no such file", path=path, cure="check the path")
             if not path.stat().st_size:
@@ -94,7 +99,7 @@ def build_graph(
         folder = _parts_folder(path, stamp)
         last = _write_rows(sources, Parts(folder), count, report)
         log.info("merging %s", folder)
-        about = {"stamp": stamp, "source": _names(sources), "dump": last.counts, "defects": last.defects}
+        about = {"stamp": stamp, "source": list(map(str, sources.files)), "dump": last.counts, "defects": last.defects}
         merge(folder, path, languages=sources.languages, about=about)
         shutil.rmtree(folder, ignore_errors=True)
     return read_manifest(path)
@@ -103,10 +108,6 @@ def build_graph(
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _names(sources: Sources) -> list[str]:
-    return [str(path) for path in (sources.dump, *sources.entities) if path]
 
 
 def _built(path: Path, stamp: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from clir_lightning.cli import VERBS
 from clir_lightning.configuration import config_folder, root_name
+from clir_lightning.jobs.launch.settings import TYPES, check_job
 
 CONF = config_folder()
 FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
@@ -67,9 +68,21 @@ def composed(verb: str, overrides: list[str]) -> DictConfig:
         return compose(root_name(verb), overrides=overrides)
 
 
+def filled(config: Any) -> Any:
+    """A configuration with a value for each setting that a user must give."""
+    for key in config if isinstance(config, DictConfig) else ():
+        if OmegaConf.is_missing(config, key):
+            part = {"_target_": "clir_lightning.data.build_demo"}
+            config[key] = part if key == "collection" else [__file__] if key in ("runs", "paths") else __file__
+        elif isinstance(config._get_node(key), DictConfig) and not OmegaConf.is_interpolation(config, str(key)):
+            filled(config[key])
+    return config
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_composes_and_its_targets_bind(verb: str) -> None:
     assert mistakes(composed(verb, [])) == []
+    check_job(verb, filled(composed(verb, [])))
 
 
 OPTIONS = [file for file in FILES if len(file.parts) > 1 and file.parts[0] != "hydra"]
@@ -87,7 +100,9 @@ def test_each_option_composes_and_its_targets_bind(file: Path) -> None:
     assert verbs, f"no verb has the group {group}"
     around = ["architecture=graph"] if group == "text" else []  # which stands over a text architecture
     for verb in verbs:
-        assert mistakes(composed(verb, [*around, f"{group}=[{option}]" if multi else f"{group}={option}"])) == []
+        config = composed(verb, [*around, f"{group}=[{option}]" if multi else f"{group}={option}"])
+        assert mistakes(config) == []
+        check_job(verb, filled(config))
 
 
 def lines_of(file: Path) -> list[str]:
@@ -139,7 +154,9 @@ def test_no_two_files_differ_by_less_than_a_fifth() -> None:
 @pytest.mark.parametrize("sampling", [file.stem for file in FILES if file.parts[0] == "sampling"])
 @pytest.mark.parametrize("experiment", [file.stem for file in FILES if file.parts[0] == "experiment"])
 def test_each_experiment_stands_another_sampling(experiment: str, sampling: str) -> None:
-    assert mistakes(composed("train", [f"experiment={experiment}", f"sampling={sampling}"])) == []
+    config = composed("train", [f"experiment={experiment}", f"sampling={sampling}"])
+    assert mistakes(config) == []
+    check_job("train", filled(config))
 
 
 def test_the_dual_recipe_stands_the_late_architecture() -> None:
@@ -219,3 +236,30 @@ def test_the_device_decides_the_precision_but_for_the_tiny_encoder_and_the_user_
         (["experiment=original_cross", "trainer.precision=auto"], "auto"),
     ):
         assert composed("train", overrides).trainer.precision == expected
+
+
+def names_of(config: Any, above: str = "") -> Iterator[str]:
+    """The dotted names of nested settings, those without a value too."""
+    for key in config:
+        yield f"{above}{key}"
+        if isinstance(config._get_node(key), DictConfig) and not OmegaConf.is_missing(config, key):
+            yield from names_of(config._get_node(key), f"{above}{key}.")
+
+
+def test_the_types_of_settings_are_of_settings_that_are_there() -> None:
+    known = set()
+    for verb in VERBS:
+        names = set(names_of(OmegaConf.load(CONF / f"{root_name(verb)}.yaml")))
+        known |= names | {f"{root_name(verb)}.{name}" for name in names}
+    assert set(TYPES) - known == set()
+
+
+def test_a_setting_whose_comment_speaks_of_null_may_be_null() -> None:
+    """The same of `auto`: the comment is what users read."""
+    for verb in VERBS:
+        for line in settings_of(Path(f"{root_name(verb)}.yaml")):
+            code, _, comment = line.partition("# ")
+            if re.search(r"(^|; )null[: ]", comment) and re.fullmatch(r"\w+: .*", code.strip()) and line[0] != " ":
+                config = filled(composed(verb, []))
+                config[code.partition(":")[0]] = None
+                check_job(verb, config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +11,16 @@ from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
 from clir_lightning.configuration import check_target, check_targets
 from clir_lightning.errors import ClirError, ConfigError, one_of
+from clir_lightning.settings.signatures import kinds
+from clir_lightning.settings.spelling import nearest
+from clir_lightning.settings.values import check, is_part
 
 CACHE = "oc.env:CLIR_CACHE"  # marks the settings whose value is each machine's own
 
 
-def without_value(error: MissingMandatoryValue) -> str:
+def without_value(name: str) -> str:
     """What to say of a setting that must be given and was not."""
-    return f"{error.full_key} has no value; give {error.full_key}=…"
+    return f"{name} has no value; give {name}=…"
 
 
 def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
@@ -40,7 +42,7 @@ def build(node: DictConfig, *args: Any, **extra: Any) -> Any:
             cause = cause.__cause__
         raise ConfigError(" ".join(str(error).split())) from error
     except MissingMandatoryValue as error:
-        raise ConfigError(without_value(error)) from None
+        raise ConfigError(without_value(str(error.full_key))) from None
     try:
         return make(*args, **extra)
     except TypeError as error:
@@ -97,6 +99,7 @@ def changed(own: DictConfig | None, given: DictConfig, name: str) -> DictConfig:
     _reject_unknown(node, changes, name)
     merged = OmegaConf.merge(node, changes)
     assert isinstance(merged, DictConfig)
+    check_settings(OmegaConf.to_container(merged), name)
     return merged
 
 
@@ -122,7 +125,58 @@ def _reject_unknown(node: Mapping[str, Any], changes: Mapping[str, Any], name: s
 def _parameters(target: str) -> list[str] | None:
     """The names that a target takes; `None` where it takes any."""
     check_target(target)
-    parameters = inspect.signature(get_object(target)).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return None
-    return list(parameters)
+    names, any_other = kinds(get_object(target))
+    return None if any_other else list(names)
+
+
+def parameters(node: DictConfig) -> list[str]:
+    """The settings that the node's target takes, whether the node lists them or not; objects that a job adds are none.
+
+    Empty for a target that cannot be found or may not be named.
+    """
+    try:
+        check_target(str(node["_target_"]))
+    except ConfigError:
+        return []
+    taken, _ = kinds(get_object(str(node["_target_"])))
+    return [name for name, kind in taken.items() if not is_part(kind)]
+
+
+def check_settings(values: Any, name: str = "") -> None:
+    """Whether each `_target_` in nested dictionaries and lists takes the settings that stand beside it.
+
+    Args:
+        values: the configuration, its references resolved.
+        name: where it stands, for errors.
+
+    Raises `ConfigError` for a setting that a target does not have, and for a value that is not of the type which its
+    signature says.
+    """
+    if isinstance(values, list):
+        for place, value in enumerate(values):
+            check_settings(value, f"{name}[{place}]")
+    if not isinstance(values, Mapping):
+        return
+
+    # What the target takes, then what is within.
+    inner = {key: f"{name}.{key}" if name else str(key) for key in values if not str(key).startswith("_")}
+    if "_target_" in values:
+        target = str(values["_target_"])
+        check_target(target)
+        taken, any_other = kinds(get_object(target))
+        for key, full in inner.items():
+            if key in taken:
+                check(values[key], taken[key], full)
+            elif not any_other:
+                raise ConfigError(f"there is no setting {full}; {_takes(target, name, taken, str(key))}")
+    for key, full in inner.items():
+        check_settings(values[key], full)
+
+
+def _takes(target: str, name: str, taken: Mapping[str, Any], key: str) -> str:
+    """The nearest of the settings that a target takes, or all where none is near."""
+    known = [f"{name}.{each}" for each in taken if not is_part(taken[each])]
+    near = nearest(f"{name}.{key}", known)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"{target.rpartition('.')[2]} takes {', '.join(known) or 'none'}"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
+from clir_lightning import __version__
 from clir_lightning.configuration import config_folder, root_name
-from clir_lightning.jobs.launch.usage import usage, verb_usage
+from clir_lightning.errors import ConfigError
+from clir_lightning.jobs.launch.completion import complete
+from clir_lightning.jobs.launch.usage import family_usage, usage, verb_usage
+from clir_lightning.limits import limit_threads
+from clir_lightning.settings.spelling import nearest
 
 VERBS = {
     "train": ("train a model, score the test candidates, print the table", "clir train data=demo encoder=tiny"),
@@ -59,6 +65,10 @@ VERBS = {
         "systems over seeds, with tests of significance and a report",
         "clir compare runs=['outputs/*/*'] baseline=cross",
     ),
+    "browse": (
+        "a local page: lists of models and runs side by side, with texts, grades, matches and entities",
+        "clir browse",
+    ),
     "dashboard": (
         "a view of a W&B project that compares the values of a setting",
         "clir dashboard entity=TEAM by=encoder.name",
@@ -79,86 +89,128 @@ VERBS = {
         "fetch a CLIRMatrix pair, or say which files to put where",
         "clir data fetch query_language=zh document_language=kk path=FOLDER",
     ),
+    "doctor": (
+        "what this machine has, what is missing and how to get it",
+        "clir doctor",
+    ),
+    "cache list": (
+        "what is kept in the cache: of what, how large, when last used",
+        "clir cache list",
+    ),
+    "cache prune": (
+        "remove from the cache what has long not been used",
+        "clir cache prune older_than=30d",
+    ),
 }
 
 
-# Their `data` is what a model or an output folder names, with settings changed.
-OF_TRAINED_DATA = ("evaluate", "search", "geometry", "mine", "compare")
+# The verbs by what they are for, the most used first; a group's name stands for its verbs in `clir GROUP --help`.
+GROUPS = {
+    "train": ("train", "mine"),
+    "rank": ("retrieve", "search", "fuse"),
+    "judge": ("evaluate", "compare", "geometry", "browse"),
+    "data": ("data inspect", "data fetch", "data export", "data triples"),
+    "knowledge": ("graph build", "graph inspect", "graph link", "graph rank", "graph reduce", "topics"),
+    "share": ("export", "dashboard"),
+    "machine": ("doctor", "cache list", "cache prune", "completion"),
+}
+
+# What is no job, and takes no settings.
+OTHERS = {"completion": ("what a shell needs to complete commands", 'eval "$(clir completion bash)"')}
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `clir` program."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(usage(VERBS))
-        return
+    try:
+        _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read the output has read enough, as `head` does; what Python writes at its end must go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
-    # A verb is one word or two; what follows is Hydra's.
+
+def _run(arguments: list[str]) -> None:
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage({**VERBS, **OTHERS}, GROUPS))
+    elif arguments[0] == "--version":
+        print(f"clir {__version__}")
+    elif arguments[0] in OTHERS and not _asks_for_help(arguments):
+        complete(arguments[1:], VERBS)
+    else:
+        _verb(arguments)
+
+
+def _asks_for_help(arguments: list[str]) -> bool:
+    return "-h" in arguments or "--help" in arguments
+
+
+def _verb(arguments: list[str]) -> None:
+    """Run a verb, or show its help or its family's: it is one word or two, and what follows is Hydra's."""
     words = next((count for count in (2, 1) if " ".join(arguments[:count]) in VERBS), 0)
     verb = " ".join(arguments[:words])
     rest = arguments[words:]
-    if not words:
-        sys.exit(f"clir: there is no verb {' '.join(arguments[:2])!r}; allowed: {', '.join(VERBS)}")
-    if "-h" in rest or "--help" in rest:
+    if words and _asks_for_help(rest):
         print(verb_usage(verb, VERBS[verb][0]))
-        return
-    run_verb(verb, rest)
+    elif words:
+        run_verb(verb, rest)
+    elif (family := _family(arguments[0])) and _asks_for_help(rest):
+        print(family_usage(arguments[0], family))
+    else:
+        sys.exit(f"clir: {_no_verb(arguments)}")
+
+
+def _family(name: str) -> dict[str, tuple[str, str]]:
+    """The verbs that begin with a word, or those of a group."""
+    known = {**VERBS, **OTHERS}
+    ordered = [verb for group in GROUPS.values() for verb in group if verb in known]
+    of_group = GROUPS.get(name, ())
+    return {verb: known[verb] for verb in ordered if verb in (name, *of_group) or verb.startswith(f"{name} ")}
+
+
+def _no_verb(arguments: list[str]) -> str:
+    """What to say of words that are no verb."""
+    words = [each for each in arguments[:2] if "=" not in each and not each.startswith("-")]
+    typed = " ".join(words) or arguments[0]
+    if len(words) == 1 and (family := _family(words[0])):
+        return f"{typed} is several verbs: {', '.join(family)}; 'clir {typed} --help' says what they do"
+
+    # The nearest by both words, or by the first alone.
+    known = {verb.replace(" ", "."): verb for verb in (*VERBS, *OTHERS)}
+    near = nearest(".".join(words), known) or nearest(words[0], known) if words else []
+    hint = f"; did you mean {' or '.join(known[each] for each in near)}?" if near else ";"
+    return f"there is no verb {typed}{hint} 'clir --help' lists them"
 
 
 def run_verb(verb: str, typed: list[str]) -> None:
-    """Run a verb's job as a Hydra application; names that aren't there are answered with the nearest there are."""
+    """Run a verb's job as a Hydra application, once its settings are known to be there."""
+    # Before the libraries that read it are imported.
+    limit_threads()
+
     # Here and not above: help has no need of them.
     import hydra
     from omegaconf import DictConfig
 
     # Of this program, what imports Hydra.
+    from clir_lightning.jobs.launch.composition import ready
     from clir_lightning.jobs.launch.job import job_of, run
-    from clir_lightning.jobs.launch.nearest import nearest
+
+    # What cannot be composed is answered before the job and its libraries are imported.
+    try:
+        arguments, shows = ready(verb, typed)
+    except ConfigError as error:
+        sys.exit(f"clir {verb}: {error}")
 
     # Imported before Hydra sets up logging, whose handlers Lightning would write to otherwise.
-    job_of(verb)
+    if not shows:
+        job_of(verb)
 
     # What Hydra calls for the command, or for each job of a sweep.
-    begun = False
-
     def task(config: DictConfig) -> object:
-        nonlocal begun
-        begun = True
         return run(verb, config)
 
-    # Hydra reads `sys.argv`, and ends the program with status 1 when it cannot compose the configuration.
-    overrides = [of_any_data(verb, verbatim(override)) for override in typed]
-    sys.argv = [f"clir {verb}", *overrides]
-    try:
-        hydra.main(config_path=str(config_folder()), config_name=root_name(verb), version_base="1.3")(task)()
-    except SystemExit as end:
-        if end.code == 1 and not begun:
-            for line in nearest(root_name(verb), overrides, config_folder()):
-                print(f"clir {verb}: {line}", file=sys.stderr)
-        raise
-
-
-def verbatim(override: str) -> str:
-    """A typed query in quotes, whatever characters it has: Hydra's grammar takes few without.
-
-    >>> verbatim("query=哈萨克语?"), verbatim("depth=5")
-    ("query='哈萨克语?'", 'depth=5')
-    """
-    name, _, text = override.partition("=")
-    if name != "query" or text[:1] in ("'", '"') or text in ("", "null"):
-        return override
-    return "query='{}'".format(text.replace("\\'", "'").replace("'", "\\'"))
-
-
-def of_any_data(verb: str, override: str) -> str:
-    """A setting of the data, also where the verb's own file does not list it: the data of a model has it.
-
-    So it is with a model's knowledge. The job itself rejects a setting that these do not have.
-
-    >>> of_any_data("evaluate", "knowledge.graph.path=FOLDER")
-    '++knowledge.graph.path=FOLDER'
-    >>> of_any_data("evaluate", "data.path=FOLDER"), of_any_data("train", "data.path=FOLDER")
-    ('++data.path=FOLDER', 'data.path=FOLDER')
-    """
-    trained = override.startswith("data.") or (verb == "evaluate" and override.startswith("knowledge."))
-    return f"++{override}" if verb in OF_TRAINED_DATA and trained else override
+    # Hydra reads `sys.argv`.
+    sys.argv = [f"clir {verb}", *arguments]
+    hydra.main(config_path=str(config_folder()), config_name=root_name(verb), version_base="1.3")(task)()

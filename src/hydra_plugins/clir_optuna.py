@@ -183,16 +183,16 @@ class OptunaSweeper(Sweeper):
 
 
 def _tell(study: optuna.Study, number: int, value: Any) -> None:
-    """What a trial's job returned; one without a value stays open."""
+    """What a trial's job returned; one without a value stays open, one that another command has told of as it is."""
     from optuna.trial import TrialState
 
     if value is None or not math.isfinite(value):
         log.warning("trial %d has no value; the same command starts it again", number)
         return
     if study.trials[number].user_attrs.get("pruned", False):
-        study.tell(number, None, state=TrialState.PRUNED)
+        study.tell(number, None, state=TrialState.PRUNED, skip_if_finished=True)
     else:
-        study.tell(number, value, state=TrialState.COMPLETE)
+        study.tell(number, value, state=TrialState.COMPLETE, skip_if_finished=True)
 
 
 def _print_best(study: optuna.Study) -> None:

@@ -21,6 +21,7 @@ from pytorch_lightning.loggers import Logger
 from clir_lightning.build import build, build_all, outline, plain, portable
 from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.sampling.teacher import Taught
+from clir_lightning.data.store.folders import partial_path, remove_abandoned
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs.launch import devices
 from clir_lightning.jobs.launch.sweep import in_sweep
@@ -30,6 +31,7 @@ from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
 from clir_lightning.lightning.callbacks.resumption import Resumption
 from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.lightning.callbacks.training_bar import TrainingBar
+from clir_lightning.lightning.callbacks.training_log import TrainingLog
 from clir_lightning.lightning.checkpoints import LastCheckpoint, WholeFileIO
 from clir_lightning.lightning.kinds import check_kinds, check_knowledge
 from clir_lightning.lightning.loggers.wandb_run import JobInfo
@@ -43,10 +45,12 @@ from clir_lightning.models.model_folder import FOLDER, reject_trained
 from clir_lightning.models.saved import Recipe
 from clir_lightning.outputs.provenance import commit, versions
 from clir_lightning.outputs.resume import Start
+from clir_lightning.progress import stage
+from clir_lightning.rank import rank
 from clir_lightning.scoring.auto import parts_for
 from clir_lightning.scoring.computing import CPU, Computing, cores, workers_for
 from clir_lightning.scoring.precision import precision_for
-from clir_lightning.scoring.processes import once, rank
+from clir_lightning.scoring.processes import once
 
 log = logging.getLogger(__name__)
 
@@ -90,13 +94,15 @@ def make_losses(config: DictConfig) -> dict[str, RankingLoss]:
 
 def make_data(config: DictConfig, at: Computing) -> RankingDataModule:
     """The collection in its batches, which are assembled as the device wants it."""
-    collection = build(config.data)
+    # The collection last: what is wrong with the other settings is told before it is prepared.
     batches = build(config.batches)
+    sampling = Taught(build(config.sampling), config.teacher)
+    candidates = build(config.candidates)
     return RankingDataModule(
-        collection,
+        build(config.data),
         replace(batches, workers=workers_for(batches.workers, at.device, cores())),
-        sampling=Taught(build(config.sampling), config.teacher),
-        candidates=build(config.candidates),
+        sampling=sampling,
+        candidates=candidates,
         splits=plain(config.splits),
         cache=config.cache,
         seed=config.seed,
@@ -126,11 +132,18 @@ def make_module(
 def make_encoder(config: DictConfig, data: RankingDataModule, folder: Path) -> Encoder:
     """The encoder; one that has to be made first is made once, by the first process."""
     source = build(config.encoder)
-    made = folder / "encoder.partial"  # where every process finds an encoder that the first has made; gone at the end
+    made = partial_path(folder / "encoder")  # where an encoder lies that has to be made; gone at the end
     reject_trained(str(config.encoder.get("name", made)))
+    more = {"prefixes": data.batches.prefixes, "cache": config.cache}
+
+    def prepare() -> str:
+        remove_abandoned(folder / "encoder")
+        return str(source.prepare(data.collection, data.splits["train"], made, config.seed, **more))
+
+    # Where it lies has a name of its own: another command may have begun in the same folder, and has to be rejected.
     try:
-        more = {"prefixes": data.batches.prefixes, "cache": config.cache}
-        name = once(lambda: source.prepare(data.collection, data.splits["train"], made, config.seed, **more))
+        with stage("preparing the encoder"):
+            name = once(prepare)
         encoder = Encoder(name, source)
         if torch.distributed.is_initialized():
             torch.distributed.barrier()
@@ -155,8 +168,11 @@ def make_callbacks(config: DictConfig, folder: Path, metrics: RankingMetrics, mo
     best = BestModel(folder / FOLDER, recipe, metrics, {"versions": versions(), "commit": commit()})
     last = LastCheckpoint(folder / "checkpoints", recipe, config.checkpoint_steps)
     first = [metrics, Throughput(), Resumption(), FiniteLoss(folder)]
-    bar = [TrainingBar()] if config.trainer.get("enable_progress_bar", True) else []
-    return [*first, *_chosen(config, module), best, last, Interruption(last), *bar]
+
+    # What tells how it goes, last: an epoch's line says what the others made of it.
+    bar = TrainingBar.where(config.trainer.get("enable_progress_bar", True))
+    told = [TrainingLog(best, bar), *([] if bar is None else [bar])]
+    return [*first, *_chosen(config, module), best, last, Interruption(last), *told]
 
 
 def _chosen(config: DictConfig, module: RankingModule[Any]) -> list[pl.Callback]:
@@ -184,18 +200,25 @@ def make_trainer(
     config: DictConfig, folder: Path, precision: str, callbacks: list[Any], loggers: list[Logger]
 ) -> pl.Trainer:
     """Lightning's trainer. Raises `ConfigError` for settings that Lightning cannot bring together."""
+    # Without a bar of this project's Lightning would draw one of its own.
+    bar = any(isinstance(callback, TrainingBar) for callback in callbacks)
+
+    # What the settings say, and what this job brings.
     try:
         trainer: pl.Trainer = build(
             config.trainer,
             devices=devices.of_job(config.trainer, _sweep_number(), torch.cuda.device_count()),
             precision=precision,
             callbacks=callbacks,
+            enable_progress_bar=bar,
             logger=loggers,
             # Several processes are this job's own business (jobs/launch/processes.py), on SLURM too.
             plugins=[WholeFileIO(), LightningEnvironment()],
             default_root_dir=str(folder),
             **OWN_WAY,
         )
+
+    # In one line of this program's, with the setting's name.
     except (MisconfigurationException, ValueError) as error:
         raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
     return trainer

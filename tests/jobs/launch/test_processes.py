@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from omegaconf import OmegaConf, open_dict, read_write
 from clir_lightning.configuration import config_folder
 from clir_lightning.data.files.trec import read_run
 from clir_lightning.jobs.launch.further import handed_over, received
-from clir_lightning.jobs.launch.processes import _follow, _hand_over, _watch
+from clir_lightning.jobs.launch.processes import _follow, _hand_over, _meeting, _watch
 from program import RANDOM, clir
 
 RUN = (
@@ -48,10 +49,41 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "out"
 
 
+SWEEP = """# @package _global_
+hydra:
+  mode: MULTIRUN
+  sweep: {dir: sweep}
+  sweeper: {params: {seed: "1,2"}}
+"""
+FEW = """# @package _global_
+trainer: {limit_train_batches: 10}
+"""
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep that a file describes: two seeds, each trained by two processes."""
+    home = tmp_path_factory.mktemp("swept")
+    (home / "own" / "sweep").mkdir(parents=True)
+    (home / "own" / "sweep" / "seeds.yaml").write_text(SWEEP)
+    (home / "own" / "more" / "experiment").mkdir(parents=True)
+    (home / "own" / "more" / "experiment" / "few.yaml").write_text(FEW)
+    run = [setting for setting in RUN if "limit" not in setting]
+    fast = ("--config-dir", "own", "sweep=seeds", f"hydra.searchpath=[file://{home}/own/more]", "experiment=few")
+    clir("train", *fast, *run, "trainer.devices=2", cwd=home)
+    return home
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["ddp", "fsdp"])
-def test_two_processes_end_with_the_weights_and_scores_of_one(trainer: str, alone: Path, tmp_path: Path) -> None:
-    together = tmp_path / "out"
-    clir("train", *RUN, f"trainer={trainer}", "trainer.devices=2", "hydra.run.dir=out", cwd=tmp_path)
+def test_two_processes_end_with_the_weights_and_scores_of_one(
+    trainer: str, alone: Path, swept: Path, tmp_path: Path
+) -> None:
+    together = swept / "sweep" / "0"
+    if trainer == "fsdp":
+        clir("train", *RUN, "trainer=fsdp", "trainer.devices=2", "hydra.run.dir=out", cwd=tmp_path)
+        together = tmp_path / "out"
+        assert [path.name for path in tmp_path.iterdir()] == ["out"]
     one, two = (
         torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
         for folder in (alone, together)
@@ -65,10 +97,10 @@ def test_two_processes_end_with_the_weights_and_scores_of_one(trainer: str, alon
         for query in single
         for document in single[query]
     )
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert json.loads((together / "provenance.json").read_text())["config"]["trainer"]["devices"] == 2
 
 
+@pytest.mark.slow
 def test_sharded_weights_of_a_dual_model_go_on_in_one_process(tmp_path: Path) -> None:
     """Three queries per step, and one for the validation: the second process has one of three, and none to score."""
     run = [
@@ -93,29 +125,12 @@ def test_sharded_weights_of_a_dual_model_go_on_in_one_process(tmp_path: Path) ->
         assert again[query] == pytest.approx(first[query], abs=1e-5)
 
 
-SWEEP = """# @package _global_
-hydra:
-  mode: MULTIRUN
-  sweep: {dir: sweep}
-  sweeper: {params: {seed: "1,2"}}
-"""
-FEW = """# @package _global_
-trainer: {limit_train_batches: 1}
-"""
-
-
-def test_a_sweep_of_a_file_with_two_processes_starts_each_job_once(tmp_path: Path) -> None:
-    (tmp_path / "own" / "sweep").mkdir(parents=True)
-    (tmp_path / "own" / "sweep" / "seeds.yaml").write_text(SWEEP)
-    (tmp_path / "own" / "more" / "experiment").mkdir(parents=True)
-    (tmp_path / "own" / "more" / "experiment" / "few.yaml").write_text(FEW)
-    run = [setting for setting in RUN if "limit" not in setting]
-    fast = ("--config-dir", "own", "sweep=seeds", f"hydra.searchpath=[file://{tmp_path}/own/more]", "experiment=few")
-    clir("train", *fast, *run, "trainer.devices=2", cwd=tmp_path)
-    folders = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
+@pytest.mark.slow
+def test_a_sweep_of_a_file_with_two_processes_starts_each_job_once(swept: Path) -> None:
+    folders = sorted(path for path in (swept / "sweep").iterdir() if path.is_dir())
     assert [path.name for path in folders] == ["0", "1", "comparison"]
     assert [json.loads((path / "provenance.json").read_text())["seed"] for path in folders[:2]] == [1, 2]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["own", "sweep"]
+    assert sorted(path.name for path in swept.iterdir()) == ["own", "sweep"]
 
 
 @pytest.mark.parametrize("sweep", ["original_table", "search"])
@@ -146,6 +161,7 @@ def test_a_further_process_of_a_sweeps_job_is_a_single_run(
     }
 
 
+@pytest.mark.slow
 def test_a_further_process_says_why_it_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         overrides = ["loss=[]", f"hydra.runtime.output_dir='{tmp_path}'", "hydra.job.config_name=train"]
@@ -164,6 +180,17 @@ def test_a_further_process_that_has_ended_already_does_not_end_the_first() -> No
     child = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
     child.wait()
     _hand_over(b"configuration" * 100_000, [child])
+
+
+def test_the_port_where_processes_meet_is_taken_before_they_do() -> None:
+    meeting = _meeting(1)
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", meeting.port))
+
+    # The process that took it meets the others there, by its address.
+    again = type(meeting)("127.0.0.1", meeting.port, 1, is_master=True, multi_tenant=True)
+    again.set("told", "here")
+    assert meeting.get("told") == b"here"
 
 
 class Clock(threading.Event):
@@ -208,6 +235,7 @@ def test_a_process_ends_with_the_one_that_started_it(monkeypatch: pytest.MonkeyP
     _follow(5, Clock(0))  # its job is done: nothing to follow
 
 
+@pytest.mark.slow
 def test_torchrun_starts_the_processes_itself(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text("from clir_lightning.cli import main; main()")

@@ -12,6 +12,7 @@ from clir_lightning.build import without_value
 from clir_lightning.configuration import root_name
 from clir_lightning.errors import ClirError
 from clir_lightning.jobs.launch.quiet import quiet
+from clir_lightning.jobs.launch.settings import check_job
 from clir_lightning.jobs.launch.sweep import guarded, in_sweep
 
 
@@ -26,8 +27,12 @@ def run(verb: str, config: DictConfig) -> object:
 
     A sweep's job ends nothing: its failure is written down, and the sweep goes on.
     """
+
+    def job(config: DictConfig) -> object:
+        check_job(verb, config)
+        return job_of(verb)(config)
+
     quiet()
-    job = job_of(verb)
     if in_sweep():
         return guarded(job, config)
     try:
@@ -35,4 +40,4 @@ def run(verb: str, config: DictConfig) -> object:
     except ClirError as error:
         sys.exit(f"clir {verb}: {error}")
     except MissingMandatoryValue as error:
-        sys.exit(f"clir {verb}: {without_value(error)}")
+        sys.exit(f"clir {verb}: {without_value(str(error.full_key))}")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -30,7 +29,7 @@ from omegaconf import DictConfig
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs.launch.devices import cards, count
 from clir_lightning.jobs.launch.further import handed_over
-from clir_lightning.scoring.processes import rank, started_outside
+from clir_lightning.rank import rank, started_outside
 
 GRACE = 60  # seconds that the other processes have to end after the first
 ENDING = 10  # seconds that the first has to end by itself after another has failed
@@ -62,7 +61,8 @@ def processes(
     done = threading.Event()
     before = dict(os.environ)
     if not outside:
-        children += _start(verb, wanted)
+        meeting = _meeting(wanted)  # as long as this is there, the port is theirs
+        children += _start(verb, wanted, meeting.port)
         threading.Thread(target=_watch, args=(children, done), daemon=True).start()
     elif STARTED_BY in os.environ:
         threading.Thread(target=_follow, args=(int(os.environ[STARTED_BY]), done), daemon=True).start()
@@ -89,10 +89,20 @@ def processes(
         os.environ.update(before)
 
 
-def _start(verb: str, wanted: int) -> list[subprocess.Popen[bytes]]:
+def _meeting(wanted: int) -> Any:
+    """Where so many processes will meet: on a port that is taken at once.
+
+    One that is only looked for may be another program's seconds later, when they meet. `_connect` comes to this store
+    by its port: torch has one of several tenants for a port within a process.
+    """
+    store: Any = vars(torch.distributed)["TCPStore"]  # of which its types know nothing
+    return store("127.0.0.1", 0, wanted, is_master=True, wait_for_workers=False, multi_tenant=True)
+
+
+def _start(verb: str, wanted: int, port: int) -> list[subprocess.Popen[bytes]]:
     """The further ones of `wanted` processes, which wait for their configuration; this one is the first from now on."""
     place = {"NODE_RANK": "0", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": str(wanted)}
-    os.environ.update({**place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())})
+    os.environ.update({**place, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
     command = [sys.executable, "-m", "clir_lightning.jobs.launch.further", verb]
     children = []
     for number in range(1, wanted):
@@ -100,12 +110,6 @@ def _start(verb: str, wanted: int) -> list[subprocess.Popen[bytes]]:
         environment = {**os.environ, **own}
         children.append(subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL))
     return children
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _hand_over(content: bytes, children: Sequence[subprocess.Popen[bytes]]) -> None:

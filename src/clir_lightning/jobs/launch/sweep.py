@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ def _compare(runs: Sequence[Path], folder: Path) -> None:
     subprocess.run([*program, "compare", f"runs=[{listed}]", f"hydra.run.dir='{folder}'"], check=False)
 
 
+def _failure(folder: Path) -> dict[str, Any]:
+    """What a job wrote down of its failure; nothing where it did not fail, or where another command does it again."""
+    with suppress(FileNotFoundError):
+        note: dict[str, Any] = json.loads((folder / FAILED).read_text(encoding="utf-8"))
+        return note
+    return {}
+
+
 class SweepEnd(Callback):
     """After a sweep's last job: the table of those that finished by `clir compare`, and the failed ones' causes.
 
@@ -61,14 +70,13 @@ class SweepEnd(Callback):
         folder = Path(config.hydra.sweep.dir).resolve()
         jobs = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
         finished = [path for path in jobs if (path / "metrics.json").is_file()]
-        failed = [path for path in jobs if (path / FAILED).is_file()]
+        failed = {path: note for path in jobs if (note := _failure(path))}
         if len(finished) > 1:
             _compare(finished, folder / "comparison")
 
         # What became of the jobs, and how to do the failed ones again.
         print(f"{len(finished)} jobs finished, {len(failed)} failed: {folder}")
-        for path in failed:
-            note = json.loads((path / FAILED).read_text(encoding="utf-8"))
+        for path, note in failed.items():
             print(f"  {path.name}  {' '.join(note['overrides'])}\n      {note['cause']}")
         if failed:
             again = f"hydra.sweep.dir={folder} resume=auto"

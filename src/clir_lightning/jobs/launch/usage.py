@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clir_lightning.configuration import config_folder, options, root_name
 
+VERBS = 15  # columns of a verb and the space after it
+COMMANDS = 34  # the same of a command
 COMMENTS = 32  # the column in which the configuration's comments stand
 
+BEGINNING = {
+    "clir train data=demo encoder=tiny": "a first training, on the demo's data",
+    "clir VERB --help": "a verb's examples, groups and settings",
+    "clir VERB … --cfg job": "a command's configuration; nothing runs",
+    'eval "$(clir completion bash)"': "what the Tab key needs (or zsh, fish)",
+    "clir --version": "which release this is",
+}
 
-def usage(verbs: Mapping[str, tuple[str, str]]) -> str:
-    """What `clir --help` prints: every verb with what it does and an example."""
-    lines = ["clir: experiments in cross-lingual information retrieval", "", "usage: clir VERB [setting=value …]", ""]
+
+def usage(verbs: Mapping[str, tuple[str, str]], groups: Mapping[str, Sequence[str]]) -> str:
+    """What `clir --help` prints: every verb with what it does, group by group.
+
+    Args:
+        verbs: what each does, and an example of it.
+        groups: the verbs of each group. Those that there are not are left out, and verbs of no group come last.
+    """
+    lines = ["clir: experiments in cross-lingual information retrieval", "", "usage: clir VERB [setting=value …]"]
+    grouped = {verb for of_group in groups.values() for verb in of_group}
+    more = [verb for verb in verbs if verb not in grouped]
+    for group, of_group in {**groups, **({"more": more} if more else {})}.items():
+        lines += ["", group]
+        for verb in (verb for verb in of_group if verb in verbs):
+            lines += _beside(verb, verbs[verb][0])
+    lines += ["", "to begin with"]
+    for command, what in BEGINNING.items():
+        lines += _beside(command, what, COMMANDS)
+    return "\n".join(lines)
+
+
+def family_usage(name: str, verbs: Mapping[str, tuple[str, str]]) -> str:
+    """What `clir NAME --help` prints of several verbs: what each does, with its example."""
+    lines = [f"clir {name}: several verbs"]
     for verb, (what, example) in verbs.items():
-        lines += _wrapped(what, f"  {verb:<13} ", " " * 16)
-        lines += _command(example, " " * 18)
-    closing = "clir VERB --help lists a verb's groups and settings; clir VERB --cfg job prints its configuration."
-    return "\n".join([*lines, "", *_wrapped(closing)])
+        lines += ["", *_beside(verb, what), *_command(example, " " * (VERBS + 4))]
+    return "\n".join([*lines, "", "clir VERB --help lists a verb's groups and settings."])
 
 
 def verb_usage(verb: str, what: str) -> str:
@@ -72,6 +100,13 @@ def _wrapped(text: str, first: str = "", later: str = "", room: int = 0) -> list
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _beside(name: str, what: str, column: int = VERBS) -> list[str]:
+    """A name, and what it is for in a column beside it, or below where there is too little room."""
+    if column + 2 + 24 > _width():
+        return [f"  {name}", *_wrapped(what, " " * 6, " " * 6)]
+    return _wrapped(what, f"  {name:<{column}}" + (" " if len(name) >= column else ""), " " * (column + 2))
 
 
 def _command(text: str, indent: str) -> list[str]:

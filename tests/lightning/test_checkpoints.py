@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 import torch
 
 from clir_lightning.errors import DataError
-from clir_lightning.lightning.checkpoints import BEFORE, LAST, WholeFileIO, is_whole, newest_whole
+from clir_lightning.lightning.checkpoints import BEFORE, LAST, LastCheckpoint, WholeFileIO, is_whole, newest_whole
+from clir_lightning.models.saved import Recipe
+from program import HANG, server
 
 STATE: dict[str, Any] = {"weights": torch.arange(50_000.0), "step": 3}
 
@@ -68,6 +72,111 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path, monkeypatc
         WholeFileIO().save_checkpoint({"weights": torch.zeros(3)}, path)
     assert torch.equal(WholeFileIO().load_checkpoint(path)["weights"], STATE["weights"])
     assert [file.name for file in tmp_path.iterdir()] == [LAST]
+
+
+def test_two_that_write_one_checkpoint_do_not_write_into_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that was queued again begins to save while the old one still saves."""
+    path = tmp_path / LAST
+    save = torch.save
+
+    def overtaken(checkpoint: dict[str, Any], stream: Any) -> None:
+        monkeypatch.setattr(torch, "save", save)
+        WholeFileIO().save_checkpoint({"weights": torch.zeros(3)}, path)
+        save(checkpoint, stream)
+
+    monkeypatch.setattr(torch, "save", overtaken)
+    WholeFileIO().save_checkpoint(STATE, path)
+    assert is_whole(path)
+    assert torch.equal(WholeFileIO().load_checkpoint(path)["weights"], STATE["weights"])
+    assert [file.name for file in tmp_path.iterdir()] == [LAST]
+
+
+def die_while_saving(path: Path) -> None:
+    """In a process of its own: killed when the checkpoint is written and not yet in its place."""
+
+    def kill(fd: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    os.fsync = kill
+    WholeFileIO().save_checkpoint({"weights": torch.zeros(3)}, path)
+
+
+def test_what_a_process_leaves_that_was_killed_while_it_saved_is_removed_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / LAST
+    process = server.Process(target=die_while_saving, args=(path,))
+    process.start()
+    process.join(HANG)
+    assert process.exitcode == -signal.SIGKILL
+    assert [file.name == LAST for file in tmp_path.iterdir()] == [False]
+    WholeFileIO().save_checkpoint(STATE, path)
+    assert [file.name for file in tmp_path.iterdir()] == [LAST]
+
+
+class Saving:
+    """As much of a trainer as `LastCheckpoint.save` asks; before it saves, others act."""
+
+    is_global_zero = True
+    loggers: tuple[Any, ...] = ()
+    global_step = 0
+
+    def __init__(self, act: Callable[[], None] = lambda: None) -> None:
+        self.act = act
+
+    def save_checkpoint(self, path: Path, weights_only: bool) -> None:
+        self.act()
+        self.global_step += 1
+        WholeFileIO().save_checkpoint({"step": self.global_step}, path)
+
+
+def test_a_damaged_checkpoint_takes_no_good_ones_place(tmp_path: Path) -> None:
+    """A training that went on from `previous.ckpt` is killed while it saves: that file is all there is."""
+    for name in (LAST, BEFORE):
+        WholeFileIO().save_checkpoint(STATE, tmp_path / name)
+    os.truncate(tmp_path / LAST, 1000)
+    callback = LastCheckpoint(tmp_path, Recipe({}, {}))
+    seen: list[Path | None] = []
+    trainer: Any = Saving(lambda: seen.append(newest_whole(tmp_path)))
+    callback.save(trainer)
+    callback.save(trainer)
+    assert seen == [tmp_path / BEFORE, tmp_path / LAST]
+    kept = [WholeFileIO().load_checkpoint(tmp_path / name)["step"] for name in (LAST, BEFORE)]
+    assert kept == [2, 1]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_last_checkpoint_can_be_read_while_the_next_is_written(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refused)
+    callback = LastCheckpoint(tmp_path, Recipe({}, {}))
+    there: list[bool] = []
+    trainer: Any = Saving(lambda: there.append((tmp_path / LAST).exists()))
+    for _ in range(3):
+        callback.save(trainer)
+    assert there == [False, links, links]
+    steps = {name: WholeFileIO().load_checkpoint(tmp_path / name)["step"] for name in (LAST, BEFORE)}
+    assert steps == {LAST: 3, BEFORE: 2}
+    assert sorted(file.name for file in tmp_path.iterdir()) == [LAST, BEFORE]
+
+
+def test_a_saving_that_fails_twice_leaves_the_last_good_one_and_nothing_beside_it(tmp_path: Path) -> None:
+    callback = LastCheckpoint(tmp_path, Recipe({}, {}))
+    callback.save(Saving())  # type: ignore[arg-type]
+
+    def fails() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space left"):
+            callback.save(Saving(fails))  # type: ignore[arg-type]
+    assert newest_whole(tmp_path) == tmp_path / LAST
+    assert sorted(file.name for file in tmp_path.iterdir()) == [LAST, BEFORE]
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from clir_lightning.lightning.callbacks.interruption import FiniteLoss, Interrup
 from clir_lightning.lightning.callbacks.resumption import Resumption
 from clir_lightning.lightning.callbacks.throughput import Throughput
 from clir_lightning.lightning.callbacks.training_bar import TrainingBar
+from clir_lightning.lightning.callbacks.training_log import TrainingLog
 from clir_lightning.losses.contrastive import AlignmentUniformity, CoSENT, InfoNCE
 from clir_lightning.losses.distillation import KLDivergence, MarginMSE
 from clir_lightning.losses.listwise import LCE, LambdaLoss, ListNet
@@ -64,7 +65,9 @@ def reads_of(
     data.tokenise(made.model.encoder.tokenizer)
     reads = HostReads()
     checkpoints: Any = SimpleNamespace(folder=folder, save=lambda trainer: None)
-    own = [Throughput(), Resumption(), FiniteLoss(folder), CollapseAlarm(), Interruption(checkpoints), TrainingBar()]
+    own = [Throughput(), Resumption(), FiniteLoss(folder), CollapseAlarm(), Interruption(checkpoints)]
+    best: Any = SimpleNamespace(best=None)  # there is no validation
+    own += [TrainingLog(best), TrainingBar()]
     trainer = pl.Trainer(
         max_epochs=1,
         accelerator="cpu",

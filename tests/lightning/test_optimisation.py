@@ -55,7 +55,7 @@ def test_without_settings_all_learn_alike(model: CrossEncoder) -> None:
 
 
 def test_a_decay_that_cannot_be_is_rejected() -> None:
-    with pytest.raises(ConfigError, match=r"optimizer.layer_decay is 0; allowed: above 0, 1 for none"):
+    with pytest.raises(ConfigError, match=r"optimizer.layer_decay is 0; allowed: above 0, at most 1"):
         Optimisation(layer_decay=0)
 
 
@@ -150,6 +150,7 @@ def test_gradients_are_clipped_in_half_precision_too(tmp_path: Path) -> None:
     assert model.linear.weight.grad.norm().item() == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_fading_moments_end_at_zero() -> None:
     """In a process of its own, with two threads, which take the setting over."""
     code = """

@@ -114,6 +114,7 @@ def test_parts_change_neither_loss_nor_gradients(parts: int, tmp_path: Path) -> 
     check(measure(0, 1, tmp_path, parts), alone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", [2, 3])
 def test_processes_of_which_some_know_nothing_change_neither(world: int, tmp_path: Path) -> None:
     prepared(tmp_path)

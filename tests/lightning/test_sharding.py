@@ -75,6 +75,7 @@ def measure(rank: int, world: int, folder: Path) -> dict[str, dict[str, Tensor]]
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", [2, 3])
 def test_processes_with_unlike_numbers_of_queries_do_not_wait_for_ever(world: int, tmp_path: Path) -> None:
     """Steps of 3 and 2 queries and of 1 and 1, or of 2, 2 and 1 and of 1, 1 and none."""

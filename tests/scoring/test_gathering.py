@@ -85,7 +85,8 @@ def alone(folder: Path) -> Measured:
     return measure(0, 1, folder)
 
 
-@pytest.mark.parametrize("world", [pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [2, 3])
 def test_the_number_of_processes_changes_no_loss_and_no_gradient(world: int, folder: Path, alone: Measured) -> None:
     everyone = together(measure, world, folder)
     wrong = []

@@ -118,6 +118,25 @@ def test_two_programs_at_the_same_pass_do_each_other_no_harm(tmp_path: Path) -> 
     assert [steps.tolist() for steps, _ in other.blocks()] == [[1]]
 
 
+@pytest.mark.parametrize("moment", ["listed", "read"])
+def test_a_pass_begins_while_another_program_completes_the_same(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = KeptScores(tmp_path, "one", 0)
+    other.add(0, np.array([0.5], np.float32))
+    place, name = {"listed": (os, "scandir"), "read": (Path, "read_bytes")}[moment]
+    real = getattr(place, name)
+
+    def removed_first(path: Path) -> object:
+        monkeypatch.setattr(place, name, real)
+        other.remove()
+        return real(path)
+
+    monkeypatch.setattr(place, name, removed_first)
+    assert list(KeptScores(tmp_path, "one").blocks()) == []
+    assert caplog.messages == []
+
+
 def test_a_full_disk_stops_no_pass(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "scores").write_text("a file where the folder should be")
     assert dict(Engine(Asked()).score(given(three()), name="r", kept=KeptScores(tmp_path, "one", 0))) == EXPECTED

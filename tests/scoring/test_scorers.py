@@ -174,6 +174,7 @@ def measure(rank: int, world: int, folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", [2, 3])
 def test_processes_share_the_documents_and_score_alike(world: int, tmp_path: Path) -> None:
     """Of seven documents, two at a time, two processes encode 4 and 3, three 3, 2 and 2; of two the first both."""

@@ -17,6 +17,7 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from clir_lightning.data.store.folders import partial_path, remove_abandoned
 from clir_lightning.errors import DataError
 from clir_lightning.models.saved import Recipe
 
@@ -36,7 +37,8 @@ class WholeFileIO(TorchCheckpointIO):
         """Write `checkpoint` to `path`."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
+        remove_abandoned(path)
+        partial = partial_path(path)
         try:
             with open(partial, "wb") as stream:
                 torch.save(checkpoint, stream)
@@ -71,15 +73,20 @@ class LastCheckpoint(Checkpoint):
         self.recipe = recipe
         self.every_steps = every_steps
         self._saved = -1  # the step of the last one
+        self._known = False  # whether the last one is this training's, so that it is whole
 
     def save(self, trainer: pl.Trainer) -> None:
         """Write one now; all processes take part. Call it at the end of a training step or epoch only."""
         for logger in trainer.loggers:  # what is logged so far must not be lost beside what is saved
             logger.save()
+
+        # A damaged one that this training did not go on from takes no good one's place.
         last = self.folder / LAST
-        if trainer.is_global_zero and last.exists():
-            last.replace(self.folder / BEFORE)
+        if trainer.is_global_zero and (self._known or is_whole(last)):
+            _name_too(last, self.folder / BEFORE)
+
         trainer.save_checkpoint(last, weights_only=False)
+        self._known = True
         self._saved = trainer.global_step
 
     def on_save_checkpoint(
@@ -104,6 +111,21 @@ class LastCheckpoint(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count from where training starts or goes on."""
         self._saved = trainer.global_step
+
+
+def _name_too(file: Path, name: Path) -> None:
+    """Give a file another name, which another file may have; it keeps its own for who reads it meanwhile.
+
+    A file system without hard links gives it the other name alone.
+    """
+    partial = partial_path(name)
+    try:
+        os.link(file, partial)
+    except OSError:
+        file.replace(name)
+        return
+    partial.replace(name)
+    partial.unlink(missing_ok=True)  # still there where both were names of one file already
 
 
 def between(trainer: pl.Trainer, batch_idx: int) -> bool:

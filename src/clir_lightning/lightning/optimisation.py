@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import nn
-from transformers import get_scheduler
+from transformers import SchedulerType, get_scheduler
 
-from clir_lightning.errors import ConfigError
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.settings.markers import Amount, OneOf, Range, Share
+from clir_lightning.settings.values import check_fields
+
+SCHEDULES = [str(kind.value) for kind in SchedulerType]
 
 # Whose AdamW can go over each weight once, in a single kernel; 4 to 8 times as fast on a CPU (docs/lab-notes.md).
 FUSED = ("cpu", "cuda")
@@ -39,16 +42,15 @@ class Optimisation:
         warmup: share of all steps over which the learning rate rises from 0.
     """
 
-    learning_rate: float = 1e-5
-    head_learning_rate: float | None = None
-    layer_decay: float = 1.0
-    weight_decay: float = 0.01
-    schedule: str = "linear"
-    warmup: float = 0.1
+    learning_rate: Amount = 1e-5
+    head_learning_rate: Amount | None = None
+    layer_decay: Annotated[float, Range(above=0, most=1)] = 1.0
+    weight_decay: Amount = 0.01
+    schedule: Annotated[str, OneOf(SCHEDULES)] = "linear"
+    warmup: Share = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 < self.layer_decay <= 1:
-            raise ConfigError(f"optimizer.layer_decay is {self.layer_decay}; allowed: above 0, 1 for none")
+        check_fields(self, "optimizer")
 
     def groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Groups for an optimiser: layers at learning_rate · decay^(layers above), the head at its own rate."""

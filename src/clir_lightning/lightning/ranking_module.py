@@ -21,6 +21,7 @@ from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.gathering import own_queries, summed
 from clir_lightning.scoring.processes import world
 from clir_lightning.scoring.tensor_cores import use_tensor_cores
+from clir_lightning.settings.markers import Count
 
 AnyBatch = TypeVar("AnyBatch", PairBatch, TextBatch)
 
@@ -41,7 +42,7 @@ class RankingModule(pl.LightningModule, Generic[AnyBatch]):
         losses: Mapping[str, RankingLoss],
         *,
         optimisation: Optimisation | None = None,
-        parts: int = 1,
+        parts: Count = 1,
     ) -> None:
         super().__init__()
         at_least(parts, 1, "module.parts")
@@ -51,6 +52,7 @@ class RankingModule(pl.LightningModule, Generic[AnyBatch]):
         self.parts = parts
         self.engine = Engine(model)  # of validation and test
         self.step_scores: Tensor | None = None  # [B, D] of the last training step, for callbacks
+        self.step_loss: Tensor | None = None  # of its queries in all processes, on the device, for callbacks
 
     @abstractmethod
     def weighted_losses(self, batch: AnyBatch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -78,7 +80,8 @@ class RankingModule(pl.LightningModule, Generic[AnyBatch]):
         size: Any = count if world()[1] == 1 else totals[-1]
         if len(means) > 1:
             self.log_dict({f"train/{name}": mean for name, mean in zip(losses, means, strict=True)}, batch_size=size)
-        self.log("train/loss", means.sum(), on_step=True, on_epoch=True, batch_size=size)
+        self.step_loss = means.sum()
+        self.log("train/loss", self.step_loss, on_step=True, on_epoch=True, batch_size=size)
 
     @staticmethod
     def _minimised(losses: Mapping[str, Tensor], batch: AnyBatch) -> Tensor:

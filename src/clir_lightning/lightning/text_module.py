@@ -20,6 +20,7 @@ from clir_lightning.lightning.sharding import equally_often
 from clir_lightning.losses.contrast import Contrast, own_columns
 from clir_lightning.losses.loss import RankingLoss
 from clir_lightning.scoring.gathering import gather_rows, own_queries
+from clir_lightning.settings.markers import Count
 
 
 def stacked(parts: list[Tensor]) -> Tensor:
@@ -48,8 +49,8 @@ class TextModule(RankingModule[TextBatch]):
         losses: Mapping[str, RankingLoss],
         *,
         optimisation: Optimisation | None = None,
-        parts: int = 1,
-        chunk: int | None = None,
+        parts: Count = 1,
+        chunk: Count | None = None,
     ) -> None:
         super().__init__(model, losses, optimisation=optimisation, parts=parts)
         self.chunk = chunk

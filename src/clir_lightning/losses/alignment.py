@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from clir_lightning.errors import ConfigError
+from clir_lightning.settings.markers import Amount, Positive
 
 
 def entity_alignment(vectors: Tensor, there: Tensor, entities: Tensor, temperature: float = 0.07) -> Tensor:
@@ -55,7 +56,7 @@ class EntityAlignment(nn.Module):
         temperature: what cosines are divided by.
     """
 
-    def __init__(self, weight: float = 0.1, temperature: float = 0.07) -> None:
+    def __init__(self, weight: Amount = 0.1, temperature: Positive = 0.07) -> None:
         super().__init__()
         if weight < 0 or temperature <= 0:
             problem = f"an alignment of weight {weight} and temperature {temperature}"

@@ -8,6 +8,7 @@ from torch import Tensor
 from clir_lightning.evaluation.geometry import alignment, uniformity
 from clir_lightning.losses.contrast import Contrast, unrelated
 from clir_lightning.losses.loss import VectorLoss
+from clir_lightning.settings.markers import Amount, Positive
 
 
 def info_nce(logits: Tensor, positives: Tensor, allowed: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ class InfoNCE(VectorLoss):
         symmetric: add the other direction, each positive document among the step's queries, and halve the sum.
     """
 
-    def __init__(self, in_batch: bool = True, symmetric: bool = False, weight: float = 1.0) -> None:
+    def __init__(self, in_batch: bool = True, symmetric: bool = False, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         self.in_batch = in_batch
         self.symmetric = symmetric
@@ -99,7 +100,7 @@ class CosineHinge(VectorLoss):
     needs = ("similarities", "cosines", "lists", "pairs")
     reads_temperature = False
 
-    def __init__(self, margin: float = 0.5, weight: float = 1.0) -> None:
+    def __init__(self, margin: float = 0.5, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         self.margin = margin
 
@@ -114,7 +115,7 @@ class Triplet(VectorLoss):
     needs = ("similarities", "cosines", "lists", "pairs")
     reads_temperature = False
 
-    def __init__(self, margin: float = 0.3, weight: float = 1.0) -> None:
+    def __init__(self, margin: float = 0.3, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         self.margin = margin
 
@@ -139,7 +140,7 @@ class AlignmentUniformity(VectorLoss):
     needs = ("similarities", "vectors", "cosines")  # other queries' documents suffice
     reads_temperature = False
 
-    def __init__(self, alignment: float = 1.0, uniformity: float = 0.5, weight: float = 1.0) -> None:
+    def __init__(self, alignment: Amount = 1.0, uniformity: Amount = 0.5, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         self.alignment = alignment
         self.uniformity = uniformity

@@ -12,6 +12,7 @@ from torch.nn.functional import log_softmax
 from clir_lightning.errors import ConfigError
 from clir_lightning.losses.loss import Labelled, ScoreLoss
 from clir_lightning.losses.needs import NEEDS
+from clir_lightning.settings.markers import Positive
 
 
 def margin_mse(scores: Tensor, teacher: Tensor) -> Tensor:
@@ -47,7 +48,7 @@ class Distillation(ScoreLoss):
 
     needs = ("scores", "lists", "teacher")
 
-    def __init__(self, scale: float = 1.0, weight: float = 1.0) -> None:
+    def __init__(self, scale: Positive = 1.0, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         if scale <= 0:
             raise ConfigError(f"scale of a teacher's scores is {scale}; allowed: above 0")
@@ -72,7 +73,7 @@ class MarginMSE(Distillation):
 class KLDivergence(Distillation):
     """Module over `kl_divergence`."""
 
-    def __init__(self, temperature: float = 1.0, scale: float = 1.0, weight: float = 1.0) -> None:
+    def __init__(self, temperature: Positive = 1.0, scale: Positive = 1.0, weight: Positive = 1.0) -> None:
         super().__init__(scale, weight)
         if temperature <= 0:
             raise ConfigError(f"loss.kl.temperature is {temperature}; allowed: above 0")

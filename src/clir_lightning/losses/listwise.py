@@ -10,6 +10,7 @@ from torch.nn.functional import log_softmax, softplus
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.losses.loss import ScoreLoss, differences, ordered_pairs
+from clir_lightning.settings.markers import Amount, Positive
 
 
 def softmax_cross_entropy(scores: Tensor, grades: Tensor) -> Tensor:
@@ -98,7 +99,7 @@ class SoftmaxCrossEntropy(ScoreLoss):
 class ListNet(ScoreLoss):
     """Module over `listnet`."""
 
-    def __init__(self, temperature: float = 1.0, weight: float = 1.0) -> None:
+    def __init__(self, temperature: Positive = 1.0, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         if temperature <= 0:
             raise ConfigError(f"loss.listnet.temperature is {temperature}; allowed: above 0")
@@ -112,7 +113,7 @@ class ListNet(ScoreLoss):
 class LambdaLoss(ScoreLoss):
     """Module over `lambda_loss`."""
 
-    def __init__(self, mu: float = 0.0, sigma: float = 1.0, weight: float = 1.0) -> None:
+    def __init__(self, mu: Amount = 0.0, sigma: Positive = 1.0, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         self.mu = mu
         self.sigma = sigma

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.losses.contrast import Contrast
+from clir_lightning.settings.markers import Positive
 
 
 class Labelled(Protocol):
@@ -35,7 +36,7 @@ class RankingLoss(nn.Module):
     needs: tuple[str, ...] = ()  # of architecture, samples and settings: keys of `needs.NEEDS`
     reads_temperature = True  # whether a learnt temperature gets a gradient from it
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: Positive = 1.0) -> None:
         super().__init__()
         if weight <= 0:
             raise ConfigError(f"a loss has weight {weight}; allowed: above 0; leave the loss out instead")

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from clir_lightning.losses.loss import ScoreLoss, differences, mean_where, ordered_pairs
+from clir_lightning.settings.markers import Positive
 
 
 def softmax_hinge(scores: Tensor, grades: Tensor, margin: float = 0.0) -> Tensor:
@@ -59,7 +60,7 @@ def margin_hinge(scores: Tensor, grades: Tensor, margin: float = 1.0) -> Tensor:
 class SoftmaxHinge(ScoreLoss):
     """Module over `softmax_hinge`."""
 
-    def __init__(self, margin: float = 0.0, weight: float = 1.0) -> None:
+    def __init__(self, margin: float = 0.0, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         self.margin = margin
 
@@ -87,7 +88,7 @@ class RankNet(ScoreLoss):
 class MarginHinge(ScoreLoss):
     """Module over `margin_hinge`."""
 
-    def __init__(self, margin: float = 1.0, weight: float = 1.0) -> None:
+    def __init__(self, margin: float = 1.0, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         self.margin = margin
 

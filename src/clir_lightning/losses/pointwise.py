@@ -7,6 +7,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.losses.loss import ScoreLoss
+from clir_lightning.settings.markers import Positive
 
 
 def binary_cross_entropy(scores: Tensor, grades: Tensor, top: float = 1.0) -> Tensor:
@@ -27,7 +28,7 @@ class BinaryCrossEntropy(ScoreLoss):
 
     needs = ("scores", "grades")
 
-    def __init__(self, top: float = 1.0, weight: float = 1.0) -> None:
+    def __init__(self, top: Positive = 1.0, weight: Positive = 1.0) -> None:
         super().__init__(weight)
         if top <= 0:
             raise ConfigError(f"loss.bce.top is {top}; allowed: a grade above 0")

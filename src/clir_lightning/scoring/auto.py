@@ -23,6 +23,7 @@ from clir_lightning.data.files.lines import write_whole
 from clir_lightning.data.store.folders import fingerprint
 from clir_lightning.data.tokens.texts import Texts
 from clir_lightning.errors import ClirError
+from clir_lightning.progress import stage
 from clir_lightning.scoring.computing import Computing, cores, device_name, tokens_for, workers_for
 from clir_lightning.scoring.processes import once, world
 from clir_lightning.scoring.trial import middle, trial
@@ -110,7 +111,7 @@ def _decided(model: Any, at: Computing, scored: Sequence[CandidateSet], cache: s
 
     # The trial, after which the model lies where it lay before.
     before = next(model.parameters()).device
-    with at.scoring(model):
+    with at.scoring(model), stage("measuring the best size of a scoring batch"):
         tried = trial(model, rows, SIZES[kind], at.device)
     model.to(before)
     _keep(path, {"about": about, **tried})

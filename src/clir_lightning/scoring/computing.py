@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from torch import nn
 
 from clir_lightning.data.batches.settings import CPU_TOKENS
 from clir_lightning.errors import one_of
+from clir_lightning.limits import usable_cores
 from clir_lightning.scoring.precision import PRECISIONS, precision_for
 from clir_lightning.scoring.processes import world
 from clir_lightning.scoring.tensor_cores import use_tensor_cores
@@ -78,9 +78,8 @@ def device_name(device: torch.device) -> str:
 
 def cores() -> int:
     """The processor cores that this process has for itself beside the others of its job on this machine."""
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     processes = world()[1]
-    return max(1, own // min(processes, torch.cuda.device_count() or processes))
+    return max(1, usable_cores() // min(processes, torch.cuda.device_count() or processes))
 
 
 def tokens_for(device: torch.device) -> int:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from clir_lightning.data.batches.loader import StepLoader
 from clir_lightning.data.batches.samplers import cut_by_budget
 from clir_lightning.data.tokens.texts import Side, TextAssembler
 from clir_lightning.errors import DataError
 from clir_lightning.models.contracts import reads_texts
+from clir_lightning.progress import Progress
 from clir_lightning.scoring.ahead import ahead
 from clir_lightning.scoring.computing import Computing, tokens_for
 from clir_lightning.scoring.gathering import greatest_of_each
 from clir_lightning.scoring.kept import Collected, KeptScores
 from clir_lightning.scoring.memory import TokenBudget
 from clir_lightning.scoring.processes import once, world
-from clir_lightning.scoring.progress import Progress
 from clir_lightning.scoring.scorers import PairScorer, TextScorer
 from clir_lightning.types import Run
 
@@ -76,13 +75,14 @@ class Engine:
             raise
 
     def score(self, batches: StepLoader, *, name: str, kept: KeptScores | None = None) -> Run:
-        """The run of a whole pass over candidates, under this name, with its progress after a second.
+        """The run of a whole pass over candidates, under this name, with its progress.
 
         Of several processes each gives its own share of the batches, and all get the same run of all of them. Batches
         are made while earlier ones are computed. No vector is kept, and of a pair its score alone.
 
         Args:
             batches: of a `CandidateSet`, whose steps are `ScoringSteps`.
+            name: the run's, and the progress bar's.
             kept: where the scores lie while the pass runs, for one that was killed to go on from; whoever has put the
                 run into its place removes them.
 
@@ -109,10 +109,10 @@ class Engine:
 
     def _run(self, made: Iterator[Any], device: torch.device, steps: Any, scores: Collected, name: str) -> None:
         """Score this process's batches, those of documents alone first."""
-        rank, size = world()
+        size = world()[1]
         before = sum(len(steps.pairs(number)) for number in steps.done)
-        documents = Progress(f"encoding documents of {name}", "documents", steps.alone, silent=rank > 0)
-        pairs = Progress(f"scoring {name}", "pairs", steps.lists.pairs, done=before, silent=rank > 0)
+        documents = Progress(f"encoding documents of {name}", "documents", steps.alone)
+        pairs = Progress(f"scoring {name}", "pairs", steps.lists.pairs, done=before)
         turns = iter(steps.turns())
         under_way: tuple[int, Tensor] | None = None
 
@@ -158,7 +158,7 @@ class Engine:
             rows: `[N]` in the token store.
             side: which of the model's towers and means is used.
             tokens: encoded at a time, padding included, texts of similar length together; `None` for `tokens_for`.
-            name: of a progress bar, which shows after a second; `None` shows none.
+            name: under which progress is told; `None` tells none.
         """
         # The longest first: its batch shows whether memory suffices.
         lengths = texts.lengths(rows)
@@ -166,14 +166,15 @@ class Engine:
         vectors = np.empty((len(rows), self.model.width), np.float32)
 
         # Each batch's vectors [n, P] go to the places that its texts were asked for in.
-        bar = tqdm(desc=name, total=len(rows), unit=" texts", leave=False, disable=name is None, delay=1)
-        with self._ready() as device, bar:
+        progress = None if name is None else Progress(name, "texts", len(rows))
+        with self._ready() as device, progress or nullcontext():
             limit = tokens or tokens_for(device)
             for cut in cut_by_budget(lengths[order], width=1, tokens=limit, size=None):
                 batch = texts.texts(rows[order[cut]]).to(device)
                 parts = self._budget(lambda part: self.model.encode(part, side), batch)
                 vectors[order[cut]] = torch.cat([encoded for _, encoded in parts]).float().cpu().numpy()
-                bar.update(len(batch))
+                if progress:
+                    progress.advance(len(batch))
         return vectors
 
     @contextmanager

@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clir_lightning.data.store.folders import partial_path
+from clir_lightning.data.store.holding import hold, release, write_note
+from clir_lightning.data.store.listing import listed
 
 log = logging.getLogger(__name__)
 
@@ -40,23 +42,26 @@ class KeptScores:
         cache: the folder that `scores/FINGERPRINT/` lies in.
         fingerprint: of all that decides the scores.
         seconds: between two blocks.
+        of: what people are told that the pass scores.
     """
 
-    def __init__(self, cache: str | Path, fingerprint: str, seconds: float = SECONDS) -> None:
+    def __init__(self, cache: str | Path, fingerprint: str, seconds: float = SECONDS, *, of: str = "") -> None:
         self.folder = Path(cache).expanduser() / "scores" / fingerprint
         self.seconds = seconds
+        self.of = of
         self._steps: list[int] = []
         self._values: list[Values] = []
         self._written = time.monotonic()
 
     def blocks(self) -> Iterator[tuple[Steps, Values]]:
         """The steps `[n]` of each whole block and the scores of their pairs, end to end; warns of damaged ones."""
-        for path in sorted(self.folder.glob("*.scores")):
+        hold(self.folder)
+        for path in listed(self.folder, "*.scores"):
             block = self._read(path)
-            if block is None:
-                log.warning("%s is damaged: its pairs are scored again", path)
-            else:
+            if block is not None:
                 yield block
+            elif path.exists():  # another program that scores the same may have completed it, and removed its blocks
+                log.warning("%s is damaged: its pairs are scored again", path)
 
     def add(self, step: int, values: Values) -> None:
         """Take in a step's scores; a block is written when it is time."""
@@ -80,6 +85,7 @@ class KeptScores:
     def remove(self) -> None:
         """The pass is complete, and its result in its place: remove its blocks, and those of passes long forgotten."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        release(self.folder)
         with suppress(OSError):
             for other in self.folder.parent.iterdir():
                 if time.time() - other.stat().st_mtime > FORGOTTEN:
@@ -100,6 +106,8 @@ class KeptScores:
 
         # Another program that scores the same may have completed it, and removed the folder, at any moment.
         self.folder.mkdir(parents=True, exist_ok=True)
+        write_note(self.folder, {"kind": "scores", "of": self.of})
+        hold(self.folder)
         try:
             with open(partial, "wb") as stream:
                 stream.write(self._checksum(content) + content)

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch.distributed as dist
 
 T = TypeVar("T")
-
-
-def started_outside() -> bool:
-    """Whether torchrun or srun started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1 or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
-
-
-def rank() -> int:
-    """This process's number among all; the first writes."""
-    name = "RANK" if "RANK" in os.environ or not started_outside() else "SLURM_PROCID"
-    return int(os.environ.get(name, "0"))
 
 
 def world() -> tuple[int, int]:

@@ -95,6 +95,7 @@ def test_scores_of_nought_are_a_collapse_and_single_documents_tell_nothing(caplo
     assert "collapsed" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["cross", "dual"])
 def test_a_training_that_collapses_says_so_and_stops(architecture: str, tmp_path: Path) -> None:
     short = ("trainer.max_epochs=5", "+trainer.limit_train_batches=60", "candidates.val_queries=3")

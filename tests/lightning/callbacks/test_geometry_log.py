@@ -41,6 +41,7 @@ def log(rank: int, world: int, folder: Path) -> dict[str, float]:
     return logged
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_changes_no_value(tmp_path: Path) -> None:
     """Queries 0 to 3 with documents 0 to 5; document i is the positive of query i, the next two are negatives."""
     own = torch.arange(4)

@@ -19,6 +19,7 @@ import torch.distributed
 
 import program  # its server starts processes within a second
 from clir_lightning.errors import ClirError
+from clir_lightning.lightning.callbacks import interruption as module
 from clir_lightning.lightning.callbacks.interruption import SIGNALS, FiniteLoss, Interruption, Preempted
 from clir_lightning.lightning.callbacks.resumption import Resumption
 from clir_lightning.types import Sample
@@ -169,23 +170,45 @@ def test_a_signal_ends_a_process_that_waits_for_another_for_ever(tmp_path: Path)
             process.kill()
 
 
+class Watch:
+    """In the bell's and the clock's place: waiting winds it, and a step of validation ends whenever one is due."""
+
+    def __init__(self, steps: list[float]) -> None:
+        self.now = 0.0
+        self.steps = steps
+        self.closed = self
+        self.interruption: Interruption | None = None
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        until = self.now + seconds
+        assert until < 100, "it waits for ever"
+        assert self.interruption is not None
+        while self.steps and self.steps[0] <= until:
+            self.now = self.steps.pop(0)
+            self.interruption.on_validation_batch_end(trainer_of(), MODULE)
+        self.now = until
+        return False
+
+
 def test_steps_that_go_on_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second of grace, and a step of training or of validation each tenth: nothing ends for a second."""
-    ended: list[int] = []
-    monkeypatch.setattr(os, "_exit", ended.append)
+    """Told at 0 with 4 seconds of grace, and a step each third second up to 12: 16 is not too long, 17 is."""
+
+    class Ended(Exception):  # noqa: N818  what happens to the process, no error of its own
+        pass
+
+    def end(status: int) -> None:
+        raise Ended(status)
+
+    watch: Any = Watch([3.0, 6.0, 9.0, 12.0])
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(module, "time", watch)
     checkpoints: Any = SimpleNamespace(folder=Path("checkpoints"))
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    interruption, trainer = Interruption(checkpoints, grace=0.5), trainer_of()
-    try:
-        interruption.on_train_start(trainer, MODULE)
-        os.kill(os.getpid(), signal.SIGTERM)
-        for number in range(10):
-            time.sleep(0.1)
-            interruption.on_validation_batch_end(trainer, MODULE, None, None, number)
-        assert ended == []
-        time.sleep(1.2)
-        assert ended[0] == 128 + signal.SIGTERM
-    finally:
-        interruption.teardown(trainer, MODULE, "fit")
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    interruption = watch.interruption = Interruption(checkpoints, grace=4)
+    interruption._bell = watch
+    with pytest.raises(Ended) as ended:
+        interruption._wait(signal.SIGTERM)
+    assert ended.value.args == (128 + signal.SIGTERM,)
+    assert (watch.now, watch.steps) == (17.0, [])

@@ -13,6 +13,7 @@ from clir_lightning.data.tokens.table import as_rows
 from clir_lightning.data.tokens.texts import Side, TextAssembler
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.dual import DualEncoder
+from clir_lightning.settings.markers import Count
 
 
 def training_texts(split: Split, count: int, seed: int) -> dict[Side, list[str]]:
@@ -34,7 +35,7 @@ class Centring(pl.Callback):
         texts: queries, and as many documents, that the means are of.
     """
 
-    def __init__(self, *, texts: int = 1000) -> None:
+    def __init__(self, *, texts: Count = 1000) -> None:
         self.texts = texts
 
     def check(self, module: pl.LightningModule) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from clir_lightning.evaluation.spread import Spread, spread
 from clir_lightning.lightning.callbacks.ranking_metrics import RankingMetrics
 from clir_lightning.scoring.gathering import gather_rows
+from clir_lightning.settings.markers import Amount, Count
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class CollapseAlarm(pl.Callback):
         stop: end the training, after a last validation.
     """
 
-    def __init__(self, *, steps: int = 100, tolerance: float = 1e-3, every: int = 10, stop: bool = False) -> None:
+    def __init__(self, *, steps: Count = 100, tolerance: Amount = 1e-3, every: Count = 10, stop: bool = False) -> None:
         self.steps = steps
         self.tolerance = float(tolerance)
         self.every = every

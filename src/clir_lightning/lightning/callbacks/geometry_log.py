@@ -13,6 +13,7 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.geometry import geometry, told_apart
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.scoring.processes import gather_objects
+from clir_lightning.settings.markers import Count
 
 
 class GeometryLog(pl.Callback):
@@ -24,7 +25,7 @@ class GeometryLog(pl.Callback):
         queries: how many are looked at, with their candidates.
     """
 
-    def __init__(self, *, queries: int = 64) -> None:
+    def __init__(self, *, queries: Count = 64) -> None:
         self.queries = queries
 
     def check(self, module: pl.LightningModule) -> None:

@@ -50,6 +50,6 @@ class Pruning(pl.Callback):
             stop = pruner.prune(study, study.trials[self.number])
             if stop:
                 study._storage.set_trial_user_attr(frozen._trial_id, "pruned", True)
-                log.info("epoch %d: below the median of earlier trials; the training ends", trainer.current_epoch)
+                log.info("epoch %d: below the median of earlier trials; the training ends", trainer.current_epoch + 1)
         if trainer.strategy.reduce_boolean_decision(stop, all=False):
             trainer.should_stop = True

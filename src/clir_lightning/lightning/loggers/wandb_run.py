@@ -59,9 +59,14 @@ def wandb(job: JobInfo, project: str = "clir_lightning", **settings: Any) -> Log
     mode = os.environ.get("WANDB_MODE")
     if mode is None and not has_wandb_key():
         mode = "offline"
-        log.warning(
-            "no W&B key found: logging offline under %s; upload it later with: wandb sync", job.folder / "wandb"
-        )
+        log.warning("no W&B key found: logging offline")
+
+    # Offline its own words say no more than these, in six lines.
+    if mode == "offline":
+        log.info("W&B's files are in %s; upload them later with: wandb sync", job.folder / "wandb")
+        settings = {"settings": {"silent": True}, **settings}
+
+    # A job that goes on goes on in its run.
     return WandbLogger(
         project=project,
         save_dir=job.folder,

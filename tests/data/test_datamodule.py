@@ -97,9 +97,11 @@ def test_scoring_covers_the_candidates() -> None:
 
 
 def test_limits_must_be_numbers() -> None:
-    with pytest.raises(ConfigError, match=r"batches.size or batches.tokens must be a number from 1"):
+    with pytest.raises(ConfigError, match=r"batches.size and batches.tokens are null; give one of them a number"):
         PairBatches(size=None)
-    with pytest.raises(ConfigError, match=r"batches.score_size or batches.score_tokens must be a number from 1"):
+    with pytest.raises(ConfigError, match=r"batches.score_size and batches.score_tokens are null; give one of them"):
+        TextBatches(score_size=None, score_tokens=None)
+    with pytest.raises(ConfigError, match=r"batches.score_size is 0; allowed: 1 or more"):
         TextBatches(score_size=0)
 
 

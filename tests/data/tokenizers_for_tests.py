@@ -14,6 +14,7 @@ from clir_lightning.models.tiny import train_tokenizer
 SHARED = Path(os.environ.get("CLIR_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
+@cache
 def texts() -> list[str]:
     demo = build_demo()
     return [d.text for d in demo.documents.values()] + [q.text for q in demo.split("train").queries.values()]

@@ -14,7 +14,9 @@ from clir_lightning.data.batches.settings import Batches
 from clir_lightning.data.candidates import candidates, candidates_from
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.trec import read_run
-from clir_lightning.errors import at_least, one_of
+from clir_lightning.errors import one_of
+from clir_lightning.settings.markers import Count, ExistingPath
+from clir_lightning.settings.values import check_fields
 from clir_lightning.types import Grades, Run
 
 log = logging.getLogger(__name__)
@@ -34,17 +36,15 @@ class CandidateLists:
             training's, so that runs of several seeds are judged on the same lists.
     """
 
-    depth: int = 100
-    val: str | None = None
-    test: str | None = None
-    val_queries: int | None = None
-    test_queries: int | None = None
+    depth: Count = 100
+    val: ExistingPath | None = None
+    test: ExistingPath | None = None
+    val_queries: Count | None = None
+    test_queries: Count | None = None
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("depth", "val_queries", "test_queries"):
-            if (number := getattr(self, name)) is not None:
-                at_least(number, 1, f"candidates.{name}")
+        check_fields(self, "candidates")
 
     def run(self, collection: Collection, split: str, stage: str) -> Run:
         """The lists of a split that is scored as `stage`, `val` or `test`; no other stage's run file is read."""

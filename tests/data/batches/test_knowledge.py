@@ -128,7 +128,7 @@ def test_numbers_tell_texts_apart_whatever_their_table_and_place() -> None:
     assert one[1] == other[0] != one[0]
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_workers_make_the_same_batches(collection: Collection, start: str) -> None:
     made = dataset(collection)
     step = Step([Sample("q1", ("a", "b"), (6, 0))])

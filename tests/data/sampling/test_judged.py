@@ -1,6 +1,8 @@
 """Samplings: what is drawn, that epochs differ and seeds repeat, weights, mixtures, files of triples."""
 
+import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -123,8 +125,18 @@ def test_malformed_triples(tmp_path: Path, line: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: BestAgainstRandom(-1), lambda: Listwise(1), lambda: Hard("r", first=3, last=2)]
+    ("make", "message"),
+    [
+        (lambda: BestAgainstRandom(-1), "negatives is -1; allowed: 0 or more"),
+        (lambda: Graded(-1), "negatives is -1; allowed: 0 or more"),
+        (lambda: Graded(positives="grade"), "positives is 'grade'; allowed: grades, documents; did you mean 'grades'?"),
+        (lambda: Listwise(1), "documents is 1; allowed: 2 or more"),
+        (lambda: Listwise(negatives_from="judge"), "negatives_from is 'judge'; allowed: judged, unjudged; did you"),
+        (lambda: Hard("r", negatives=0), "negatives is 0; allowed: 1 or more"),
+        (lambda: Hard("r", first=0), "first is 0; allowed: 1 or more"),
+        (lambda: Hard("r", first=3, last=2), "last is 2; allowed: 3 or more"),
+    ],
 )
-def test_settings_that_cannot_work(make: type[Sampling]) -> None:
-    with pytest.raises(ConfigError, match="or more"):
+def test_settings_that_cannot_work(make: Callable[[], Sampling], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(f'sampling.{message}')}"):
         make()

@@ -63,10 +63,10 @@ def test_a_positive_that_the_run_did_not_find_leaves_nothing_to_compare_with() -
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"ratio": 1.05}, "filters.ratio is 1.05; allowed: above 0 to 1, or null"),
-        ({"ratio": 0.0}, "filters.ratio is 0.0; allowed: above 0 to 1, or null"),
-        ({"margin": -0.1}, "filters.margin is -0.1; allowed: 0 or more, or null"),
-        ({"teacher_margin": -1.0}, "filters.teacher_margin is -1.0; allowed: 0 or more, or null"),
+        ({"ratio": 1.05}, "filters.ratio is 1.05; allowed: above 0, at most 1"),
+        ({"ratio": 0.0}, "filters.ratio is 0.0; allowed: above 0, at most 1"),
+        ({"margin": -0.1}, "filters.margin is -0.1; allowed: 0 or more"),
+        ({"teacher_margin": -1.0}, "filters.teacher_margin is -1.0; allowed: 0 or more"),
         ({"first": 5, "last": 4}, "filters.last is 4; allowed: 5 or more"),
     ],
 )

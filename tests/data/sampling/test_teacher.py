@@ -125,6 +125,7 @@ def test_queries_that_give_no_sample_are_counted_as_without_a_teacher(collection
     assert str(used[0]) == str(used[1])
 
 
+@pytest.mark.slow
 def test_the_setting_puts_the_scores_on_the_samples_of_a_training(tmp_path: Path) -> None:
     """A document's score is its grade and a quarter."""
     qrels = build_demo().split("train").qrels

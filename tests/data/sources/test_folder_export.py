@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,25 @@ def test_an_export_at_work_is_in_the_way_and_the_file_that_readers_look_for_come
     assert sorted(moved[:2]) == ["a", "c"]
     assert moved[2:] == ["b"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
+
+
+def test_of_two_exports_that_begin_at_the_same_moment_no_files_are_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other begins when this one has found the folder free, and ends after it."""
+    target = tmp_path / "out"
+    mkdir = Path.mkdir
+    with ExitStack() as others:
+
+        def overtaken(path: Path, *arguments: Any, **settings: Any) -> None:
+            monkeypatch.setattr(Path, "mkdir", mkdir)
+            (others.enter_context(fresh_folder(target, "b")) / "b").write_text("other")
+            mkdir(path, *arguments, **settings)
+
+        monkeypatch.setattr(Path, "mkdir", overtaken)
+        with pytest.raises(DataError, match="is not empty"), fresh_folder(target, "b") as own:
+            (own / "a").write_text("own")
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"b": "other"}
 
 
 def test_the_command_rejects_before_it_reads_the_collection(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from clir_lightning.data.candidates import candidates
+from clir_lightning.data.sources import source
 from clir_lightning.data.sources.ir_datasets import read_ir_datasets, split_ids
 from clir_lightning.errors import ConfigError, DataError
 
@@ -104,6 +106,31 @@ def test_scored_documents_become_candidates(registered: str, prepared: bool, tmp
     assert dict(split.run["q1"]) == {"d3": 2.5, "d1": 1.5}
     lists = candidates(got, "test", depth=10, seed=1)
     assert {query: set(lists[query]) for query in lists} == {"q1": {"d1", "d3"}, "q2": set()}
+
+
+@pytest.mark.parametrize("moment", ["listed", "stamped"])
+def test_what_another_process_fetches_meanwhile_may_go_at_any_moment(
+    moment: str, registered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fetches another split of the same set into a folder of its own, which it then removes."""
+    monkeypatch.setattr(ir_datasets.util, "home_path", lambda: tmp_path / "home")
+    fetching = tmp_path / "home" / registered.split("/")[0] / "fetching"
+    fetching.mkdir(parents=True)
+    (fetching / "part").write_text("half")
+    place, name = {"listed": (os, "scandir"), "stamped": (source, "file_stamp")}[moment]
+    real = getattr(place, name)
+
+    def removed_first(path: Path) -> object:
+        if fetching in (Path(path), Path(path).parent):
+            monkeypatch.setattr(place, name, real)
+            shutil.rmtree(fetching)
+        return real(path)
+
+    monkeypatch.setattr(place, name, removed_first)
+    got = read_ir_datasets(registered, cache=str(tmp_path / "cache"))
+    assert got.split("test").qrels["q1"]["d1"] == 2
+    assert not fetching.exists()
+    assert read_ir_datasets(registered, cache=str(tmp_path / "cache")).key == got.key
 
 
 def test_the_cache_follows_the_files_the_version_and_the_home_of_the_package(

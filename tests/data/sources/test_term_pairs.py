@@ -44,11 +44,20 @@ def test_terms_ask_for_their_translations(table: str, tmp_path: Path, cached: bo
         read_translations([str(tmp_path / "missing.tsv")], query_language="zh", document_language="kk", cache=cache)
 
 
+@pytest.mark.slow  # Lucene's rows of a new collection
 def test_they_join_a_collection(collection: Collection, table: str, tmp_path: Path) -> None:
     joined = join_collections(
         {"main": collection, "terms": read_translations([table], query_language="zh", document_language="kk")}
     )
     assert list(joined.split("train").queries) == ["q1", "q2", "terms/q0", "terms/q1", "terms/q2"]
     parts = ("+data@data.collections.demo=demo", "+data@data.collections.terms=translations")
-    done = clir("train", "data=several", *parts, f"data.collections.terms.paths=[{table}]", *SHORT, cwd=tmp_path)
+    done = clir(
+        "train",
+        "data=several",
+        *parts,
+        f"data.collections.terms.paths=[{table}]",
+        *SHORT,
+        "candidates.test_queries=3",
+        cwd=tmp_path,
+    )
     assert "demo+translations: 2907 documents; queries: train 2558" in done.stderr + done.stdout

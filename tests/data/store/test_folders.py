@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from clir_lightning.data.store.folders import ABANDONED, build_once, machine, partial_path, read_manifest
+from clir_lightning import progress
+from clir_lightning.data.store.folders import (
+    ABANDONED,
+    build_once,
+    is_abandoned,
+    locked,
+    machine,
+    partial_path,
+    read_manifest,
+)
 from clir_lightning.errors import DataError
+from clir_lightning.progress import SETTING
 from program import HANG
 
 # A builder on a file system without locks: it starts when all are there, and writes slowly enough to be overtaken.
@@ -140,3 +154,45 @@ def test_a_folder_name_that_is_not_utf8_can_stand_in_a_manifest(tmp_path: Path) 
     name = os.fsdecode(b"data-\xff")
     build_once(tmp_path / "store", lambda folder: {"name": name})
     assert read_manifest(tmp_path / "store")["name"] == name
+
+
+def test_who_waits_for_another_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SETTING, "0.02")
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 100.0))  # however long it takes
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "lock"
+    told = threading.Event()
+    caplog.handler.addFilter(lambda record: told.set() or True)  # type: ignore[func-returns-value]
+
+    def wait() -> None:
+        with locked(path):
+            pass
+
+    with locked(path):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert told.wait(HANG)
+    waiting.join(HANG)
+    assert caplog.messages[0] == f"waiting for the process that holds {path}: 0:00:00 so far"
+
+
+@pytest.mark.parametrize("gone", ["", "inner"])
+def test_a_folder_that_another_process_removes_while_it_is_looked_at_is_nobodys_left_over(
+    gone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "target"
+    partial = partial_path(target)
+    (partial / "inner").mkdir(parents=True)
+    scandir = os.scandir
+
+    def removed_first(place: str | Path) -> object:
+        if Path(place) == partial / gone:
+            monkeypatch.undo()
+            shutil.rmtree(partial)
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", removed_first)
+    assert not is_abandoned(partial)
+    assert not partial.exists()

@@ -28,7 +28,7 @@ def assembler(
 
 
 @pytest.mark.parametrize("make", [bert_like, xlmr_like, large])
-@pytest.mark.parametrize("max_length", [128, 512])
+@pytest.mark.parametrize("max_length", [128, pytest.param(512, marks=pytest.mark.slow)])
 def test_equals_hugging_face_on_2000_real_pairs(
     make: Callable[[], PreTrainedTokenizerBase | None], max_length: int
 ) -> None:

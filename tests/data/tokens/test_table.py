@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import clir_lightning.data.tokens.table as tokens_module
-from clir_lightning.data.store.folders import MANIFEST
+from clir_lightning.data.store.holding import MANIFEST
 from clir_lightning.data.tokens.table import chunks, tokenise, tokenizer_fingerprint
 from clir_lightning.errors import DataError
 from clir_lightning.types import Document
@@ -103,6 +103,7 @@ print(table.offsets[-1])
 """
 
 
+@pytest.mark.slow
 def test_two_builders_at_once(tmp_path: Path) -> None:
     tokenizer = bert_like()
     tokenizer.save_pretrained(tmp_path / "tokenizer")

@@ -20,6 +20,7 @@ from clir_lightning.data.collection import Split
 from clir_lightning.data.tokens.pairs import PairAssembler, PairTemplate
 from clir_lightning.data.tokens.table import TokenTable, tokenise
 from clir_lightning.data.tokens.texts import Side, TextAssembler, TextTemplate, side_lengths
+from clir_lightning.settings.markers import Count
 from clir_lightning.types import Document, Run
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class PairBatches(Batches):
 
     features: Mapping[str, Feature] = field(default_factory=dict)
     knowledge: Knowledge | None = None
-    knowledge_length: int = 32
+    knowledge_length: Count = 32
 
     def documents(
         self, records: Mapping[str, Document], tokenizer: PreTrainedTokenizerBase, cache: str | None = None
@@ -107,7 +108,7 @@ class TextBatches(Batches):
         query_prefix, document_prefix: put before each text, as E5 wants `query: ` and `passage: `.
     """
 
-    query_length: int | None = 64
+    query_length: Count | None = 64
     query_prefix: str = ""
     document_prefix: str = ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.utils.data import Dataset, Sampler
@@ -14,26 +14,13 @@ from clir_lightning.data.batches.loader import StepLoader
 from clir_lightning.data.batches.pairs import Lists
 from clir_lightning.data.batches.samplers import TrainingBatches
 from clir_lightning.data.collection import Split
-from clir_lightning.errors import ConfigError, at_least, one_of
+from clir_lightning.errors import ConfigError
+from clir_lightning.settings.markers import Count, Natural
+from clir_lightning.settings.values import check_fields
 from clir_lightning.types import Document, Run, Sample
 
 AUTO = "auto"
 CPU_TOKENS = 4096  # of a scoring batch where nothing measured tells better: what a CPU's caches hold the states of
-
-
-def _limited(size: int | None, tokens: int | None, names: str) -> None:
-    """`ConfigError` where neither limit is a number from 1."""
-    given = [limit for limit in (size, tokens) if limit is not None]
-    if not given or min(given) < 1:
-        raise ConfigError(f"{names} must be a number from 1")
-
-
-def _number_or_auto(value: int | str | None, least: int, name: str) -> None:
-    """`ConfigError` for a text other than `auto`, and for a number below `least`."""
-    if isinstance(value, str):
-        one_of(value, [AUTO, f"a number from {least}"], name)
-    elif value is not None:
-        at_least(value, least, name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,23 +40,20 @@ class Batches:
             none elsewhere.
     """
 
-    max_length: int = 256
-    query_length: int | None = None
-    document_length: int | None = None
-    size: int | None = 32
-    tokens: int | None = None
-    score_size: int | None = None
-    score_tokens: int | str | None = AUTO
-    workers: int | str = AUTO
+    max_length: Count = 256
+    query_length: Count | None = None
+    document_length: Count | None = None
+    size: Count | None = 32
+    tokens: Count | None = None
+    score_size: Count | None = None
+    score_tokens: Count | Literal["auto"] | None = "auto"
+    workers: Natural | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        _limited(self.size, self.tokens, "batches.size or batches.tokens")
-        _number_or_auto(self.score_tokens, 1, "batches.score_tokens")
-        _number_or_auto(self.workers, 0, "batches.workers")
-        _limited(self.score_size, self.most_tokens, "batches.score_size or batches.score_tokens")
-        for name in ("query_length", "document_length"):
-            if (length := getattr(self, name)) is not None:
-                at_least(length, 1, f"batches.{name}")
+        check_fields(self, "batches")
+        for one, other in (("size", "tokens"), ("score_size", "score_tokens")):
+            if getattr(self, one) is getattr(self, other) is None:
+                raise ConfigError(f"batches.{one} and batches.{other} are null; give one of them a number from 1")
 
     @property
     def most_tokens(self) -> int | None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from clir_lightning.data.files.lines import Report, read_lines, stop, write_whole
 from clir_lightning.errors import DataError
+from clir_lightning.progress import Progress
 from clir_lightning.types import Grades, Qrels, Run
 
 FieldRow = tuple[int, str, str, str]  # line, query id, document id, and the grade or score as it stands there
@@ -35,7 +36,7 @@ def field_rows(
     # Ranks, names and the like are passed over.
     names = form.split()
     places = [names.index("query"), names.index("document"), names.index("score" if "score" in names else "grade")]
-    for number, line in read_lines(path, report):
+    for number, line in Progress(f"reading {Path(path).name}", "lines").over(read_lines(path, report)):
         fields = line.split(separator)
         if len(fields) != len(names):
             report(DataError(f"{len(fields)} fields", path=path, line=number, cure=f"a line has {len(names)}: {form}"))

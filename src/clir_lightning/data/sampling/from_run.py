@@ -9,6 +9,8 @@ from clir_lightning.data.collection import Split
 from clir_lightning.data.files.trec import read_run
 from clir_lightning.data.sampling.sampling import NO_RELEVANT, draw
 from clir_lightning.errors import ConfigError, DataError, at_least
+from clir_lightning.settings.markers import Count, ExistingPath
+from clir_lightning.settings.values import check_fields
 from clir_lightning.types import Grades, Run, Sample
 
 
@@ -25,15 +27,14 @@ class Hard:
         first, last: ranks, from 1, both included.
     """
 
-    run: str | None
-    negatives: int = 1
-    first: int = 1
-    last: int = 100
+    run: ExistingPath | None
+    negatives: Count = 1
+    first: Count = 1
+    last: Count = 100
     _run: Run | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        at_least(self.negatives, 1, "sampling.negatives")
-        at_least(self.first, 1, "sampling.first")
+        check_fields(self, "sampling")
         at_least(self.last, self.first, "sampling.last")
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 from clir_lightning.data.candidates import unjudged
 from clir_lightning.data.collection import Split
 from clir_lightning.data.sampling.sampling import NO_LOWER, NO_RELEVANT, NO_UNJUDGED, NO_ZERO, draw
 from clir_lightning.data.store.tables import RecordTable
-from clir_lightning.errors import at_least, one_of
+from clir_lightning.settings.markers import Natural, OneOf, Range
+from clir_lightning.settings.values import check_fields
 from clir_lightning.types import Grades, Sample
 
-# Why a query gives no sample.
+NEGATIVES_FROM = ("judged", "unjudged")
+POSITIVES = ("grades", "documents")
 
 
 def by_grade(grades: Grades) -> dict[int, list[str]]:
@@ -42,10 +45,10 @@ class FromJudgements:
             judgement of stand in their place, others in each epoch. For judgements of relevant documents alone.
     """
 
-    negatives_from: str = field(default="judged", kw_only=True)
+    negatives_from: Annotated[str, OneOf(NEGATIVES_FROM)] = field(default="judged", kw_only=True)
 
     def __post_init__(self) -> None:
-        one_of(self.negatives_from, ("judged", "unjudged"), "sampling.negatives_from")
+        check_fields(self, "sampling")
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
         """One sample per query that lacks nothing, in a random order."""
@@ -106,11 +109,7 @@ class BestAgainstRandom(FromJudgements):
     [Sample(query_id='q', document_ids=('a', 'c'), grades=(6, 0), weight=1.0, teacher=())]
     """
 
-    negatives: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(self.negatives, 0, "sampling.negatives")
+    negatives: Natural = 1
 
     def _negatives(self) -> int:
         return self.negatives
@@ -141,14 +140,9 @@ class Graded(FromJudgements):
     [(('a', 'b'), (6, 3), 1.5), (('c', 'd'), (1, 0), 0.5)]
     """
 
-    negatives: int = 1
-    positives: str = "grades"
+    negatives: Natural = 1
+    positives: Annotated[str, OneOf(POSITIVES)] = "grades"
     weighted: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(self.negatives, 0, "sampling.negatives")
-        one_of(self.positives, ("grades", "documents"), "sampling.positives")
 
     def __call__(self, split: Split, *, seed: int, epoch: int) -> list[Sample]:
         """One sample per query with two grades, the upper one relevant, in a random order."""
@@ -193,11 +187,7 @@ class Listwise(FromJudgements):
     [Sample(query_id='q', document_ids=('c', 'b', 'a'), grades=(6, 3, 0), weight=1.0, teacher=())]
     """
 
-    documents: int = 8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(self.documents, 2, "sampling.documents")
+    documents: Annotated[int, Range(least=2)] = 8
 
     def _negatives(self) -> int:
         return self.documents - 1

@@ -6,8 +6,12 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from clir_lightning.errors import ConfigError, at_least
+from clir_lightning.progress import Progress
+from clir_lightning.settings.markers import Amount, Count, Range
+from clir_lightning.settings.values import check_fields
 from clir_lightning.types import Grades, Run, Sample
 
 # Why a document of the window is not a negative, in this order; `positive`: the run has no score of the positive.
@@ -44,22 +48,17 @@ class Filters:
             is none; `None` for no limit.
     """
 
-    first: int = 1
-    last: int = 100
+    first: Count = 1
+    last: Count = 100
     grade: int = 0
     unjudged: bool = True
-    margin: float | None = None
-    ratio: float | None = None
-    teacher_margin: float | None = None
+    margin: Amount | None = None
+    ratio: Annotated[float, Range(above=0, most=1)] | None = None
+    teacher_margin: Amount | None = None
 
     def __post_init__(self) -> None:
-        at_least(self.first, 1, "filters.first")
+        check_fields(self, "filters")
         at_least(self.last, self.first, "filters.last")
-        for name in ("margin", "teacher_margin"):
-            if (margin := getattr(self, name)) is not None and not margin >= 0:
-                raise ConfigError(f"filters.{name} is {margin}; allowed: 0 or more, or null")
-        if self.ratio is not None and not 0 < self.ratio <= 1:
-            raise ConfigError(f"filters.ratio is {self.ratio}; allowed: above 0 to 1, or null")
 
     def reason(self, document: str, positive: str, grades: Grades, scores: Mapping[str, float]) -> str | None:
         """Why the run's scores or the judgements rule a document out; `None` if they do not."""
@@ -119,7 +118,7 @@ def mine(run: Run, qrels: Mapping[str, Grades], filters: Filters, teacher: Run |
     removed: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
     negatives: dict[str, dict[str, float]] = {}
     positives: dict[str, str] = {}
-    for query, grades in qrels.items():
+    for query, grades in Progress("mining", "queries", len(qrels)).over(qrels.items()):
         best = max(grades.values(), default=0)
         if best <= 0 or query not in run:
             continue

@@ -9,6 +9,7 @@ from pathlib import Path
 from clir_lightning.data.collection import Split
 from clir_lightning.data.files.lines import read_lines, write_whole
 from clir_lightning.errors import DataError
+from clir_lightning.settings.markers import ExistingPath
 from clir_lightning.types import Sample
 
 
@@ -20,7 +21,7 @@ class Triples:
     lack has grade 1, a negative 0.
     """
 
-    path: str
+    path: ExistingPath
     _samples: list[Sample] | None = field(default=None, init=False, repr=False)
     _queries: frozenset[str] = field(default=frozenset(), init=False, repr=False)
 

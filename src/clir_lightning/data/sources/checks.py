@@ -10,11 +10,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from clir_lightning.errors import DataError, one_of
+from clir_lightning.errors import DataError
+from clir_lightning.settings.markers import OneOf
+from clir_lightning.settings.values import check_fields
 
 LARGEST_GRADE = 2**31 - 1
+ON_PROBLEM = ("error", "skip")  # what becomes of a defective line or a document that is not there
 SHOWN = 5
 
 Line = int | None
@@ -30,14 +33,13 @@ class Problems:
     Judged documents that the collection lacks are a kind of their own, under `on_missing`.
     """
 
-    on_error: str = "error"
-    on_missing: str = "error"
+    on_error: Annotated[str, OneOf(ON_PROBLEM)] = "error"
+    on_missing: Annotated[str, OneOf(ON_PROBLEM)] = "error"
     defects: list[str] = field(default_factory=list)
     missing: int = 0
 
     def __post_init__(self) -> None:
-        one_of(self.on_error, ("error", "skip"), "data.on_error")
-        one_of(self.on_missing, ("error", "skip"), "data.on_missing")
+        check_fields(self, "data")
 
     def report(self, error: DataError) -> None:
         """Raise `error`, or note it."""

@@ -12,14 +12,15 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.lines import Report, find_file, read_lines, tab_line, tab_rows, write_whole
-from clir_lightning.data.sources.checks import Intake, Problems, QueryRow
+from clir_lightning.data.sources.checks import ON_PROBLEM, Intake, Problems, QueryRow
 from clir_lightning.data.sources.source import Source, load, stamps
 from clir_lightning.data.store.fresh import fresh_folder
 from clir_lightning.errors import DataError, one_of
+from clir_lightning.settings.markers import OneOf
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +63,10 @@ def read_clirmatrix(
     *,
     query_language: str = "zh",
     document_language: str = "kk",
-    variant: str = "base",
+    variant: Annotated[str, OneOf(VARIANTS)] = "base",
     splits: Sequence[str] = ("train", "dev", "test1"),
-    on_missing: str = "error",
-    on_error: str = "error",
+    on_missing: Annotated[str, OneOf(ON_PROBLEM)] = "error",
+    on_error: Annotated[str, OneOf(ON_PROBLEM)] = "error",
     cache: str | None = None,
 ) -> Collection:
     """Read a folder in the raw CLIRMatrix layout.

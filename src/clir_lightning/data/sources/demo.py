@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clir_lightning.data.collection import Collection, Split
+from clir_lightning.settings.markers import Count, Natural
 from clir_lightning.types import Document, Qrels, Query
 
 OWN_GRADE = 6
@@ -176,7 +177,7 @@ def demo_entities() -> dict[str, Entity]:
 
 
 def build_demo(
-    *, dev: int = 100, test: int = 200, judged: int = 100, longest_list: int = 4, seed: int = 7
+    *, dev: Count = 100, test: Count = 200, judged: Count = 100, longest_list: Natural = 4, seed: int = 7
 ) -> Collection:
     """Build the demo: about 2,900 documents, one query for each distinct Chinese name, `judged` documents per query.
 

@@ -16,14 +16,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.lines import Report, find_file, find_one, read_lines, tab_rows
 from clir_lightning.data.files.trec import FieldRow, field_rows, qrels_rows, run_name, run_rows
-from clir_lightning.data.sources.checks import Intake, Problems, TextRow, ValueRow, is_grade, is_score
+from clir_lightning.data.sources.checks import ON_PROBLEM, Intake, Problems, TextRow, ValueRow, is_grade, is_score
 from clir_lightning.data.sources.source import Source, load, stamps
 from clir_lightning.errors import DataError, one_of
+from clir_lightning.settings.markers import OneOf
 from clir_lightning.types import Run
 
 
@@ -164,10 +165,10 @@ def read_folder(
     *,
     query_language: str,
     document_language: str,
-    layout: str = "auto",
+    layout: Annotated[str, OneOf(("auto", *LAYOUTS))] = "auto",
     splits: Sequence[str] = ("train", "dev", "test"),
-    on_missing: str = "error",
-    on_error: str = "error",
+    on_missing: Annotated[str, OneOf(ON_PROBLEM)] = "error",
+    on_error: Annotated[str, OneOf(ON_PROBLEM)] = "error",
     cache: str | None = None,
 ) -> Collection:
     """Read a folder in the BEIR or TREC layout.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from clir_lightning.data.collection import Collection, Split
@@ -12,6 +12,7 @@ from clir_lightning.data.files.trec import write_qrels, write_run
 from clir_lightning.data.sources.folder import LAYOUTS, Layout
 from clir_lightning.data.store.fresh import fresh_folder
 from clir_lightning.errors import one_of
+from clir_lightning.progress import Progress
 from clir_lightning.types import Document, Qrels, Query, Run
 
 
@@ -49,17 +50,19 @@ def write_folder(collection: Collection, path: str | Path, *, layout: str = "bei
     names = []
     with fresh_folder(path, last=form.documents) as home:
 
-        def put(name: str, records: Iterable[Query | Document]) -> None:
+        def put(name: str, records: Mapping[str, Query] | Mapping[str, Document]) -> None:
+            values: Iterable[Query | Document] = records.values()
+            told = Progress(f"writing {name}", "lines", len(records)).over(values)
             with write_whole(home / name) as stream:
-                stream.writelines(map(line, records))
+                stream.writelines(map(line, told))
             names.append(name)
 
-        put(form.documents, collection.documents.values())
+        put(form.documents, collection.documents)
         if common is not None:
-            put(form.queries, common.values())
+            put(form.queries, common)
         for split_name, split in collection.splits.items():
             if common is None or not _all_judged(split):
-                put(form.own_queries.format(split_name), split.queries.values())
+                put(form.own_queries.format(split_name), split.queries)
             names += _write_lists(split_name, split, form, home)
     return [Path(path) / name for name in names]
 

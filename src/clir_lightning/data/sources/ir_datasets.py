@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from clir_lightning.data.collection import Collection
-from clir_lightning.data.sources.checks import Intake, Problems, TextRow, is_grade, is_score
+from clir_lightning.data.sources.checks import ON_PROBLEM, Intake, Problems, TextRow, is_grade, is_score
 from clir_lightning.data.sources.source import Source, load
+from clir_lightning.data.store.listing import below
 from clir_lightning.errors import ClirError, ConfigError, DataError
+from clir_lightning.settings.markers import OneOf
 from clir_lightning.types import Run
 
 NAMES = ("train", "dev", "validation", "test", "test1", "test2")  # last parts of ids that are one of several splits
@@ -143,17 +145,20 @@ class _Registry:
         return Run(scored, name=f"{dataset_id} scoreddocs")
 
 
-def files_of(ids: Iterable[str]) -> Iterator[Path]:
-    """The files that these ids were read from: what the package keeps under the name, and what its readers tell."""
+def files_of(ids: Iterable[str]) -> list[Path]:
+    """The files that these ids were read from: what the package keeps under the name, and what its readers tell.
+
+    Folders, and what is no longer there, may be among them.
+    """
     home = _package().util.home_path()
     files: set[Path] = set()
     for dataset_id in ids:
-        files.update((home / dataset_id.partition("/")[0]).rglob("*"))
+        files.update(below(home / dataset_id.partition("/")[0]))
         for kind in ("docs", "queries", "qrels", "scoreddocs"):
             with suppress(Exception):  # not every reader tells its path, and each fails in its own way
                 told = getattr(_lookup(dataset_id), f"{kind}_path")()
                 files.update(map(Path, told if isinstance(told, list) else [told]))
-    return (path for path in sorted(files) if path.is_file())
+    return sorted(files)
 
 
 def _language(given: str | None, told: Any, setting: str) -> str:
@@ -168,8 +173,8 @@ def read_ir_datasets(
     splits: Sequence[str] | None = None,
     query_language: str | None = None,
     document_language: str | None = None,
-    on_missing: str = "error",
-    on_error: str = "error",
+    on_missing: Annotated[str, OneOf(ON_PROBLEM)] = "error",
+    on_error: Annotated[str, OneOf(ON_PROBLEM)] = "error",
     cache: str | None = None,
 ) -> Collection:
     """Read a collection by its id in ir_datasets: documents, queries, judgements, and scored documents as candidates.

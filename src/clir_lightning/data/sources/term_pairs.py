@@ -13,6 +13,7 @@ from clir_lightning.data.sources.checks import Problems
 from clir_lightning.data.sources.source import Source, load, stamps
 from clir_lightning.data.sources.term_tables import read_entries
 from clir_lightning.errors import ConfigError, at_least
+from clir_lightning.settings.markers import Count
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def read_translations(
     *,
     query_language: str,
     document_language: str,
-    negatives: int = 9,
+    negatives: Count = 9,
     seed: int = 1,
     cache: str | None = None,
 ) -> Collection:

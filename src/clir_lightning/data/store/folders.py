@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import secrets
 import shutil
 import time
@@ -15,11 +16,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from clir_lightning.data.store.holding import MANIFEST, hold, is_at
+from clir_lightning.data.store.listing import below
 from clir_lightning.errors import DataError
+from clir_lightning.progress import stage
 
-MANIFEST = "manifest.json"
+PARTIAL = re.compile(r"\..+\.(?P<machine>[0-9a-f]{12})\.(?P<process>\d+)\.\w+\.partial(\..+\.partial)?")
 ABANDONED = 7 * 24 * 3600.0  # seconds without a change after which another machine's unfinished work counts as dead
 
 
@@ -91,16 +95,21 @@ def partial_path(target: Path) -> Path:
 
 def remove_abandoned(target: Path) -> None:
     """Remove what dead processes left at `partial_path(target)`; what a living one is writing stays."""
-    # The name says whose it is (`partial_path`): a process of this machine can be looked up, another's can only age.
     for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
-        host, _, process = left.name.removeprefix(f".{target.name}.").partition(".")
-        number = process.partition(".")[0]
-        dead = host == machine() and number.isdecimal() and not _alive(int(number))
-        if dead or time.time() - _last_change(left) > ABANDONED:
+        if is_abandoned(left):
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
+
+
+def is_abandoned(partial: Path) -> bool:
+    """Whether what lies at a `partial_path` is a dead process's."""
+    # The name says whose it is: a process of this machine can be looked up, another's can only age.
+    found = PARTIAL.fullmatch(partial.name)
+    if found and found["machine"] == machine() and not _alive(int(found["process"])):
+        return True
+    return time.time() - _last_change(partial) > ABANDONED
 
 
 def _alive(process: int) -> bool:
@@ -116,7 +125,7 @@ def _alive(process: int) -> bool:
 def _last_change(place: Path) -> float:
     """When a file, or a folder with all that lies in it, was last written to; a thing that just vanished is new."""
     times = []
-    for path in (place, *place.rglob("*")):
+    for path in (place, *below(place)):
         with suppress(OSError):
             times.append(path.stat().st_mtime)
     return max(times, default=time.time())
@@ -128,14 +137,24 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
 
     `waiting` is called before another process is waited for.
     """
-    with open(path, "w") as stream:
-        with suppress(OSError):  # all of them build then, and the first rename wins
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                waiting()
-                fcntl.flock(stream, fcntl.LOCK_EX)
+    stream = _locked(path, waiting)
+    while not is_at(stream.fileno(), path):  # its file was cleared away while it was waited for
+        stream.close()
+        stream = _locked(path, waiting)
+    with stream:
         yield
+
+
+def _locked(path: Path, waiting: Callable[[], None]) -> IO[str]:
+    stream = open(path, "w")  # noqa: SIM115  closed by whoever asks
+    with suppress(OSError):  # without locks all of them build, and the first rename wins
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            with stage(f"waiting for the process that holds {path}"):
+                fcntl.flock(stream, fcntl.LOCK_EX)
+    return stream
 
 
 def build_once(target: Path, build: Callable[[Path], dict[str, Any]]) -> Path:
@@ -143,16 +162,16 @@ def build_once(target: Path, build: Callable[[Path], dict[str, Any]]) -> Path:
 
     The folder is built beside its place, under a name of its own, and renamed when whole. A second process waits for
     the first and takes its folder; on a file system without locks both build, and the later one takes the other's. A
-    crash leaves nothing but a hidden folder that the next builder removes.
+    crash leaves nothing but a hidden folder that the next builder removes. While this process lives, no other prunes
+    the folder (`hold`). What the manifest has as `of` tells people what the folder is of (`clir cache list`).
     """
-    if target.is_dir():
-        return target
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with locked(target.parent / f".{target.name}.lock"):
-            if not target.is_dir():  # still: another process may have built it while this one waited for the lock
-                remove_abandoned(target)
-                _build(target, build)
+        while not hold(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with locked(target.parent / f".{target.name}.lock"):
+                if not target.is_dir():  # still: another process may have built it while this one waited for the lock
+                    remove_abandoned(target)
+                    _build(target, build)
     except OSError as error:
         cure = "set cache to a folder on a disk with room and with the right to write"
         raise DataError(f"cannot be prepared ({error.strerror or error})", path=target, cure=cure) from error

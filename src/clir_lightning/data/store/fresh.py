@@ -9,21 +9,25 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from clir_lightning.data.store.folders import partial_path, remove_abandoned
+from clir_lightning.data.store.listing import listed
 from clir_lightning.errors import DataError
 
 SHOWN = 5
 PARTIAL = "new"
 
 
-def check_free(path: str | Path) -> None:
-    """`DataError` unless `path` is an empty folder or nothing yet: other files would be read with those written."""
+def check_free(path: str | Path, but: Path | None = None) -> None:
+    """`DataError` unless `path` is an empty folder or nothing yet: other files would be read with those written.
+
+    What lies at `but` is the caller's own.
+    """
     target = Path(path)
     if not target.is_dir():
         if target.exists():
             raise DataError("is a file", path=target, cure="give the path of a new or empty folder")
         return
     remove_abandoned(target / PARTIAL)
-    held = sorted(entry.name for entry in target.iterdir())
+    held = [entry.name for entry in listed(target) if entry != but]
     if held:
         names = ", ".join(held[:SHOWN]) + (f" and {len(held) - SHOWN} more" if len(held) > SHOWN else "")
         raise DataError(f"is not empty, it holds {names}", path=target, cure="give a new folder, or empty this one")
@@ -38,6 +42,7 @@ def fresh_folder(path: str | Path, last: str) -> Iterator[Path]:
     partial = partial_path(target / PARTIAL)
     try:
         partial.mkdir(parents=True)
+        check_free(target, but=partial)  # again: of two that begin at the same moment each sees the other now
         yield partial
 
         # A reader that finds `last` finds everything else.

@@ -126,22 +126,22 @@ def unchanged(folder: Path, read: Callable[[Path], T]) -> T:
     An error of `read` is raised if the folder has not been replaced.
     """
     for left in reversed(range(PATIENCE)):
-        before = _identity(folder)
+        before = identity(folder)
         try:
             found = read(folder)
         except Exception:
             # Between two renames nothing is there, and something hidden beside it.
             absent = before is None and bool(_hidden(folder))
-            if not left or (not absent and _identity(folder) == before):
+            if not left or (not absent and identity(folder) == before):
                 raise
             time.sleep(0.1 if absent else 0)
             continue
-        if _identity(folder) == before or not left:
+        if identity(folder) == before or not left:
             return found
     raise AssertionError("the last round returns or raises")
 
 
-def _identity(folder: Path) -> tuple[int, int, int] | None:
+def identity(folder: Path) -> tuple[int, int, int] | None:
     """What tells a folder from a later one of its name; `None` where there is none."""
     try:
         status = folder.stat()

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
-from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from clir_lightning.data.store.columns import ArrayWriter, DictIndex, Index, map_array
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
 from clir_lightning.data.store.tables import RecordTable
+from clir_lightning.data.store.telling import of_texts
 from clir_lightning.errors import ConfigError
+from clir_lightning.progress import Progress
 from clir_lightning.types import Document, Query
 
 # Of texts tokenised in one go; the tokenizer's own records of a character take about 100 bytes.
@@ -86,8 +87,10 @@ def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
         yield part
 
 
-def write_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folder: Path, *, name: str) -> None:
-    """Tokenise all texts into `folder/ids.npy` and `folder/ids.offsets.npy`, with a progress bar called `name`.
+def write_tokens(
+    texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folder: Path, *, name: str, total: int | None = None
+) -> None:
+    """Tokenise all texts into `folder/ids.npy` and `folder/ids.offsets.npy`; `name` and `total` are for the progress.
 
     The tokenizer's own threads share each chunk; meanwhile this one reads the next and stores the one before.
     """
@@ -105,10 +108,10 @@ def write_tokens(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, folde
         rows = [row.ids for row in encoded]
         lengths = [len(row) for row in rows]
         writer.extend(np.fromiter(chain.from_iterable(rows), np.int32, sum(lengths)), lengths)
-        bar.update(len(rows))
+        progress.advance(len(rows))
 
     # One chunk is being tokenised while the one before it is stored and the next one read.
-    with ThreadPoolExecutor(1) as pool, tqdm(desc=f"tokenising {name}", unit=" texts", leave=False, delay=1) as bar:
+    with ThreadPoolExecutor(1) as pool, Progress(f"tokenising {name}", "texts", total) as progress:
         before = None
         for part in chunks(texts):
             now = pool.submit(encode, part)
@@ -149,12 +152,13 @@ def tokenise(
     # Without a cache the files live as long as it takes to read them.
     if cache is None:
         with TemporaryDirectory() as scratch:
-            write_tokens(texts, tokenizer, Path(scratch), name=name)
+            write_tokens(texts, tokenizer, Path(scratch), name=name, total=len(records))
             return TokenTable(np.load(f"{scratch}/ids.npy"), np.load(f"{scratch}/ids.offsets.npy"), index)
 
     def build(folder: Path) -> dict[str, Any]:
-        write_tokens(texts, tokenizer, folder, name=name)
-        return {"kind": "tokens", "texts": key, "tokenizer": tokenizer.name_or_path}
+        write_tokens(texts, tokenizer, folder, name=name, total=len(records))
+        named = tokenizer.name_or_path
+        return {"kind": "tokens", "of": f"{of_texts(records)}; {named}", "texts": key, "tokenizer": named}
 
     # With one, the first process to come builds the folder and the others wait for it; all map the files.
     place = Path(cache).expanduser() / "tokens" / fingerprint([key, tokenizer_fingerprint(tokenizer)])

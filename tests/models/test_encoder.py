@@ -76,7 +76,7 @@ def test_dropout_is_the_configurations_or_as_given(
         ({"frozen": 3}, r"encoder.frozen is 3; allowed: 0 to 2, or null"),
         ({"layers": 1, "reinitialise": 2}, r"encoder.reinitialise is 2; allowed: 0 to 1, or null"),
         ({"attention": "egaer"}, r"encoder.attention is 'egaer'; allowed: auto, eager, .*did you mean 'eager'"),
-        ({"dropout": 1.0}, r"encoder.dropout is 1.0; allowed: 0 or more, below 1, or null"),
+        ({"dropout": 1.0}, r"encoder.dropout is 1.0; allowed: 0 or more, below 1"),
     ],
 )
 def test_what_the_encoder_cannot_do_is_rejected_before_its_weights_are_read(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel
+from transformers.utils import logging as transformers_logging
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.encoder import Encoder
-from clir_lightning.models.loading import EncoderSettings
+from clir_lightning.models.loading import EncoderSettings, quietly
 from models.conftest import Batches
 
 HALVES = [torch.float16, torch.bfloat16]
@@ -97,3 +102,42 @@ def test_code_of_a_folder_is_not_run(encoder_folder: Path, tmp_path: Path) -> No
     with pytest.raises(ConfigError, match=r"encoder '.*' cannot be loaded \("):
         Encoder(str(tmp_path / "encoder"))
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.fixture
+def bars() -> Iterator[None]:
+    """Bars of transformers and of the hub, as a new process has them."""
+    enable_progress_bars()
+    transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    yield
+    enable_progress_bars()
+    transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.usefixtures("bars")
+def test_loading_and_writing_draw_no_bar(
+    encoder_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = AutoModel.from_pretrained(encoder_folder)
+    model.save_pretrained(tmp_path / "loud")
+    assert {"Loading weights", "Writing model shards"} <= set(re.findall(r"[A-Z][a-z ]+(?=:)", capfd.readouterr().err))
+    Encoder(str(encoder_folder))
+    with quietly():
+        model.save_pretrained(tmp_path / "silent")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("bars")
+@pytest.mark.parametrize(("of_transformers", "of_hub"), [(True, True), (True, False), (False, True), (False, False)])
+def test_bars_are_afterwards_as_they_were(of_transformers: bool, of_hub: bool) -> None:
+    if not of_transformers:
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    (enable_progress_bars if of_hub else disable_progress_bars)()
+    verbosity = transformers_logging.get_verbosity()
+    with quietly():
+        assert not transformers_logging.is_progress_bar_enabled()
+        assert are_progress_bars_disabled() == (not of_hub)  # what is fetched may take long
+        assert transformers_logging.get_verbosity() == logging.ERROR
+    assert transformers_logging.is_progress_bar_enabled() == of_transformers
+    assert are_progress_bars_disabled() == (not of_hub)
+    assert transformers_logging.get_verbosity() == verbosity

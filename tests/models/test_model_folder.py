@@ -7,8 +7,8 @@ import os
 import shutil
 import stat
 import subprocess
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from clir_lightning.data.store import replacing
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.model_folder import (
@@ -70,7 +71,7 @@ def test_a_folder_that_is_being_replaced_is_waited_for(
     """Between two renames, where names cannot be exchanged; the second comes while the reader waits."""
     aside = folder.with_name(".model.host.1.aaaa.partial")
     folder.rename(aside)
-    monkeypatch.setattr(time, "sleep", lambda _: aside.rename(folder))
+    monkeypatch.setattr(replacing, "time", SimpleNamespace(sleep=lambda _: aside.rename(folder)))
     assert read_saved(folder if inner else folder.parent).recipe == Recipe(CONFIG, FILES)
 
 
@@ -89,7 +90,7 @@ def test_a_folder_that_is_replaced_while_it_is_looked_at_is_still_a_model_folder
         return there
 
     monkeypatch.setattr(Path, "is_dir", moves)
-    monkeypatch.setattr(time, "sleep", lambda _: aside.rename(folder))
+    monkeypatch.setattr(replacing, "time", SimpleNamespace(sleep=lambda _: aside.rename(folder)))
     assert read_saved(folder).recipe == Recipe(CONFIG, FILES)
     assert moved == [aside]
 

@@ -7,14 +7,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.sources.demo import build_demo
+from clir_lightning.errors import ConfigError
 from clir_lightning.models.tiny import TinyEncoder, cooccurrence_vectors
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_files_in_another_process(tmp_path: Path) -> None:
     """In another process, because the tokenizers library orders hash tables anew in each."""
     code = (
@@ -60,3 +63,9 @@ def test_attention_starts_at_the_identity(collection: Collection, tmp_path: Path
     attention = AutoModel.from_pretrained(folder).encoder.layer[0].attention.self
     assert torch.equal(attention.query.weight, attention.key.weight)
     assert torch.allclose(attention.query.weight, 0.7 * torch.eye(16), atol=0.1)
+
+
+def test_heads_share_the_width_evenly() -> None:
+    TinyEncoder(width=126, heads=3)
+    with pytest.raises(ConfigError, match=r"encoder\.heads is 4; allowed: a divisor of encoder.width, 127"):
+        TinyEncoder(width=127)

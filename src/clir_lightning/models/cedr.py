@@ -16,6 +16,7 @@ from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.features import Widths, joined, width_of
 from clir_lightning.models.heads.signals import Signals
 from clir_lightning.models.recomputing import recomputed
+from clir_lightning.settings.markers import Count, Dropout
 
 
 def token_similarity(states: Tensor, chunks: Chunks) -> Tensor:
@@ -59,10 +60,10 @@ class CEDR(nn.Module):
         encoder: Encoder,
         head: Callable[..., nn.Module],
         *,
-        query_length: int = 20,
-        chunk_length: int | None = None,
+        query_length: Count = 20,
+        chunk_length: Count | None = None,
         levels: Sequence[int] | None = None,
-        dropout: float = 0.1,
+        dropout: Dropout = 0.1,
         features: Widths | None = None,
     ) -> None:
         super().__init__()
@@ -82,7 +83,7 @@ class CEDR(nn.Module):
         """What losses can be computed from, with these `settings` of the architecture."""
         return frozenset({"scores"})
 
-    def check_lengths(self, max_length: int, query_length: int | None) -> None:
+    def check_lengths(self, max_length: int, query_length: Count | None) -> None:
         """Reject queries longer than the matrices, and chunks without room for a document."""
         if query_length is None or query_length > self.query_length:
             raise ConfigError(
@@ -97,8 +98,8 @@ class CEDR(nn.Module):
                 f"tokens and a document needs {least} or more"
             )
 
-    def read(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """The averaged [CLS] of each of N pairs with its features, `[N, V]`, and their scores `[N]`."""
+    def look(self, batch: PairBatch) -> tuple[Tensor, Signals]:
+        """The averaged [CLS] of each of N pairs with its features, `[N, V]`, and what the head reads of them."""
         chunks = cut_into_chunks(
             batch, length=self.chunk_length, query_length=self.query_length, pad_id=self.encoder.pad_id
         )
@@ -114,8 +115,13 @@ class CEDR(nn.Module):
         cls = self.dropout(average)
         nothing = cls.new_zeros(len(cls), 0, *chunks.query_mask.shape[1:], *chunks.document_mask.shape[1:])
         similarity = torch.stack(matrices, dim=1) if matrices else nothing  # [P, L, Q, D]
-        with full_precision(states):
-            scores: Tensor = self.head(Signals(cls, similarity, chunks.query_mask, chunks.document_mask))
+        return average, Signals(cls, similarity, chunks.query_mask, chunks.document_mask)
+
+    def read(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """The averaged [CLS] of each of N pairs with its features, `[N, V]`, and their scores `[N]`."""
+        average, signals = self.look(batch)
+        with full_precision(average):
+            scores: Tensor = self.head(signals)
         return average, scores
 
     def forward(self, batch: PairBatch) -> Tensor:

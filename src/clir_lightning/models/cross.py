@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from clir_lightning.errors import one_of
 from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.features import Widths, joined, width_of
 from clir_lightning.models.pooling import mean
+from clir_lightning.settings.markers import Count, Dropout, OneOf
 
 POOLINGS = {"cls": 1, "mean": 1, "parts": 4}  # how many vectors of the encoder's width the head reads
 
@@ -41,9 +42,9 @@ class CrossEncoder(nn.Module):
         self,
         encoder: Encoder,
         *,
-        pooling: str = "cls",
-        hidden: int | None = None,
-        dropout: float = 0.1,
+        pooling: Annotated[str, OneOf(POOLINGS)] = "cls",
+        hidden: Count | None = None,
+        dropout: Dropout = 0.1,
         features: Widths | None = None,
     ) -> None:
         super().__init__()

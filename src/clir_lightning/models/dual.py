@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,13 @@ from torch.nn.functional import normalize
 from clir_lightning.data.tokens.texts import Side, Texts
 from clir_lightning.errors import ConfigError, one_of
 from clir_lightning.models.encoder import Encoder, full_precision
+from clir_lightning.models.pooling import POOLINGS
 from clir_lightning.models.pooling import pooling as pooling_of
+from clir_lightning.settings.markers import Count, OneOf, Positive
 
 # What a run sets for itself in a model's state: no weights to hand on to another run.
+TOWERS = ("shared", "separate")
+SIMILARITIES = ("cosine", "dot")
 RUN_STATE = ("temperature.log_scale", "query_mean", "document_mean")
 LARGEST_SCALE = 100.0  # a learnt temperature stays above 0.01 (CLIP, Radford et al., 2021)
 
@@ -61,17 +65,17 @@ class DualEncoder(nn.Module):
         self,
         encoder: Encoder,
         *,
-        towers: str = "shared",
-        pooling: str = "mean",
-        projection: int | None = None,
-        similarity: str = "cosine",
-        temperature: float = 0.05,
+        towers: Annotated[str, OneOf(TOWERS)] = "shared",
+        pooling: Annotated[str, OneOf(POOLINGS)] = "mean",
+        projection: Count | None = None,
+        similarity: Annotated[str, OneOf(SIMILARITIES)] = "cosine",
+        temperature: Positive = 0.05,
         learn_temperature: bool = False,
         dimensions: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        separate = one_of(towers, ("shared", "separate"), "architecture.towers") == "separate"
+        separate = one_of(towers, TOWERS, "architecture.towers") == "separate"
         self.document_encoder = copy.deepcopy(encoder) if separate else None
         self.pooling = pooling
         self._pool = pooling_of(pooling)
@@ -79,7 +83,7 @@ class DualEncoder(nn.Module):
         # [B, T, E] states to [B, P] vectors, and what a similarity of two of them is.
         self.projection = None if projection is None else nn.Linear(encoder.width, projection)
         self.width = projection or encoder.width
-        self.cosine = one_of(similarity, ("cosine", "dot"), "architecture.similarity") == "cosine"
+        self.cosine = one_of(similarity, SIMILARITIES, "architecture.similarity") == "cosine"
         self.temperature = Temperature(temperature, learnt=learn_temperature)
         if any(not 1 <= size < self.width for size in dimensions):
             raise ConfigError(f"architecture.dimensions are {list(dimensions)}; allowed: 1 to {self.width - 1}")

@@ -14,6 +14,7 @@ from transformers import AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedT
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.end_to_end import EndToEnd
+from clir_lightning.models.hub import located
 from clir_lightning.models.layers import layers_of, levels, longest_row
 from clir_lightning.models.loading import EncoderSettings, configuration, transformer
 from clir_lightning.models.unpadded import NAME, Layout, TokenRows
@@ -81,14 +82,16 @@ class Encoder(nn.Module):
         """Tokenizer and model; what a library says of either becomes one line."""
         attention = settings.attention
         try:
-            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            folder = located(name, weights=weights)
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            tokenizer.name_or_path = name
             return tokenizer, transformer(name, configuration(name, settings), attention, weights=weights)
 
         # An attention's own package is missing, or a tokenizer's.
         except ImportError as error:
             raise ConfigError(f"encoder {name!r}, attention={attention}: {str(error).splitlines()[0]}") from error
 
-        # The model cannot compute the attention, or there is no such model.
+        # The model cannot compute the attention, or its folder is not one.
         except (OSError, ValueError) as error:
             told = str(error).splitlines()[0]
             if attention != "auto" and "attention implementation" in told:
@@ -96,7 +99,7 @@ class Encoder(nn.Module):
                 raise ConfigError(f"{problem}; allowed: eager, or auto") from error
             raise ConfigError(
                 f"encoder {name!r} cannot be loaded ({told}); "
-                "give a folder with config.json, tokenizer.json and model.safetensors, or a hub name while online"
+                "give a folder with config.json, tokenizer.json and model.safetensors, or a hub name"
             ) from error
 
     def _longest(self, name: str, config: PretrainedConfig) -> int:
@@ -174,12 +177,14 @@ class Encoder(nn.Module):
         # Longformer's layers see rows filled up to whole windows, of which `width` tokens are the row's.
         width = rows.input_ids.shape[1]
 
+        def in_rows(states: Tensor) -> Tensor:
+            return states[:, :width] if layout is None else layout.padded(states.view(-1, self.width))
+
         def show(level: int, states: Tensor) -> None:
-            states = states[:, :width] if layout is None else layout.padded(states.view(-1, self.width))
             if torch.is_grad_enabled():
                 waiting.append((level, states))
             else:
-                see(level, states)
+                see(level, in_rows(states))
 
         if layout is None:
             with self._shown(show):
@@ -192,7 +197,7 @@ class Encoder(nn.Module):
 
         # With gradients all levels come now, the hooks gone.
         for level, seen in waiting:
-            see(level, seen)
+            see(level, in_rows(seen))
         see(self.depth, states)
         return states
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,11 @@ from clir_lightning.data.batches.pairs import PairBatch
 from clir_lightning.errors import at_least
 from clir_lightning.models.contracts import PairText
 from clir_lightning.models.encoder import Encoder, full_precision
+from clir_lightning.models.graph_layers import NAMES
 from clir_lightning.models.graph_layers import layers as layers_of
 from clir_lightning.models.knowledge import KnowledgeRanker
 from clir_lightning.models.pair_graph import PairGraph, pair_graph
+from clir_lightning.settings.markers import Count, Dropout, Natural, OneOf
 
 Everyone = Callable[[Tensor], Tensor]  # this process's rows in, those of all processes out
 SMALLEST = 1e-4  # a PageRank mass that counts
@@ -60,14 +62,14 @@ class GraphRanker(KnowledgeRanker):
         encoder: Encoder,
         text: Callable[[Encoder], PairText],
         *,
-        layer: str = "gcn",
-        layers: int = 2,
-        width: int = 128,
-        heads: int = 4,
-        relations: int = 0,
+        layer: Annotated[str, OneOf(NAMES)] = "gcn",
+        layers: Count = 2,
+        width: Count = 128,
+        heads: Count = 4,
+        relations: Natural = 0,
         alignment: Any = None,
         pagerank: bool = False,
-        dropout: float = 0.1,
+        dropout: Dropout = 0.1,
     ) -> None:
         super().__init__(encoder, text)
         at_least(layers, 1, "architecture.layers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.models.contracts import PairText
 from clir_lightning.models.encoder import Encoder, full_precision
 from clir_lightning.models.knowledge import KnowledgeRanker
+from clir_lightning.models.pooling import POOLINGS
+from clir_lightning.settings.markers import Count, Dropout, OneOf
 
 
 def taken(vectors: Tensor, rows: Tensor) -> Tensor:
@@ -88,11 +91,11 @@ class HIKE(KnowledgeRanker):
         encoder: Encoder,
         text: Callable[[Encoder], PairText],
         *,
-        pooling: str = "mean",
-        languages: int = 2,
-        heads: int = 4,
-        hidden: int | None = None,
-        dropout: float = 0.1,
+        pooling: Annotated[str, OneOf(POOLINGS)] = "mean",
+        languages: Count = 2,
+        heads: Count = 4,
+        hidden: Count | None = None,
+        dropout: Dropout = 0.1,
     ) -> None:
         super().__init__(encoder, text, pooling=pooling)
         width = encoder.width

@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 from clir_lightning.data.tokens.texts import Side, Texts
 from clir_lightning.models.dual import Temperature
 from clir_lightning.models.encoder import Encoder, full_precision
+from clir_lightning.settings.markers import Count, Positive
 
 CELLS = 1 << 21  # products of query and document tokens that are there at a time
 
@@ -91,7 +92,7 @@ class LateInteraction(nn.Module):
     """
 
     def __init__(
-        self, encoder: Encoder, *, dimension: int = 128, temperature: float = 1.0, learn_temperature: bool = False
+        self, encoder: Encoder, *, dimension: Count = 128, temperature: Positive = 1.0, learn_temperature: bool = False
     ) -> None:
         super().__init__()
         self.encoder = encoder

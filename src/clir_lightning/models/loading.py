@@ -7,14 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PretrainedConfig
 from transformers.utils import logging as transformers_logging
 
-from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.errors import ConfigError
+from clir_lightning.models.hub import located
 from clir_lightning.models.unpadded import NAME, has_positions
+from clir_lightning.settings.markers import Count, Dropout, Natural, OneOf
+from clir_lightning.settings.values import check_fields
 
 log = logging.getLogger(__name__)
 
@@ -39,18 +43,15 @@ class EncoderSettings:
             with all of them nothing but the embeddings is pretrained); `None` for none.
     """
 
-    layers: int | None = None
-    dropout: float | None = None
-    attention: str = "auto"
+    layers: Count | None = None
+    dropout: Dropout | None = None
+    attention: Annotated[str, OneOf(ATTENTION)] = "auto"
     gradient_checkpointing: bool = False
-    frozen: int | None = None
-    reinitialise: int | None = None
+    frozen: Natural | None = None
+    reinitialise: Natural | None = None
 
     def __post_init__(self) -> None:
-        one_of(self.attention, ATTENTION, "encoder.attention")
-        dropout = self.dropout
-        if dropout is not None and not (isinstance(dropout, float | int) and 0 <= dropout < 1):
-            raise ConfigError(f"encoder.dropout is {dropout}; allowed: 0 or more, below 1, or null")
+        check_fields(self, "encoder")
 
 
 def configuration(name: str, settings: EncoderSettings) -> PretrainedConfig:
@@ -59,7 +60,7 @@ def configuration(name: str, settings: EncoderSettings) -> PretrainedConfig:
     Raises `ConfigError` for families that are not encoders of this kind and for settings that the model cannot have.
     """
     # Code that a folder brings along is never run; without this, a terminal would be asked whether to.
-    config: PretrainedConfig = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    config: PretrainedConfig = AutoConfig.from_pretrained(located(name, weights=False), trust_remote_code=False)
     check_family(name, config)
 
     # A folder stored in half precision would be trained in it: too coarse for small steps, or out of range.
@@ -121,9 +122,9 @@ def transformer(name: str, config: PretrainedConfig, attention: str, *, weights:
         return auto.from_config(config, attn_implementation=wanted)
 
     # Unused weights of heads and poolers are not worth a word; what is used and missing is.
-    with _without_report():
+    with quietly():
         model, found = auto.from_pretrained(
-            name, config=config, attn_implementation=wanted, dtype=torch.float32, output_loading_info=True
+            located(name), config=config, attn_implementation=wanted, dtype=torch.float32, output_loading_info=True
         )
     absent = sorted(key for key in found["missing_keys"] if not key.startswith("pooler."))
     model.absent = absent
@@ -140,11 +141,25 @@ def absent_weights(model: Any) -> Sequence[str]:
 
 
 @contextmanager
-def _without_report() -> Iterator[None]:
-    """Keep transformers from listing the weights of heads and poolers that are not used."""
-    before = transformers_logging.get_verbosity()
+def quietly() -> Iterator[None]:
+    """Keep transformers from listing weights that are not used, and from bars of what takes a second.
+
+    What is fetched from a hub, which may take long, keeps its bar.
+    """
+    verbosity = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    of_hub = not are_progress_bars_disabled()
     transformers_logging.set_verbosity(logging.ERROR)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if of_hub:
+        enable_progress_bars()
+
+    # Afterwards all is as it was: a program that uses this one has settings of its own.
     try:
         yield
     finally:
-        transformers_logging.set_verbosity(before)
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+        if bars and not of_hub:
+            disable_progress_bars()

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from clir_lightning.data.store.replacing import replacing, unchanged
 from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.models.hub import is_hub_name
 from clir_lightning.models.saved import (
     KINDS,
     Recipe,
@@ -177,7 +178,8 @@ def _reject_part(file: Path) -> None:
 def _not_a_model(path: Path) -> str:
     """What to say of a path without a model folder."""
     if not path.exists():
-        return f"{path} is missing; {KINDS}"
+        cure = f"; a hub's model is not one: train from it with encoder.name={path}" if _is_hubs(path) else ""
+        return f"{path} is missing; {KINDS}{cure}"
     if (path / "checkpoints").is_dir():
         cure = "wait for its first validation, or give one of its checkpoints"
         return f"{path} is of a training without a model yet (there is no {FOLDER}/{SETTINGS}); {cure}"
@@ -186,6 +188,11 @@ def _not_a_model(path: Path) -> str:
         return f"{problem}; train from it with encoder.name={path}"
     found = ", ".join(sorted(child.name for child in path.iterdir())[:8]) or "nothing"
     return f"{path} is not a trained model (it holds {found}); {KINDS}"
+
+
+def _is_hubs(path: Path) -> bool:
+    """Whether a path reads like the name of a hub's model, `organisation/model`."""
+    return str(path).count("/") == 1 and not path.parent.exists() and is_hub_name(str(path))
 
 
 def _brief(error: Exception) -> str:

@@ -20,7 +20,6 @@ class PretrainedEncoder(EncoderSettings):
         name: a hub name or a folder.
         trim_vocabulary: leave out the pieces that the collection's texts do not need (`models/trimming.py`); its texts
             are read, and their states computed, exactly as before.
-        settings: the others of `EncoderSettings`.
     """
 
     name: str

@@ -23,7 +23,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from clir_lightning.data.collection import Collection, Split
-from clir_lightning.models.loading import EncoderSettings
+from clir_lightning.errors import ConfigError
+from clir_lightning.models.loading import EncoderSettings, quietly
+from clir_lightning.settings.markers import Count, Dropout
 
 SPECIALS = {
     "pad_token": "[PAD]",
@@ -111,16 +113,19 @@ class TinyEncoder(EncoderSettings):
         layers, width, heads, dropout: of the BERT; the feed-forward layers are four times as wide.
         cooccurrence: start the token vectors from co-occurrence; otherwise at random.
         attention_start: factor on the identity at which query and key weights start; `None` for random weights.
-        settings: the others of `EncoderSettings`.
     """
 
-    vocabulary: int = 4000
-    layers: int = 2
-    width: int = 128
-    heads: int = 4
-    dropout: float = 0.0
+    vocabulary: Count = 4000
+    layers: Count = 2
+    width: Count = 128
+    heads: Count = 4
+    dropout: Dropout = 0.0
     cooccurrence: bool = True
     attention_start: float | None = 0.7
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ConfigError(f"encoder.heads is {self.heads}; allowed: a divisor of encoder.width, {self.width}")
 
     def prepare(
         self,
@@ -153,7 +158,8 @@ class TinyEncoder(EncoderSettings):
 
         # A folder as transformers writes one.
         tokenizer.save_pretrained(folder)
-        model.save_pretrained(folder)
+        with quietly():
+            model.save_pretrained(folder)
         return str(folder)
 
     def _model(self, vocabulary: int) -> BertModel:

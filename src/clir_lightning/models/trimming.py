@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,14 +15,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
-from transformers.utils.hub import cached_file
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.store.folders import build_once, file_stamp, fingerprint, read_manifest
 from clir_lightning.data.tokens.table import backend, chunks, texts_of
 from clir_lightning.errors import ConfigError
+from clir_lightning.models.hub import located
 from clir_lightning.models.layers import positions_of
-from clir_lightning.models.loading import absent_weights
+from clir_lightning.models.loading import absent_weights, quietly
 from clir_lightning.models.vocabulary import CURE, SETTING, kept_ids, trimmed
 
 log = logging.getLogger(__name__)
@@ -36,9 +35,11 @@ class CollectionTexts:
 
     Attributes:
         key: a fingerprint of them all.
+        of: what people call the collection.
     """
 
     def __init__(self, collection: Collection, prefixes: Sequence[str] = ()) -> None:
+        self.of = collection.name
         records: list[Any] = [collection.documents, *(split.queries for split in collection.splits.values())]
         parts = [texts_of(part) for part in records]
         before = sorted({prefix.strip() for prefix in prefixes} - {""})
@@ -67,7 +68,7 @@ def trimmed_folder(
     def build(place: Path) -> dict[str, Any]:
         whole = load()
         write_trimmed(whole.tokenizer, whole.model, texts, place)
-        return {"kind": "encoder", "name": name, "texts": texts.key}
+        return {"kind": "encoder", "of": f"{name} for {texts.of}", "name": name, "texts": texts.key}
 
     if cache is None:
         build(folder)
@@ -84,11 +85,8 @@ def _origin(name: str) -> str:
     if place.is_dir():
         return fingerprint([tokenizers.__version__, *(file_stamp(f) for f in sorted(place.iterdir()) if f.is_file())])
 
-    # A hub's files lie in a folder that is called by their commit; an encoder that isn't there is told on loading.
-    found = None
-    with suppress(OSError):
-        found = cached_file(name, "config.json")
-    return fingerprint([tokenizers.__version__, name, found or ""])
+    # A hub's files lie in a folder that is called by their commit.
+    return fingerprint([tokenizers.__version__, name, f"{located(name)}/config.json"])
 
 
 def write_trimmed(tokenizer: PreTrainedTokenizerBase, model: Any, texts: Iterable[str], folder: Path) -> None:
@@ -114,7 +112,8 @@ def write_trimmed(tokenizer: PreTrainedTokenizerBase, model: Any, texts: Iterabl
     before = sum(weight.numel() for weight in model.parameters())
     _cut(model, kept, new)
     absent = absent_weights(model)
-    model.save_pretrained(folder, state_dict={k: v for k, v in model.state_dict().items() if k not in absent})
+    with quietly():
+        model.save_pretrained(folder, state_dict={k: v for k, v in model.state_dict().items() if k not in absent})
     (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)  # a cache may be shared
     after = sum(weight.numel() for weight in model.parameters())
     told = "%s: %d of %d pieces stay, and %.1f of %.1f million parameters"

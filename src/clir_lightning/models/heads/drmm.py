@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from clir_lightning.models.heads.signals import Signals
+from clir_lightning.settings.markers import Count
 
 
 def log_histogram(similarity: Tensor, document_mask: Tensor, bins: int) -> Tensor:
@@ -42,7 +43,7 @@ class DRMM(nn.Module):
 
     uses_similarity = True
 
-    def __init__(self, *, width: int, channels: int, bins: int = 11, hidden: int = 5) -> None:
+    def __init__(self, *, width: int, channels: int, bins: Count = 11, hidden: Count = 5) -> None:
         super().__init__()
         self.bins = bins
         self.combine = nn.Sequential(nn.Linear(channels * bins + width, hidden), nn.ReLU(), nn.Linear(hidden, 1))

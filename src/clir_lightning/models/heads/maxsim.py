@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.heads.signals import Signals
+from clir_lightning.settings.markers import Positive
 
 
 def mean_maximum(similarity: Tensor, query_mask: Tensor, document_mask: Tensor) -> Tensor:
@@ -37,7 +38,7 @@ class MaxSim(nn.Module):
 
     uses_similarity = True
 
-    def __init__(self, *, width: int, channels: int, temperature: float = 0.05) -> None:
+    def __init__(self, *, width: int, channels: int, temperature: Positive = 0.05) -> None:
         super().__init__()
         if temperature <= 0:
             raise ConfigError(f"architecture.head.temperature is {temperature}; allowed: numbers above 0")

@@ -8,6 +8,7 @@ from torch.nn.functional import conv2d, pad
 
 from clir_lightning.models.heads.signals import Signals
 from clir_lightning.models.recomputing import recomputed
+from clir_lightning.settings.markers import Count
 
 
 def strongest_filter(similarity: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -54,11 +55,11 @@ class PACRR(nn.Module):
         *,
         width: int,
         channels: int,
-        query_length: int = 20,
-        longest: int = 3,
-        filters: int = 32,
-        top: int = 2,
-        hidden: int = 32,
+        query_length: Count = 20,
+        longest: Count = 3,
+        filters: Count = 32,
+        top: Count = 2,
+        hidden: Count = 32,
     ) -> None:
         super().__init__()
         self.top = top

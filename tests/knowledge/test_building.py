@@ -31,18 +31,26 @@ from program import HANG, ROOT
 
 ITEMS = 400
 FORMS: dict[str, Callable[[bytes], bytes]] = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress}
-# A build in small steps: a part is finished every few lines.
-SMALL = """
+# A build in small steps: a part is finished every few lines. It stops when so many lines are in its journal, until the
+# file `go` lies beside the graph.
+SMALL = f"""
 import logging, sys, time
 from functools import partial
 from pathlib import Path
 from clir_lightning.knowledge import reading
 from clir_lightning.knowledge.building import Sources, build_graph
+dump, graph, hold = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+def report(done, total):
+    lines = sum(path.read_bytes().count(b"\\n") for path in graph.parent.glob(f".{{graph.name}}.*.parts/{JOURNAL}"))
+    for _ in range({50 * HANG} if lines >= hold else 0):
+        if graph.with_name("go").exists():
+            break
+        time.sleep(0.02)
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     reading.PART = 3000
     reading.Blocks = partial(reading.Blocks, size=1000, longest=100_000)
-    build_graph(Sources(("zh", "kk"), Path(sys.argv[1])), sys.argv[2], workers=2, report=lambda *_: time.sleep(SLEEP))
+    build_graph(Sources(("zh", "kk"), dump), graph, workers=2, report=report)
 """
 
 
@@ -67,11 +75,11 @@ def content(graph: Path) -> dict[str, Any]:
     return manifest
 
 
-def begin(dump: Path, graph: Path, sleep: float) -> subprocess.Popen[str]:
+def begin(dump: Path, graph: Path, hold: int) -> subprocess.Popen[str]:
     script = dump.with_name("build.py")
-    script.write_text(SMALL.replace("SLEEP", str(sleep)), encoding="utf-8")
+    script.write_text(SMALL, encoding="utf-8")
     return subprocess.Popen(
-        [sys.executable, str(script), str(dump), str(graph)],
+        [sys.executable, str(script), str(dump), str(graph), str(hold)],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
@@ -88,8 +96,9 @@ def wait_for(condition: Any) -> None:
 
 
 def journal(graph: Path) -> list[dict[str, Any]]:
+    """The lines that are whole."""
     found = list(graph.parent.glob(f".{graph.name}.*.parts/{JOURNAL}"))
-    return [json.loads(row) for path in found for row in path.read_text().splitlines()]
+    return [json.loads(row) for path in found for row in path.read_text().split("\n")[:-1]]
 
 
 @pytest.mark.parametrize("form", ["plain", "gzip", "bzip2"])
@@ -119,7 +128,7 @@ def test_every_form_and_number_of_processes_gives_the_same_graph(form: str, tmp_
 def test_a_killed_build_goes_on_from_its_last_finished_part(tmp_path: Path) -> None:
     dump = write(tmp_path / "dump.json", entities())
     graph = tmp_path / "graph"
-    process = begin(dump, graph, sleep=0.05)
+    process = begin(dump, graph, hold=3)
     wait_for(lambda: len(journal(graph)) >= 3)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -128,7 +137,8 @@ def test_a_killed_build_goes_on_from_its_last_finished_part(tmp_path: Path) -> N
     assert 0 < done[-1]["end"] < dump.stat().st_size
 
     # What the processes were at is removed, what was finished stays, and the rest is read once.
-    again = begin(dump, graph, sleep=0)
+    (tmp_path / "go").touch()
+    again = begin(dump, graph, hold=0)
     said = again.communicate(timeout=HANG)[1]
     assert again.returncode == 0, said
     assert "going on behind them" in said
@@ -142,7 +152,7 @@ def test_a_killed_build_goes_on_from_its_last_finished_part(tmp_path: Path) -> N
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     dump = tmp_path / "dump.json.gz"
     dump.write_bytes(gzip.compress(write(tmp_path / "plain", entities()).read_bytes()))
-    process = begin(dump, tmp_path / "graph", sleep=0.05)
+    process = begin(dump, tmp_path / "graph", hold=1)
     wait_for(lambda: len(journal(tmp_path / "graph")) >= 1)
     children = [int(each) for each in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
     assert len(children) >= 3  # two that parse, and what decompresses
@@ -163,7 +173,7 @@ def _lives(process: int) -> bool:
 def test_parts_that_are_not_whole_are_made_again(damage: str, tmp_path: Path) -> None:
     dump = write(tmp_path / "dump.json", entities())
     graph = tmp_path / "graph"
-    process = begin(dump, graph, sleep=0.05)
+    process = begin(dump, graph, hold=4)
     wait_for(lambda: len(journal(graph)) >= 4)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -184,14 +194,20 @@ def test_parts_that_are_not_whole_are_made_again(damage: str, tmp_path: Path) ->
     assert content(graph)["dump"] == whole["dump"]
 
 
+@pytest.mark.slow
 def test_of_two_builds_at_once_the_second_waits_and_finds_the_first(tmp_path: Path) -> None:
     dump = write(tmp_path / "dump.json", entities())
-    first = begin(dump, tmp_path / "graph", sleep=0.03)
+    first = begin(dump, tmp_path / "graph", hold=1)
     wait_for(lambda: journal(tmp_path / "graph"))
-    second = begin(dump, tmp_path / "graph", sleep=0)
+    second = begin(dump, tmp_path / "graph", hold=0)
+
+    # The first goes on once the second has seen it.
+    assert second.stderr is not None
+    assert any("another build of" in line for line in second.stderr)
+    (tmp_path / "go").touch()
     said = [each.communicate(timeout=HANG)[1] for each in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], said
-    assert ["another build of" in text for text in said] == [False, True]
+    assert "another build of" not in said[0]
     assert content(tmp_path / "graph")["dump"]["items"] == ITEMS
 
 

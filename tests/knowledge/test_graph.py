@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clir_lightning.data.store.columns import StringColumn
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.knowledge.graph import Graph, Name, Neighbour, Terms
 from clir_lightning.knowledge.merging import merge
@@ -278,6 +279,49 @@ def test_a_graph_is_replaced_by_a_graph_and_nothing_else_is(tmp_path: Path) -> N
         with pytest.raises(DataError, match="holds something else than a graph"):
             merge(parts, place, languages=["zh"])
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "x"
+
+
+def test_a_graph_that_is_replaced_while_it_is_in_use_is_not_mixed_with_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two look-ups, and between the opening of two of its files."""
+    old = graph(tmp_path, "Q1 P1 Q2")
+    parts = folder(tmp_path / "more", "Q1 P1 Q3")
+    ids = "SELECT id FROM entities ORDER BY id"
+    assert list(old.rows(ids)) == [("Q1",), ("Q2",)]
+    merge(parts, old.path, languages=["zh", "kk"])
+    with pytest.raises(DataError, match="was replaced since it was opened; open it again"):
+        list(old.rows(ids))
+
+    new = Graph.open(old.path)
+    column = StringColumn.open
+
+    def replaced_then(place: Path, name: str) -> StringColumn:
+        found = column(place, name)
+        monkeypatch.setattr(StringColumn, "open", column)
+        merge(tmp_path / "parts", old.path, languages=["zh", "kk"])
+        return found
+
+    monkeypatch.setattr(StringColumn, "open", replaced_then)
+    with pytest.raises(DataError, match="was replaced since it was opened; open it again"):
+        new.neighbours("Q1", 2)
+
+
+def test_a_graph_that_is_replaced_while_its_manifest_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = graph(tmp_path, "Q1 P1 Q2")
+    parts = folder(tmp_path / "more", "Q1 P1 Q3\nQ1 P1 Q4")
+    loads = json.loads
+
+    def replaced_then(text: str) -> object:
+        found = loads(text)
+        monkeypatch.setattr(json, "loads", loads)
+        merge(parts, old.path, languages=["zh", "kk"])
+        return found
+
+    monkeypatch.setattr(json, "loads", replaced_then)
+    assert names(Graph.open(old.path).neighbours("Q1", 2)) == ["Q3", "Q4"]
 
 
 def test_rows_that_are_none_leave_what_was_there(tmp_path: Path) -> None:

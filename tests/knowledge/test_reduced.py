@@ -10,7 +10,7 @@ import pytest
 
 from clir_lightning.data.collection import Collection, Split
 from clir_lightning.errors import ConfigError
-from clir_lightning.knowledge.demo_graph import demo_graph, demo_pairs
+from clir_lightning.knowledge.demo import demo_graph, demo_pairs
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.pagerank import personalised
 from clir_lightning.knowledge.reduced import judged_pairs, reduce_graph
@@ -97,6 +97,7 @@ def test_no_edges_and_unknown_ones(tmp_path: Path) -> None:
         reduce_graph(GRAPH, tmp_path / "other", edges="any")
 
 
+@pytest.mark.slow
 def test_the_demos_graph(tmp_path: Path) -> None:
     kept = demo_graph("kept", cache=str(tmp_path))
     assert kept.neighbours("currency:KZT", 3)[0].entity == "territory:KZ"

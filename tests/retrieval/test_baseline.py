@@ -30,6 +30,7 @@ def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clir_lightning.retrieval.java.Java.find", missing)
 
 
+@pytest.mark.slow
 def test_the_rows_say_who_ranked_and_what_the_lexicon_knows(collection: Collection) -> None:
     held_out, own = (
         bm25_row(collection, CANDIDATES, train="train", split="dev", own_names=own_names) for own_names in (False, True)
@@ -115,6 +116,7 @@ def test_a_row_is_searched_for_once_and_anew_where_anything_is_another(
     assert len(searches) == 7
 
 
+@pytest.mark.slow
 def test_hits_of_one_query_are_kept_at_a_time() -> None:
     """200 queries of 5,000 hits each are a million pairs, 100 MB; of one query, half a megabyte."""
 

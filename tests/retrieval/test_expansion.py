@@ -26,7 +26,7 @@ def _java() -> bool:
 
 
 needs_java = pytest.mark.skipif(not _java(), reason="the extra `lucene` is not installed")
-BOTH = [LightBM25, pytest.param(LuceneBM25, marks=needs_java)]
+BOTH = ["light", pytest.param("lucene", marks=[needs_java, pytest.mark.slow])]
 
 TEXTS = {
     "a": "қазақстандағы қалалар",
@@ -41,24 +41,34 @@ def documents(texts: Mapping[str, str], language: str = "kk") -> dict[str, Docum
     return {i: Document(i, text, language) for i, text in texts.items()}
 
 
-@pytest.mark.parametrize("make", BOTH)
+@pytest.fixture(scope="module")
+def indexes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where each index is built once."""
+    return str(tmp_path_factory.mktemp("indexes"))
+
+
+def retriever_of(kind: str, analyser: str, indexes: str) -> TermRetriever:
+    return LightBM25(analyser=analyser) if kind == "light" else LuceneBM25(analyser=analyser, cache=indexes)
+
+
+@pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("analyser", ["prefix5+ngram4", "ngram4", "words"])
-def test_rm3_with_lambda_1_is_the_original_query(make: type[TermRetriever], analyser: str) -> None:
+def test_rm3_with_lambda_1_is_the_original_query(kind: str, analyser: str, indexes: str) -> None:
     """Once analysed, қазақ is not a word to take 4-grams of; weights of 1 : 3 are not rounded to 33 : 100."""
     queries: dict[str, Query] = {
         "plain": Query("plain", "қазақстандағы тізімдер", "kk"),
         "whole": WeightedQuery("whole", "", "kk", (("қалалар", 1.0), ("сөздік", 3.0))),
         "parts": WeightedQuery("parts", "", "kk", (("қалалар", 0.3), ("сөздік", 0.7))),
     }
-    retriever = make(analyser=analyser)  # type: ignore[call-arg]
+    retriever = retriever_of(kind, analyser, indexes)
     plain = retriever(documents(TEXTS), queries, depth=10)
     assert RM3(retriever, original=1.0)(documents(TEXTS), queries, depth=10).by_query == plain.by_query
 
 
-@pytest.mark.parametrize("make", BOTH)
-def test_rm3_is_the_formula_in_numpy(make: type[TermRetriever]) -> None:
+@pytest.mark.parametrize("kind", BOTH)
+def test_rm3_is_the_formula_in_numpy(kind: str, indexes: str) -> None:
     """Scores with RM3 are Σ_t weight(t) · BM25 of t alone, with the weights of Lavrenko and Croft."""
-    texts, retriever = documents(TEXTS), make(analyser="words")  # type: ignore[call-arg]
+    texts, retriever = documents(TEXTS), retriever_of(kind, "words", indexes)
     asked, original, count = "қалалар", 0.4, 3
     first = retriever(texts, {"q": Query("q", asked, "kk")}, depth=2)["q"]
     assert set(first) == {"a", "c"}
@@ -118,7 +128,7 @@ def test_rm3_finds_what_the_query_does_not_name(collection: Collection) -> None:
 
 
 def test_rm3_rejects_what_it_cannot_do() -> None:
-    with pytest.raises(ConfigError, match="rm3 takes"):
+    with pytest.raises(ConfigError, match=r"rm3.original is 1.5; allowed: 0 or more, at most 1"):
         RM3(LightBM25(), original=1.5)
     with pytest.raises(ConfigError, match=r"rm3 expands queries by terms, retriever 'dense' has none"):
         RM3(DenseRetriever("x.ckpt"))  # type: ignore[arg-type]

@@ -43,6 +43,12 @@ def queries(**texts: str) -> dict[str, Query]:
 SMALL = documents({"a": "қазақ тілі", "b": "француз тілі", "c": "Алматы қала", "d": "қала қала үй"})
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where each index of tests that are not about building one is built once."""
+    return str(tmp_path_factory.mktemp("kept"))
+
+
 def synthetic(count: int) -> dict[str, Document]:
     rng = random.Random(1)
     words = [f"{chr(0x430 + i % 32)}{chr(0x430 + i // 32 % 32)}сөз" for i in range(400)]
@@ -50,6 +56,7 @@ def synthetic(count: int) -> dict[str, Document]:
     return documents({f"d{i}": " ".join(rng.choices(words, chances, k=rng.randint(1, 60))) for i in range(count)})
 
 
+@pytest.mark.slow
 @needs_java
 def test_scores_are_those_of_the_formula() -> None:
     found = LuceneBM25(analyser="words", threads=1)(SMALL, queries(q="қала"), depth=10)["q"]
@@ -81,13 +88,15 @@ def test_top_100_is_the_light_ones() -> None:
     assert java["w"][best] == pytest.approx(light["w"][best], abs=1e-3)
 
 
+@pytest.mark.slow
 @needs_java
-def test_lucenes_own_lengths_are_an_option() -> None:
+def test_lucenes_own_lengths_are_an_option(kept: str) -> None:
     asked = queries(q="қала")
-    exact, coded = (LuceneBM25(accurate=accurate)(SMALL, asked, depth=10) for accurate in (True, False))
+    exact, coded = (LuceneBM25(accurate=accurate, cache=kept)(SMALL, asked, depth=10) for accurate in (True, False))
     assert exact["q"] == pytest.approx(coded["q"], abs=1e-3)  # lengths below 40 are exact in either
 
 
+@pytest.mark.slow
 @needs_java
 def test_a_full_disk_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     LuceneBM25(cache=str(tmp_path))(SMALL, queries(q="қала"), depth=10)
@@ -100,6 +109,7 @@ def test_a_full_disk_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyP
         LuceneBM25(cache=str(tmp_path))(SMALL, queries(q="қала"), depth=10)
 
 
+@pytest.mark.slow
 @needs_java
 def test_equal_scores_break_by_document_id_at_the_cut_too() -> None:
     same = documents({f"d{i}": "бірдей мәтін" for i in range(9)})
@@ -107,6 +117,7 @@ def test_equal_scores_break_by_document_id_at_the_cut_too() -> None:
         assert retriever(same, queries(q="мәтін"), depth=3).ranking("q") == ["d8", "d7", "d6"]
 
 
+@pytest.mark.slow
 @needs_java
 def test_lucenes_chinese_analyser_ranks_as_pairs_of_characters_do() -> None:
     texts = documents({"a": "阿拉木图是城市", "b": "阿斯塔纳是首都", "c": "木图"}, "zh")
@@ -116,19 +127,22 @@ def test_lucenes_chinese_analyser_ranks_as_pairs_of_characters_do() -> None:
     assert java["q"] == pytest.approx(light["q"], abs=2e-4)
 
 
+@pytest.mark.slow
 @needs_java
-def test_queries_without_a_hit_have_an_empty_list_and_do_not_harm_the_others() -> None:
-    found = LuceneBM25()(SMALL, queries(empty="", unknown="жоқсөз", good="Алматы"), depth=10)
+def test_queries_without_a_hit_have_an_empty_list_and_do_not_harm_the_others(kept: str) -> None:
+    found = LuceneBM25(cache=kept)(SMALL, queries(empty="", unknown="жоқсөз", good="Алматы"), depth=10)
     assert [len(found[query]) for query in ("empty", "unknown", "good")] == [0, 0, 1]
 
 
+@pytest.mark.slow
 @needs_java
-def test_a_query_without_a_hit_under_lucenes_own_analyser_is_an_empty_list_and_no_full_disk() -> None:
+def test_a_query_without_a_hit_under_lucenes_own_analyser_is_an_empty_list_and_no_full_disk(kept: str) -> None:
     english = documents({"a": "the dog barks", "b": "a cat sleeps"}, "en")
     for text in ("zebra", "the of"):  # not there; nothing but stop words
-        assert LuceneBM25()(english, {"q": Query("q", text, "en")}, depth=5).by_query == {"q": {}}
+        assert LuceneBM25(cache=kept)(english, {"q": Query("q", text, "en")}, depth=5).by_query == {"q": {}}
 
 
+@pytest.mark.slow
 @needs_java
 def test_a_disk_without_room_is_told_from_a_query_without_a_hit(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
@@ -139,35 +153,39 @@ def test_a_disk_without_room_is_told_from_a_query_without_a_hit(monkeypatch: pyt
         LuceneBM25()(documents({"a": "the dog"}, "en"), {"q": Query("q", "zebra", "en")}, depth=5)
 
 
+@pytest.mark.slow
 @needs_java
-def test_weights_of_a_repeated_part_add_up_in_lucenes_topics() -> None:
+def test_weights_of_a_repeated_part_add_up_in_lucenes_topics(kept: str) -> None:
     """Parts a (1), b (1) and a (1) again are a (2), b (1): under Lucene's own analyser as under ours."""
     parts = (("dog", 0.5), ("cat", 0.5), ("dog", 0.5))
     english = documents({"a": "the dog barks", "b": "a cat sleeps long"}, "en")
     repeated = {"q": WeightedQuery("q", "", "en", parts)}
     for analyser in ("lucene", "words"):
-        search = LuceneBM25(analyser=analyser)
+        search = LuceneBM25(analyser=analyser, cache=kept)
         single = search(english, {t: Query(t, t, "en") for t in ("dog", "cat")}, depth=5)
         found = search(english, repeated, depth=5)["q"]
         assert found == pytest.approx({"a": 2 * 0.5 * single["dog"]["a"], "b": 0.5 * single["cat"]["b"]}, abs=2e-4)
 
 
+@pytest.mark.slow
 @needs_java
 def test_lucenes_own_analyser_sees_composed_letters() -> None:
     french = documents({"a": unicodedata.normalize("NFD", "l'été"), "b": "hiver"}, "fr")
     assert LuceneBM25()(french, {"q": Query("q", "été", "fr")}, depth=5).ranking("q") == ["a"]
 
 
+@pytest.mark.slow
 @needs_java
-def test_queries_are_asked_in_parts_that_keep_the_disk_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queries_are_asked_in_parts_that_keep_the_disk_bounded(kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = queries(a="қала", none="жоқсөз", b="тілі", c="Алматы", d="үй", e="")
-    whole = LuceneBM25()(SMALL, asked, depth=2)
+    whole = LuceneBM25(cache=kept)(SMALL, asked, depth=2)
     monkeypatch.setattr(lucene, "HITS", 4)  # two queries at a time
-    assert LuceneBM25()(SMALL, asked, depth=2) == whole
+    assert LuceneBM25(cache=kept)(SMALL, asked, depth=2) == whole
     assert list(whole) == list(asked)
     assert [len(whole[query]) for query in asked] == [2, 0, 2, 1, 1, 0]
 
 
+@pytest.mark.slow
 @needs_java
 def test_an_index_is_built_once_and_again_for_other_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
@@ -186,6 +204,7 @@ def test_an_index_is_built_once_and_again_for_other_documents(tmp_path: Path, mo
     assert ran.count("SearchCollection") == 3
 
 
+@pytest.mark.slow
 @needs_java
 def test_a_damaged_index_is_named(tmp_path: Path) -> None:
     retriever = LuceneBM25(cache=str(tmp_path))
@@ -208,6 +227,7 @@ def test_more_terms_than_lucene_takes_are_an_error_before_the_search() -> None:
     assert len(LightBM25(analyser="words")(texts, queries(q=words), depth=10)["q"]) == 1
 
 
+@pytest.mark.slow
 @needs_java
 def test_lucenes_own_limit_on_terms_is_found_in_its_log() -> None:
     words = " ".join(f"w{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{i}" for i in range(1100))
@@ -228,6 +248,7 @@ def fake(tmp_path: Path) -> Callable[[str], str]:
     return write
 
 
+@pytest.mark.slow
 @needs_java
 @pytest.mark.parametrize(
     ("script", "message"),

@@ -19,6 +19,9 @@ from tokenizers.processors import TemplateProcessing
 from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast
 
 from clir_lightning.data.collection import Collection
+from clir_lightning.data.store.holding import release
+from clir_lightning.data.store.inventory import IN_USE, inventory
+from clir_lightning.data.store.pruning import REMOVED, remove
 from clir_lightning.errors import ConfigError
 from clir_lightning.retrieval.mt import MachineTranslation
 
@@ -80,6 +83,21 @@ def test_a_missing_model_and_an_unknown_language_are_one_line(model_folder: Path
         MachineTranslation(str(model_folder), target="xx").translate(["法"])
     with pytest.raises(ConfigError, match="translation model '/nowhere/model' cannot be loaded"):
         MachineTranslation("/nowhere/model").translate(["法"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"side": "query"}, "translation.side is 'query'; allowed: queries, documents; did you mean 'queries'?"),
+        ({"batch_size": 0}, "translation.batch_size is 0; allowed: 1 or more"),
+        ({"beams": 0}, "translation.beams is 0; allowed: 1 or more"),
+        ({"max_length": 3}, "translation.max_length is 3; allowed: 4 or more"),
+    ],
+)
+def test_settings_that_cannot_work(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        MachineTranslation("/nowhere/model", **setting)
+    assert str(error.value) == message
 
 
 def translated(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
@@ -202,3 +220,26 @@ def test_translations_that_reach_the_length_are_told(model_folder: Path, caplog:
     assert config["max_position_embeddings"] == 32
     MachineTranslation(str(model_folder), max_length=4, beams=1).translate(["法", "语"])
     assert "2 of 2 translations are as long as translation.max_length=4 lets them be" in caplog.text
+
+
+def test_translations_that_are_pruned_when_they_are_asked_for_again_are_held(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prune comes between the look at the note, which is the old one, and that at the file."""
+    translated(monkeypatch)
+    translation = MachineTranslation(str(model_folder), cache=str(tmp_path))
+    translation.translate(["法"])
+    [entry] = inventory(tmp_path).entries
+    release(entry.path)
+    touch = Path.touch
+
+    def pruned_first(path: Path) -> None:
+        monkeypatch.setattr(Path, "touch", touch)
+        assert remove(entry) == REMOVED
+        touch(path)
+
+    monkeypatch.setattr(Path, "touch", pruned_first)
+    assert translation.translate(["法"]) == ["<法>"]
+    [entry] = inventory(tmp_path).entries
+    assert entry.state == IN_USE
+    assert entry.of == "? → ?, " + str(model_folder)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import errno
+import fcntl
+import multiprocessing
+import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from clir_lightning.data.store.holding import release
+from clir_lightning.data.store.inventory import IN_USE, inventory
 from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.retrieval.vectors import Shard, UnfinishedError, stored_vectors
 from clir_lightning.scoring.text_encoder import Vectors
@@ -86,46 +92,90 @@ def test_blocks_are_one_file_each_so_that_hosts_share_no_page(tmp_path: Path) ->
     assert seen["00000003.float32"][1] == np.array([9.0, -9.0], np.float32).tobytes()
 
 
-# An encoder on a file system without locks; all start together, and the later ones are slower.
-PROCESS = """
-import errno, fcntl, pathlib, sys, time
-import numpy as np
-def flock(stream, how):
-    raise OSError(errno.ENOLCK, "no locks here")
-fcntl.flock = flock
-from clir_lightning.retrieval.vectors import Shard, UnfinishedError, stored_vectors
-number, home = int(sys.argv[1]), pathlib.Path(sys.argv[2])
-shard = Shard(number, 4) if sys.argv[3] == "shards" else None
-def encode(rows):
-    time.sleep(0.01 * (1 + number))
-    return np.stack([rows, -rows], axis=1)
-(home / f"ready-{number}").touch()
-while len(list(home.glob("ready-*"))) < 4:
-    time.sleep(0.005)
-try:
-    print(stored_vectors(home / "store", 50, 2, encode, shard=shard, block=3).sum(axis=0).tolist())
-except UnfinishedError:
-    print("unfinished")
-"""
+def encode_beside_others(number: int, home: Path, how: str) -> None:
+    """One of four processes on a file system without locks; all start together, and the later ones are slower."""
+
+    def flock(stream: object, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks here")
+
+    def encode(rows: NDArray[np.int64]) -> Vectors:
+        time.sleep(0.01 * (1 + number))
+        return np.stack([rows, -rows], axis=1).astype(np.float32)
+
+    # The others are waited for.
+    fcntl.flock = flock  # type: ignore[assignment]
+    (home / f"ready-{number}").touch()
+    while len(list(home.glob("ready-*"))) < 4:
+        time.sleep(0.005)
+
+    shard = Shard(number, 4) if how == "shards" else None
+    try:
+        said = str(stored_vectors(home / "store", 50, 2, encode, shard=shard, block=3).sum(axis=0).tolist())
+    except UnfinishedError:
+        said = "unfinished"
+    (home / f"said-{number}").write_text(said)
 
 
 @pytest.mark.parametrize("how", ["shards", "the same"])
 def test_four_processes_without_locks_make_one_store(tmp_path: Path, how: str) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROCESS, str(number), str(tmp_path), how],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(4)
-    ]
-    said = [process.communicate(timeout=HANG) for process in processes]
-    whole = "[1225.0, -1225.0]\n"
-    assert [process.returncode for process in processes] == [0] * 4, said
-    assert {out for out, _ in said} <= ({whole, "unfinished\n"} if how == "shards" else {whole}), said
+    forks = multiprocessing.get_context("fork")
+    processes = [forks.Process(target=encode_beside_others, args=(number, tmp_path, how)) for number in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(HANG)
+    assert [process.exitcode for process in processes] == [0] * 4
+
+    whole = "[1225.0, -1225.0]"
+    said = {path.read_text() for path in tmp_path.glob("said-*")}
+    assert said <= ({whole, "unfinished"} if how == "shards" else {whole})
     assert np.array_equal(stored_vectors(tmp_path / "store", 50, 2, Encoder(blocks=0), block=3), wanted(50))
     assert not list(tmp_path.glob(".*unfinished")) + list(tmp_path.glob(".*partial"))
+
+
+class Beside(Encoder):
+    """Lets others act when it is asked for its second block."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        super().__init__()
+        self.act = act
+
+    def __call__(self, rows: NDArray[np.int64]) -> Vectors:
+        if len(self.seen) == 3:
+            self.act()
+        return super().__call__(rows)
+
+
+def test_a_store_that_another_process_completes_meanwhile_is_held(tmp_path: Path) -> None:
+    """The other holds another lock, that of its shard, and removes the blocks."""
+    place = tmp_path / "vectors" / f"{1:032x}"
+
+    def completed() -> None:
+        stored_vectors(place, 10, 2, Encoder(), shard=Shard(0, 2), block=3)
+        release(place)  # it ends
+
+    with pytest.raises(UnfinishedError):
+        stored_vectors(place, 10, 2, Encoder(), shard=Shard(1, 2), block=3)
+    assert np.array_equal(stored_vectors(place, 10, 2, Beside(completed), block=3), wanted(10))
+    assert [entry.state for entry in inventory(tmp_path).entries] == [IN_USE]
+    assert not list(place.parent.glob(".*unfinished"))
+
+
+@pytest.mark.parametrize("shard", [None, Shard(0, 2)])
+def test_blocks_that_are_pruned_as_a_process_begins_to_go_on_behind_them_are_encoded_again(
+    shard: Shard | None, tmp_path: Path
+) -> None:
+    """The prune looked for locks before there was one."""
+    place = tmp_path / "store"
+    with pytest.raises(UnfinishedError):
+        stored_vectors(place, 18, 2, Encoder(), shard=Shard(1, 2), block=3)
+    encoder = Beside(lambda: shutil.rmtree(tmp_path / ".store.3.unfinished"))
+    if shard is None:
+        assert np.array_equal(stored_vectors(place, 18, 2, encoder, block=3), wanted(18))
+    else:
+        with pytest.raises(UnfinishedError, match="shard 0/2 is encoded, 3 blocks of others are not"):
+            stored_vectors(place, 18, 2, encoder, shard=shard, block=3)
+        assert sorted(set(encoder.seen)) == [0, 1, 2, 6, 7, 8, 12, 13, 14]
 
 
 def test_no_texts_and_vectors_of_another_kind(tmp_path: Path) -> None:

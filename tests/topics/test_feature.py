@@ -21,6 +21,7 @@ from clir_lightning.models.tiny import train_tokenizer
 from clir_lightning.topics.feature import TopicVectors
 from clir_lightning.topics.folder import Topics
 from clir_lightning.types import Document, Query
+from topics.conftest import write_topics
 
 
 def pairs(collection: Collection) -> tuple[list[Query], list[Document]]:
@@ -137,3 +138,22 @@ def test_a_text_without_any_known_word_has_topics_too(topics_folder: Path) -> No
     rows = TopicVectors(str(topics_folder))([Query("q", "?!", "zh")], [Document("d", "zzz", "kk")])
     assert bool(rows.isfinite().all())
     assert float(rows[0, :2].sum()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("shuffled", [None, 7])
+def test_topics_that_are_replaced_before_they_are_read_are_not_taken_for_those_that_were_there(
+    shuffled: int | None, topics_folder: Path, collection: Collection, tmp_path: Path
+) -> None:
+    feature = TopicVectors(str(topics_folder), shuffled)
+    write_topics(collection, topics_folder, seed=9)
+    with pytest.raises(ConfigError, match="were replaced since this command began; start it again"):
+        feature.prepare(collection.split("train").queries, collection.documents, str(tmp_path / "cache"))
+    assert not list((tmp_path / "cache" / "topics").glob("[!.]*"))
+
+
+def test_another_pool_is_not_taken_for_the_one_that_was_there(topics_folder: Path, collection: Collection) -> None:
+    feature = TopicVectors(str(topics_folder), shuffled=7)
+    assert feature.topics.model.topics == 2
+    write_topics(collection, topics_folder, seed=9)
+    with pytest.raises(ConfigError, match="were replaced since this command began"):
+        feature(*pairs(collection))

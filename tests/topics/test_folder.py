@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
 from clir_lightning.models.tiny import TinyEncoder
+from clir_lightning.topics import folder as module
 from clir_lightning.topics.folder import Topics, content_of
 from topics.conftest import write_topics
 
@@ -73,6 +75,29 @@ def test_a_folder_that_is_none_or_damaged_is_told(topics_folder: Path, tmp_path:
     (topics_folder / "topics.safetensors").write_bytes(b"short")
     with pytest.raises(ConfigError, match="cannot be read"):
         Topics.read(topics_folder)
+
+
+def test_topics_that_are_replaced_while_they_are_read_are_read_again(
+    topics_folder: Path, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings and weights are those of one folder, and so is what stands for them."""
+    other = write_topics(collection, tmp_path / "other", seed=9)
+    read = module.read_settings
+    beside: list[Path] = []
+
+    def replaced_then(folder: Path) -> dict[str, Any]:
+        found = read(folder)
+        if not beside:
+            beside.append(tmp_path / "aside")
+            topics_folder.rename(beside[0])
+            shutil.copytree(tmp_path / "other", topics_folder)
+        return found
+
+    monkeypatch.setattr(module, "read_settings", replaced_then)
+    assert Topics.read(topics_folder).key == other.key
+    shutil.rmtree(topics_folder)
+    beside.pop().rename(topics_folder)
+    assert content_of(topics_folder) == content_of(tmp_path / "other")
 
 
 def test_the_content_changes_with_weights_and_encoder(topics_folder: Path, tmp_path: Path) -> None:

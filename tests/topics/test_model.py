@@ -100,6 +100,7 @@ def learnt(seed: int) -> TopicModel:
     return model
 
 
+@pytest.mark.slow
 def test_training_finds_two_topics_and_gives_queries_the_same_ones_by_the_seed() -> None:
     model = learnt(1)
     texts = material()

@@ -1,6 +1,6 @@
 """Knowledge: a graph of entities with terms in two languages, its store, and what in it a text means."""
 
-from .demo_graph import demo_graph as demo_graph
+from .demo import demo_graph as demo_graph
 from .documents import link_documents as link_documents
 from .graph import Graph as Graph
 from .graph import Neighbour as Neighbour

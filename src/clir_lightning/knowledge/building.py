@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clir_lightning.data.store.folders import MANIFEST, file_stamp, fingerprint, locked, read_manifest
+from clir_lightning.data.store.folders import file_stamp, fingerprint, locked, read_manifest
 from clir_lightning.data.store.fresh import check_free
+from clir_lightning.data.store.holding import MANIFEST
 from clir_lightning.errors import ConfigError, DataError, at_least
 from clir_lightning.knowledge.dump import loader
 from clir_lightning.knowledge.labels import rows_of_labels
@@ -19,6 +19,7 @@ from clir_lightning.knowledge.merging import merge
 from clir_lightning.knowledge.parts import Finished, Parts
 from clir_lightning.knowledge.reading import Report, write_dump
 from clir_lightning.knowledge.rows import Rows
+from clir_lightning.limits import usable_cores
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +78,13 @@ def build_graph(
     Args:
         sources: what it is built of.
         path: the folder.
-        workers: processes that parse; `None` for as many as there are processors, at most `MOST`.
+        workers: processes that parse; `None` for as many as there are cores to use, at most `MOST`.
         report: is told how far it is.
 
     Raises `DataError` for a path that holds anything else, another graph included.
     """
     sources.check()
-    count = min(processors(), MOST) if workers is None else workers
+    count = min(usable_cores(), MOST) if workers is None else workers
     at_least(count, 1, "workers")
     path = Path(path)
     stamp = sources.stamp()
@@ -103,11 +104,6 @@ def build_graph(
         merge(folder, path, languages=sources.languages, about=about)
         shutil.rmtree(folder, ignore_errors=True)
     return read_manifest(path)
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _built(path: Path, stamp: str) -> dict[str, Any] | None:

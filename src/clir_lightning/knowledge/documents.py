@@ -14,6 +14,7 @@ from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.linking import Link, Linker, part_links
 from clir_lightning.knowledge.normal import normal
 from clir_lightning.knowledge.spans import heads
+from clir_lightning.progress import Progress
 from clir_lightning.types import Document
 
 log = logging.getLogger(__name__)
@@ -50,20 +51,22 @@ def document_links(
     """Each document's id and link, in the documents' order; a bounded number of them is in memory."""
     beginnings = Beginnings(graph, language) if by in ("auto", "text") else None
     records = iter(documents.items())
-    while part := list(islice(records, AT_ONCE)):
-        links: list[Link | None] = [None] * len(part)
+    with Progress("linking documents", "texts", len(documents)) as progress:
+        while part := list(islice(records, AT_ONCE)):
+            links: list[Link | None] = [None] * len(part)
 
-        # By id first: it cannot be mistaken.
-        if by in ("auto", "id"):
-            links = [Link(name, 1.0, "id", 0, 0) if name in graph else None for name, _ in part]
+            # By id first: it cannot be mistaken.
+            if by in ("auto", "id"):
+                links = [Link(name, 1.0, "id", 0, 0) if name in graph else None for name, _ in part]
 
-        # The rest by what they begin with.
-        if beginnings is not None:
-            rest = [place for place, link in enumerate(links) if link is None]
-            found = beginnings.links([part[place][1].text[:READ] for place in rest])
-            for place, link in zip(rest, found, strict=True):
-                links[place] = link
-        yield from ((document_id, link) for (document_id, _), link in zip(part, links, strict=True))
+            # The rest by what they begin with.
+            if beginnings is not None:
+                rest = [place for place, link in enumerate(links) if link is None]
+                found = beginnings.links([part[place][1].text[:READ] for place in rest])
+                for place, link in zip(rest, found, strict=True):
+                    links[place] = link
+            yield from ((document_id, link) for (document_id, _), link in zip(part, links, strict=True))
+            progress.advance(len(part))
 
 
 class Beginnings:

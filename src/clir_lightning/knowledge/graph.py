@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clir_lightning.data.store.replacing import identity, unchanged
 from clir_lightning.errors import DataError, at_least, one_of
 from clir_lightning.knowledge.adjacency import ORDERS, Adjacency, Triples
 from clir_lightning.knowledge.database import connect, parquet
@@ -67,12 +68,13 @@ class Graph:
     _process: int = field(default=-1, init=False, repr=False)
     _database: Any = field(default=None, init=False, repr=False)
     _arrays: Adjacency | None = field(default=None, init=False, repr=False)
+    _seen: Any = field(default=None, init=False, repr=False)  # the folder that was found to be the graph's
 
     @classmethod
     def open(cls, path: str | Path) -> Graph:
         """The graph in a folder. Raises `DataError` where there is none, for a damaged one or one of another format."""
         place = Path(path).expanduser()
-        graph = cls(place, read_graph_manifest(place))
+        graph = cls(place, unchanged(place, read_graph_manifest))
         connect().close()  # says first where DuckDB is missing
         return graph
 
@@ -101,14 +103,21 @@ class Graph:
     @property
     def _numbers(self) -> Adjacency:
         if self._arrays is None:
-            self._check()
-            self._arrays = Adjacency.open(self.path)
+            self._arrays = unchanged(self.path, self._mapped)
         return self._arrays
+
+    def _mapped(self, folder: Path) -> Adjacency:
+        self._check()
+        return Adjacency.open(folder)
 
     def _check(self) -> None:
         """`DataError` if another graph stands at the path by now: parts of both would be mixed."""
-        if read_graph_manifest(self.path)["fingerprint"] != self.fingerprint:
+        now = identity(self.path)
+        if now is not None and now == self._seen:
+            return
+        if unchanged(self.path, read_graph_manifest)["fingerprint"] != self.fingerprint:
             raise DataError("was replaced since it was opened", path=self.path, cure="open it again")
+        self._seen = now
 
     def neighbours(self, entity: str, n: int, order: str = "rank") -> list[Neighbour]:
         """The first `n` neighbours in an order, fewer being the beginning of more; none of what is no entity.
@@ -196,11 +205,11 @@ class Graph:
 
     def _connection(self) -> Any:
         """This process's connection: one that a fork inherits would be shared."""
+        self._check()  # each time: it reads the tables anew
         if self._process == os.getpid():
             return self._database
         if self._database is not None:
             _INHERITED.append(self._database)
-        self._check()
 
         # Kept when it is whole: another thread may look at the same time, and then the later one stays.
         database = connect()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clir_lightning.data.batches.knowledge import KnowledgeTable
 from clir_lightning.data.store.folders import build_once, fingerprint
-from clir_lightning.errors import ConfigError, at_least, one_of
+from clir_lightning.errors import ConfigError
 from clir_lightning.knowledge.adjacency import ORDERS
 from clir_lightning.knowledge.documents import WAYS
 from clir_lightning.knowledge.graph import Graph
@@ -19,6 +20,8 @@ from clir_lightning.knowledge.linking import Linker, language_of
 from clir_lightning.knowledge.links import Links, entities_of_documents, query_links, rows_by_id
 from clir_lightning.knowledge.mass import mass_table
 from clir_lightning.knowledge.neighbourhoods import Around, read_neighbourhoods
+from clir_lightning.settings.markers import Natural, OneOf
+from clir_lightning.settings.values import check_fields
 from clir_lightning.types import Document, Query
 
 FORMAT = "1"  # of the tables kept; another number makes them anew
@@ -44,18 +47,16 @@ class GraphKnowledge:
     """
 
     graph: Graph
-    neighbours: int = 8
-    order: str = "both"
+    neighbours: Natural = 8
+    order: Annotated[str, OneOf(ORDERS)] = "both"
     description: bool = True
     pagerank: bool = False
-    documents: str = "auto"
+    documents: Annotated[str, OneOf(WAYS)] = "auto"
     languages: Sequence[str] | None = None
     _linkers: dict[str, Linker] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        at_least(self.neighbours, 0, "knowledge.neighbours")
-        one_of(self.order, ORDERS, "knowledge.order")
-        one_of(self.documents, WAYS, "knowledge.documents")
+        check_fields(self, "knowledge")
         if self.languages is not None and not self.languages:
             raise ConfigError("knowledge.languages is empty; null takes the queries' and the documents' language")
         for language in self.languages or ():
@@ -136,7 +137,8 @@ class GraphKnowledge:
         if cache is None:
             return found()
         folder = Path(cache).expanduser() / "knowledge" / f"table-{key}"
-        return Around.open(build_once(folder, lambda place: found().write(place)))
+        of = f"{len(names):,} entities, {'-'.join(languages)}; {self.graph.path}"
+        return Around.open(build_once(folder, lambda place: {**found().write(place), "of": of}))
 
 
 def _rows(links: Links, names: Sequence[str]) -> NDArray[np.int64]:

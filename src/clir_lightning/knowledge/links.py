@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from clir_lightning.data.store.columns import HashIndex, StringColumn, StringWriter
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
 from clir_lightning.data.store.tables import RecordTable
+from clir_lightning.data.store.telling import of_texts
 from clir_lightning.data.tokens.table import texts_fingerprint
 from clir_lightning.knowledge.documents import document_links
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.linking import Linker
+from clir_lightning.progress import Progress
 from clir_lightning.types import Document, Query
 
 FORMAT = "1"  # of what is kept here; another number finds it all anew
@@ -68,11 +69,13 @@ def query_links(linker: Linker, queries: Mapping[str, Query], cache: str | None)
 
     def entities() -> Iterator[str | None]:
         records = iter(queries.values())
-        while part := [query.text for query in islice(records, AT_ONCE)]:
-            for links in linker.links(part):
-                yield links[0].entity if links else None
+        with Progress("linking queries", "texts", len(queries)) as progress:
+            while part := [query.text for query in islice(records, AT_ONCE)]:
+                for links in linker.links(part):
+                    yield links[0].entity if links else None
+                progress.advance(len(part))
 
-    return _kept(entities, len(queries), key, cache, "queries")
+    return _kept(entities, key, cache, f"{of_texts(queries)}; {linker.graph.path}")
 
 
 def entities_of_documents(
@@ -87,16 +90,15 @@ def entities_of_documents(
         for _, link in document_links(graph, documents, language, by):
             yield link.entity if link else None
 
-    return _kept(entities, len(documents), key, cache, "documents")
+    return _kept(entities, key, cache, f"{of_texts(documents)}; {graph.path}")
 
 
-def _kept(entities: Callable[[], Iterable[str | None]], count: int, key: str, cache: str | None, name: str) -> Links:
-    """The entities in the order given, from the cache if it has them."""
+def _kept(entities: Callable[[], Iterable[str | None]], key: str, cache: str | None, of: str) -> Links:
+    """The entities in the order given, from the cache if it has them; `of` tells people what they are of."""
 
     def found() -> tuple[list[str], NDArray[np.int64]]:
         places: dict[str, int] = {}
-        bar = tqdm(entities(), desc=f"linking {name}", total=count, unit=" texts", leave=False, delay=1)
-        rows = [-1 if entity is None else places.setdefault(entity, len(places)) for entity in bar]
+        rows = [-1 if entity is None else places.setdefault(entity, len(places)) for entity in entities()]
         return list(places), np.asarray(rows, np.int64)
 
     if cache is None:
@@ -109,7 +111,7 @@ def _kept(entities: Callable[[], Iterable[str | None]], count: int, key: str, ca
             column.append(name)
         column.close()
         np.save(folder / "rows.npy", rows)
-        return {"kind": "links"}
+        return {"kind": "links", "of": of}
 
     # The first process to come finds them, the others wait.
     folder = build_once(Path(cache).expanduser() / "knowledge" / f"links-{key}", build)

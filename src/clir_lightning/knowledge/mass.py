@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse as sp
-from tqdm import tqdm
 
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.pagerank import masses
+from clir_lightning.progress import Progress
 
 LEAST = 1e-8  # a smaller share of the walks counts as none
 
@@ -26,11 +26,11 @@ def mass_table(graph: Graph, names: Sequence[str], seeds: Sequence[str], wanted:
     # A block of seeds at a time, of which what is not tiny stays.
     blocks = masses(graph.triples(), graph.numbers(seeds), graph.numbers(wanted))
     parts = [(np.zeros(0), rows[:0], columns[:0])]
-    with tqdm(desc="walking the graph", total=len(seeds), unit=" entities", leave=False, delay=1) as bar:
+    with Progress("walking the graph", "entities", len(seeds)) as progress:
         for first, block in blocks:
             row, column = np.nonzero(block >= LEAST)
             parts.append((block[row, column], rows[first + row], columns[column]))
-            bar.update(len(block))
+            progress.advance(len(block))
 
     # [E, E] of all blocks together.
     values, from_rows, to_columns = (np.concatenate(list(part)) for part in zip(*parts, strict=True))

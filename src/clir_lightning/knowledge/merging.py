@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clir_lightning.data.store.folders import MANIFEST, fingerprint, read_manifest, write_manifest
+from clir_lightning.data.store.folders import fingerprint, read_manifest, write_manifest
+from clir_lightning.data.store.holding import MANIFEST
 from clir_lightning.data.store.replacing import replacing
 from clir_lightning.errors import DataError
 from clir_lightning.knowledge import adjacency
 from clir_lightning.knowledge.database import connect, duckdb, parquet, quoted, rows_of_files
 from clir_lightning.knowledge.normal import normal
 from clir_lightning.knowledge.rows import COLUMNS
+from clir_lightning.progress import stage
 
 KIND = "graph"
 FORMAT = 1  # of the folder; one of another number cannot be read
@@ -109,8 +111,10 @@ def _write(parts: Path, folder: Path, languages: Sequence[str]) -> dict[str, Any
         for table, query in TABLES.items():
             target = quoted(folder / f"{table}.parquet")
             form = f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS})"
-            database.execute(f"COPY ({query.format(**places)}) TO {target} {form}")
-        counts = adjacency.write(database, folder, scratch, len(languages))
+            with stage(f"merging {table}"):
+                database.execute(f"COPY ({query.format(**places)}) TO {target} {form}")
+        with stage("merging neighbours"):
+            counts = adjacency.write(database, folder, scratch, len(languages))
 
         # The content's fingerprint, which no order of the parts changes.
         rows = {table: _summary(database, place) for table, place in places.items()}

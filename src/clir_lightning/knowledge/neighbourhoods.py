@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from clir_lightning.data.store.columns import map_array
 from clir_lightning.data.store.folders import read_manifest
 from clir_lightning.data.store.tables import RecordTable, RecordWriter
 from clir_lightning.knowledge.graph import Graph, Terms
+from clir_lightning.progress import Progress
 from clir_lightning.types import Document
 
 Ints = NDArray[np.int64]
@@ -113,23 +113,22 @@ def read_neighbourhoods(
     relations = np.zeros((len(entities), 1 + neighbours), np.int64)
 
     # Some at a time: the terms of all their neighbours are looked up together.
-    bar = tqdm(desc="reading neighbours", total=len(entities), unit=" entities", leave=False, delay=1)
-    for start in range(0, len(entities), AT_ONCE):
-        part = entities[start : start + AT_ONCE]
-        names: list[str] = []
-        near = [graph.neighbours(entity, neighbours, order) if neighbours else [] for entity in part]
-        for entity, found in zip(part, near, strict=True):
-            names += [entity, *(other.entity for other in found)]
-        reader.add(names)
+    with Progress("reading neighbours", "entities", len(entities)) as progress:
+        for start in range(0, len(entities), AT_ONCE):
+            part = entities[start : start + AT_ONCE]
+            names: list[str] = []
+            near = [graph.neighbours(entity, neighbours, order) if neighbours else [] for entity in part]
+            for entity, found in zip(part, near, strict=True):
+                names += [entity, *(other.entity for other in found)]
+            reader.add(names)
 
-        # The entity itself stands first, in no relation.
-        for row, (entity, found) in enumerate(zip(part, near, strict=True), start):
-            numbers[row, 0] = reader.numbers[entity]
-            for place, other in enumerate(found, 1):
-                numbers[row, place] = reader.numbers[other.entity]
-                relations[row, place] = relation(other.property, other.outgoing)
-        bar.update(len(part))
-    bar.close()
+            # The entity itself stands first, in no relation.
+            for row, (entity, found) in enumerate(zip(part, near, strict=True), start):
+                numbers[row, 0] = reader.numbers[entity]
+                for place, other in enumerate(found, 1):
+                    numbers[row, place] = reader.numbers[other.entity]
+                    relations[row, place] = relation(other.property, other.outgoing)
+            progress.advance(len(part))
 
     # A last row of -1: what -1 picks.
     of_entity = np.asarray([*reader.rows, [-1] * len(languages)], np.int64)

@@ -12,6 +12,7 @@ from clir_lightning.knowledge.documents import link_documents
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.linking import Linker
 from clir_lightning.knowledge.pagerank import masses
+from clir_lightning.progress import Progress
 from clir_lightning.types import Run
 
 
@@ -66,10 +67,12 @@ def rank_by_walks(
     # Each query's candidates, when its walk has ended.
     ranked = {query: dict.fromkeys(scores, 0.0) for query, scores in run.items()}
     blocks = masses(graph.triples(), graph.numbers(seeds), graph.numbers(wanted), damping, directed)
-    for first, block in blocks:
-        for entity, mass in zip(seeds[first : first + len(block)], block, strict=True):
-            for query in asking[entity]:
-                ranked[query] = _scores(ranked[query], places, mass)
+    with Progress("walking the graph", "entities", len(seeds)) as progress:
+        for first, block in blocks:
+            for entity, mass in zip(seeds[first : first + len(block)], block, strict=True):
+                for query in asking[entity]:
+                    ranked[query] = _scores(ranked[query], places, mass)
+            progress.advance(len(block))
     return Walked(Run(ranked, "pagerank"), len(entities), len(linked))
 
 

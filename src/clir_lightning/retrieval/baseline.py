@@ -11,6 +11,7 @@ from typing import Any
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
+from clir_lightning.data.store.telling import of_texts
 from clir_lightning.errors import ClirError
 from clir_lightning.languages import primary
 from clir_lightning.retrieval.analysis import LANGUAGES
@@ -95,7 +96,7 @@ def rank_once(
     def build(folder: Path) -> dict[str, Any]:
         picked, below = _picked(retriever, documents, queries, candidates)
         (folder / "scores.json").write_text(json.dumps(picked), encoding="utf-8")
-        return {"kind": "baseline", "below": below}
+        return {"kind": "baseline", "of": f"{len(queries):,} queries, {of_texts(documents)}", "below": below}
 
     folder = build_once(Path(retriever.cache).expanduser() / "baselines" / key, build)
     below = read_manifest(folder)["below"]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clir_lightning.errors import DataError
-from clir_lightning.retrieval.analysis import Analyser, choose
+from clir_lightning.progress import Progress, stage
+from clir_lightning.retrieval.analysis import ANALYSERS, Analyser, choose
 from clir_lightning.retrieval.retriever import DocumentRows, term_weights, whole_weights
+from clir_lightning.settings.markers import Amount, OneOf, Share
 from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)
@@ -41,14 +43,14 @@ def _bm25s() -> Any:
 class LightBM25:
     """BM25 in this process, for small collections and where Java is not to be had; arguments as `LuceneBM25`'s."""
 
-    k1: float = 0.9
-    b: float = 0.4
-    analyser: str = "auto"
+    k1: Amount = 0.9
+    b: Share = 0.4
+    analyser: Annotated[str, OneOf(("auto", *ANALYSERS))] = "auto"
     name: str = "BM25 (bm25s)"
 
     def __call__(self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int) -> Run:
         """Index the documents and search; nothing is kept."""
-        return Run(dict(self.hits(documents, queries, depth=depth)), name=self.name)
+        return self.open(documents)(queries, depth=depth)
 
     def analyser_of(self, language: str) -> Analyser:
         """What turns texts of that language into terms."""
@@ -58,21 +60,14 @@ class LightBM25:
         self, documents: Mapping[str, Document], queries: Mapping[str, Query], *, depth: int
     ) -> Iterator[tuple[str, dict[str, float]]]:
         """Each query with its hits, document → score."""
+        yield from self.open(documents).hits(queries, depth=depth)
+
+    def open(self, documents: Mapping[str, Document]) -> LightSearch:
+        """The documents indexed in memory, to be searched more than once."""
         rows = DocumentRows.of(documents)
         analyser = self.analyser_of(rows.language())
         log.info("%s, documents in %s", self.name, analyser)
-        index, vocabulary, kept = self._index(rows, analyser)
-
-        # A term's postings lie between two bounds of one sparse matrix; a query's scores `[N]` are their weighted sum.
-        data, columns, bounds = (index[part] for part in ("data", "indices", "indptr"))
-        for query_id, query in queries.items():
-            known = {term: weight for term, weight in term_weights(query, analyser).items() if term in vocabulary}
-            weights, scale = whole_weights(known)
-            scores = np.zeros(len(kept))
-            for term, weight in weights.items():
-                postings = slice(bounds[vocabulary[term]], bounds[vocabulary[term] + 1])
-                scores[columns[postings]] += weight * data[postings]
-            yield query_id, {rows.ids[kept[i]]: float(scores[i] / scale) for i in best(scores, depth)}
+        return LightSearch(analyser, rows.ids, *self._index(rows, analyser), self.name)
 
     def _index(
         self, rows: DocumentRows, analyser: Analyser
@@ -96,8 +91,49 @@ class LightBM25:
         library = _bm25s()
         logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
         index = library.BM25(method="lucene", k1=self.k1, b=self.b)
-        index.index(([tokens for _, tokens in texts], dict(vocabulary)), create_empty_token=False, show_progress=False)
+        with stage(f"indexing {len(texts):,} documents"):
+            lists = [tokens for _, tokens in texts]
+            index.index((lists, dict(vocabulary)), create_empty_token=False, show_progress=False)
         return index.scores, vocabulary, np.array([row for row, _ in texts], np.int64)
+
+
+@dataclass(frozen=True)
+class LightSearch:
+    """Indexed documents.
+
+    Args:
+        analyser: of their texts and of queries.
+        ids: the documents', by row.
+        index: of bm25s, a sparse matrix of scores with a column per term.
+        vocabulary: the terms' columns.
+        kept: `[N]` the row of each document that has a term.
+        name: the retriever's.
+    """
+
+    analyser: Analyser
+    ids: Sequence[str]
+    index: Mapping[str, Any]
+    vocabulary: Mapping[str, int]
+    kept: NDArray[np.int64]
+    name: str
+
+    def __call__(self, queries: Mapping[str, Query], *, depth: int) -> Run:
+        """Up to `depth` documents for each query."""
+        return Run(dict(self.hits(queries, depth=depth)), name=self.name)
+
+    def hits(self, queries: Mapping[str, Query], *, depth: int) -> Iterator[tuple[str, dict[str, float]]]:
+        """Each query with its hits, document → score."""
+        # A term's postings lie between two bounds of one sparse matrix; a query's scores `[N]` are their weighted sum.
+        data, columns, bounds = (self.index[part] for part in ("data", "indices", "indptr"))
+        for query_id, query in Progress("searching", "queries", len(queries)).over(queries.items()):
+            weighted = term_weights(query, self.analyser)
+            known = {term: weight for term, weight in weighted.items() if term in self.vocabulary}
+            weights, scale = whole_weights(known)
+            scores = np.zeros(len(self.kept))
+            for term, weight in weights.items():
+                postings = slice(bounds[self.vocabulary[term]], bounds[self.vocabulary[term] + 1])
+                scores[columns[postings]] += weight * data[postings]
+            yield query_id, {self.ids[self.kept[i]]: float(scores[i] / scale) for i in best(scores, depth)}
 
 
 def best(scores: NDArray[np.float64], depth: int) -> list[int]:

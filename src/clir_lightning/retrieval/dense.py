@@ -6,16 +6,18 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from clir_lightning.data.store.folders import fingerprint
+from clir_lightning.data.store.telling import of_texts
 from clir_lightning.errors import ConfigError
-from clir_lightning.retrieval.dense_index import IndexSettings, Search, nearest, open_index
+from clir_lightning.retrieval.dense_index import INDEXES, IndexSettings, Search, nearest, open_index
 from clir_lightning.retrieval.retriever import DocumentRows
 from clir_lightning.retrieval.vectors import BLOCK, Shard, stored_vectors
 from clir_lightning.scoring.text_encoder import TextEncoder, Vectors
+from clir_lightning.settings.markers import Count, OneOf
 from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)
@@ -56,15 +58,17 @@ class DenseRetriever:
         shard: `I/N`: encode this share of the documents alone, beside N - 1 other processes.
         cache: folder of the stored vectors; `None` encodes into memory.
         block: documents whose vectors are stored at a time.
+        name: of the runs that it makes.
+        encoder: the loaded model; a job sets it.
         device, precision: what the job computes the vectors on and in; see `scoring.computing.computing`.
     """
 
     model: str
-    index: str = "flat"
+    index: Annotated[str, OneOf(INDEXES)] = "flat"
     index_settings: Mapping[str, Any] = field(default_factory=dict)
     shard: str | None = None
     cache: str | None = None
-    block: int = BLOCK
+    block: Count = BLOCK
     name: str = "dense"
     encoder: TextEncoder | None = None
     device: str = "auto"
@@ -83,18 +87,19 @@ class DenseRetriever:
 
         # [N, P]; the key stands for the model and the texts, so that another of either is encoded anew.
         cache = None if self.cache is None else Path(self.cache).expanduser()
+        of = f"{of_texts(documents)}; {self.model}"
         key = fingerprint([self.encoder.fingerprint(), rows.fingerprint()])
         if cache is None:
             vectors = reader(np.arange(len(rows.ids)))
         else:
-            about = {"model": self.model}
+            about = {"of": of, "model": self.model}
             size = (len(rows.ids), self.encoder.width)
             vectors = stored_vectors(
                 cache / "vectors" / key, *size, reader, shard=Shard.of(self.shard), block=self.block, about=about
             )
 
         # Exact search needs no file of its own: it reads the vectors.
-        search = open_index(settings, vectors, key=key, cache=cache)
+        search = open_index(settings, vectors, key=key, cache=cache, of=of)
         log.info("%s: %d documents, index %s", self.name, len(rows.ids), self.index)
         return DenseSearch(self.encoder, rows, vectors, search, self.index == "flat", self.name)
 

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
 from clir_lightning.errors import ConfigError, one_of
+from clir_lightning.progress import stage
 from clir_lightning.scoring.text_encoder import Vectors
+
+INDEXES = ("flat", "ivf", "hnsw", "pq")
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,7 @@ class IndexSettings:
     code_bytes: int = 48
 
     def __post_init__(self) -> None:
-        one_of(self.name, ("flat", "ivf", "hnsw", "pq"), "index")
+        one_of(self.name, INDEXES, "index")
 
     def recipe(self, rows: int, width: int) -> str:
         """FAISS's own name for the index, for its `index_factory`."""
@@ -78,8 +81,11 @@ class IndexSettings:
         return f"PQ{self.code_bytes}"
 
 
-def open_index(settings: IndexSettings, vectors: Vectors, *, key: str, cache: Path | None) -> Search:
-    """The search over `vectors` `[N, P]`, whose content `key` stands for; an approximate index is kept in `cache`."""
+def open_index(settings: IndexSettings, vectors: Vectors, *, key: str, cache: Path | None, of: str = "") -> Search:
+    """The search over `vectors` `[N, P]`, whose content `key` stands for; an approximate index is kept in `cache`.
+
+    `of` is what people are told that the vectors are of.
+    """
     library = faiss()
     if settings.name == "flat":
         return lambda queries, count: library.knn(queries, vectors, count, library.METRIC_INNER_PRODUCT)
@@ -87,7 +93,7 @@ def open_index(settings: IndexSettings, vectors: Vectors, *, key: str, cache: Pa
 
     def build(folder: Path) -> dict[str, Any]:
         library.write_index(_built(library, recipe, vectors), str(folder / "index.faiss"))
-        return {"kind": "index", "recipe": recipe, "vectors": key}
+        return {"kind": "index", "of": f"{of}; {recipe}", "recipe": recipe, "vectors": key}
 
     # The key and FAISS's version are in the folder's name: other vectors and another format are another index.
     if cache is None:
@@ -113,8 +119,12 @@ def open_index(settings: IndexSettings, vectors: Vectors, *, key: str, cache: Pa
 def _built(library: Any, recipe: str, vectors: Vectors) -> Any:
     index = library.index_factory(vectors.shape[1], recipe, library.METRIC_INNER_PRODUCT)
     log.info("building %s over %d vectors", recipe, len(vectors))
-    index.train(vectors)
-    index.add(vectors)
+    # An order of the codes for searches by Hamming distance, of which there are none here: seconds a byte of code.
+    if recipe.startswith("PQ"):
+        index.do_polysemous_training = False
+    with stage(f"building {recipe}"):
+        index.train(vectors)
+        index.add(vectors)
     return index
 
 
@@ -140,7 +150,9 @@ def nearest(
     blurred = 0
 
     # All queries in one search, [Q, count]; only those with an unclear cut are searched for again, one by one.
-    for query, approximate, proposed in zip(queries, *search(queries, count), strict=True):
+    with stage(f"searching for {len(queries):,} queries"):
+        found = search(queries, count)
+    for query, approximate, proposed in zip(queries, *found, strict=True):
         rows, scores = _scored(vectors, query, proposed)
         if exact and count < len(vectors) and _unclear(scores, approximate, depth):
             rows, scores, clear = _widened(search, vectors, query, (rows, scores), depth)

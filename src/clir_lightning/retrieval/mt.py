@@ -8,22 +8,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedTokenizerBase
-from transformers.utils.hub import cached_file
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.store.folders import file_stamp, fingerprint
-from clir_lightning.errors import ConfigError, DataError, at_least, one_of
+from clir_lightning.data.store.holding import hold, note_of, write_note
+from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.models.hub import located
+from clir_lightning.models.loading import quietly
+from clir_lightning.progress import Progress
 from clir_lightning.retrieval.chunks import chunks
 from clir_lightning.retrieval.translation import SIDES, languages
+from clir_lightning.settings.markers import Count, OneOf, Range
+from clir_lightning.settings.values import check_fields
 from clir_lightning.types import Document, Query
 
 log = logging.getLogger(__name__)
 
 FORMAT = "2"  # of the cache; changes with how texts are divided
+TRIES = 10  # to have a file of translations there beside prunes
 
 
 @dataclass(frozen=True)
@@ -46,17 +52,15 @@ class MachineTranslation:
     model: str
     source: str | None = None
     target: str | None = None
-    side: str = "queries"
-    batch_size: int = 32
-    beams: int = 4
-    max_length: int = 256
+    side: Annotated[str, OneOf(SIDES)] = "queries"
+    batch_size: Count = 32
+    beams: Count = 4
+    max_length: Annotated[int, Range(least=4)] = 256
     cache: str | None = None
     revision: str | None = None
 
     def __post_init__(self) -> None:
-        one_of(self.side, SIDES, "translation.side")
-        at_least(self.batch_size, 1, "translation.batch_size")
-        at_least(self.max_length, 4, "translation.max_length")
+        check_fields(self, "translation")
 
     def queries(self, collection: Collection, split: str) -> Mapping[str, Query]:
         """The queries, translated if that is the side."""
@@ -83,21 +87,19 @@ class MachineTranslation:
             new = sorted({text for text in texts if text not in known}, key=lambda text: (len(text), text))
             if new:
                 log.info("translating %d texts, %d are known", len(new), len(set(texts)) - len(new))
-            for part in self._run(new, commit) if new else ():
-                known |= part
-                with store:
-                    store.executemany("INSERT OR REPLACE INTO translations VALUES (?, ?)", part.items())
+            with Progress("translating", "texts", len(new)) as progress:
+                for part in self._run(new) if new else ():
+                    known |= part
+                    with store:
+                        store.executemany("INSERT OR REPLACE INTO translations VALUES (?, ?)", part.items())
+                    progress.advance(len(part))
         return [known[text] for text in texts]
 
     def _commit(self) -> str | None:
-        """The commit of the hub that the revision names now; `None` for a folder."""
+        """The commit of a hub's model; `None` for a folder."""
         if Path(self.model).is_dir():
             return None
-        try:
-            file = cached_file(self.model, "config.json", revision=self.revision or "main")
-        except (OSError, ValueError) as error:
-            raise _unreadable(self.model, error) from error
-        return Path(str(file)).parent.name  # the hub's cache keeps a commit's files in a folder of its name
+        return Path(_folder(self)).name  # the hub's cache keeps a commit's files in a folder of its name
 
     def _store(self, commit: str | None) -> sqlite3.Connection:
         """The cached translations of this model, by its commit or its files' stamps, with these settings."""
@@ -110,16 +112,27 @@ class MachineTranslation:
             path = str(folder / f"{fingerprint([repr(settings), *map(file_stamp, files)])}.sqlite")
         try:
             if self.cache is not None:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                self._keep(Path(path))
             store = sqlite3.connect(path, timeout=60)
             store.execute("CREATE TABLE IF NOT EXISTS translations (text TEXT PRIMARY KEY, translation TEXT)")
         except (OSError, sqlite3.Error) as error:
             raise DataError(f"cannot keep translations ({error})", path=path, cure="set translation.cache") from error
         return store
 
-    def _run(self, texts: Sequence[str], commit: str | None) -> Iterator[dict[str, str]]:
+    def _keep(self, store: Path) -> None:
+        """Have a file of translations there, with its note, that nobody removes while this process lives."""
+        of = f"{self.source or '?'} → {self.target or '?'}, {self.model}"
+        store.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(TRIES):
+            write_note(store, {"kind": "translations", "of": of})
+            store.touch()
+            # A prune may have removed the note, whose lock is the file's, or both.
+            if hold(store) and note_of(store).exists():
+                break
+
+    def _run(self, texts: Sequence[str]) -> Iterator[dict[str, str]]:
         """Text → translation, `batch_size` texts at a time, the long ones last."""
-        model = Model.load(self, commit)
+        model = Model.load(self)
         divided = 0
         for first in range(0, len(texts), self.batch_size):
             parts = {text: chunks(text, model.limit, model.length) for text in texts[first : first + self.batch_size]}
@@ -153,12 +166,13 @@ class Model:
     full: int = 0  # translations that are as long as can be
 
     @classmethod
-    def load(cls, by: MachineTranslation, commit: str | None) -> Model:
+    def load(cls, by: MachineTranslation) -> Model:
         """Read it; `ConfigError` if it cannot be read or lacks the language."""
         options = {} if by.source is None else {"src_lang": by.source}
         try:
-            tokenizer = AutoTokenizer.from_pretrained(by.model, revision=commit or "main", **options)
-            network = AutoModelForSeq2SeqLM.from_pretrained(by.model, revision=commit or "main")
+            tokenizer = AutoTokenizer.from_pretrained(_folder(by), **options)
+            with quietly():
+                network = AutoModelForSeq2SeqLM.from_pretrained(_folder(by))
         except (OSError, ValueError, KeyError) as error:
             raise _unreadable(by.model, error) from error
         positions = getattr(network.config, "max_position_embeddings", None) or by.max_length + 1
@@ -195,6 +209,10 @@ def _start(tokenizer: PreTrainedTokenizerBase, model: str, target: str | None) -
     if token in (None, tokenizer.unk_token_id):
         raise ConfigError(f"the model {model!r} has no language {target!r}; set translation.target")
     return {"forced_bos_token_id": int(str(token))}
+
+
+def _folder(by: MachineTranslation) -> str:
+    return located(by.model, what="translation model", revision=by.revision)
 
 
 def _unreadable(model: str, error: Exception) -> ConfigError:

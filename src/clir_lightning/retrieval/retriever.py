@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from clir_lightning.data.store.folders import fingerprint
 from clir_lightning.data.store.tables import RecordTable
 from clir_lightning.errors import DataError
+from clir_lightning.progress import Progress
 from clir_lightning.retrieval.analysis import Analyser
 from clir_lightning.types import Document, Query, Run
 
@@ -108,12 +109,14 @@ class DocumentRows:
         return cls(documents, tuple(sorted(documents, reverse=True)))
 
     def texts(self) -> Iterator[tuple[int, str]]:
-        """(row, text) of every document, in the collection's own order, which is the quick one on disk."""
+        """(row, text) of every document, in the collection's own order, which is quick on disk; with progress."""
         row = {document_id: number for number, document_id in enumerate(self.ids)}
         if isinstance(self.documents, RecordTable):
-            yield from zip((row[i] for i in self.documents.ids), self.documents.texts, strict=True)
+            texts: Iterable[tuple[str, str]] = zip(self.documents.ids, self.documents.texts, strict=True)
         else:
-            yield from ((row[i], document.text) for i, document in self.documents.items())
+            texts = ((i, document.text) for i, document in self.documents.items())
+        for document_id, text in Progress("analysing", "documents", len(row)).over(texts):
+            yield row[document_id], text
 
     def named(self, scores: Mapping[int, float]) -> dict[str, float]:
         """Scores by row as scores by document id."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.lines import tab_texts
 from clir_lightning.data.sources.term_tables import Entry, read_entries
-from clir_lightning.errors import ConfigError, DataError, one_of
+from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.retrieval.lexicon import Lexicon, names_entries, translated
 from clir_lightning.retrieval.retriever import DocumentRows
+from clir_lightning.settings.markers import Count, OneOf
+from clir_lightning.settings.values import check_fields
 from clir_lightning.types import Document, Query
 
 log = logging.getLogger(__name__)
 
 SIDES = ("queries", "documents")
+NAMES = ("train", "own")
 
 
 class Translation(Protocol):
@@ -68,13 +71,12 @@ class LexiconTranslation:
     """
 
     paths: Sequence[str] = ()
-    names: str | None = None
-    alternatives: int | None = None
-    side: str = "queries"
+    names: Annotated[str, OneOf(NAMES)] | None = None
+    alternatives: Count | None = None
+    side: Annotated[str, OneOf(SIDES)] = "queries"
 
     def __post_init__(self) -> None:
-        one_of(self.side, SIDES, "translation.side")
-        one_of(self.names or "train", ("train", "own"), "translation.names")
+        check_fields(self, "translation")
         if not self.paths and self.names is None:
             raise ConfigError("translation=lexicon has no words: give translation.paths or translation.names=train")
 
@@ -141,10 +143,10 @@ class GivenTranslation:
     """Translations from a file, one `id<TAB>text` per line, gzip or plain; each query (or document) must have one."""
 
     path: str
-    side: str = "queries"
+    side: Annotated[str, OneOf(SIDES)] = "queries"
 
     def __post_init__(self) -> None:
-        one_of(self.side, SIDES, "translation.side")
+        check_fields(self, "translation")
 
     def _texts(self, wanted: Mapping[str, object]) -> dict[str, str]:
         texts = tab_texts(self.path)

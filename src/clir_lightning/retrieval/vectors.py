@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from clir_lightning.data.store.columns import map_array
 from clir_lightning.data.store.folders import build_once, locked, partial_path, read_manifest
+from clir_lightning.data.store.holding import hold
 from clir_lightning.errors import ConfigError, DataError
+from clir_lightning.progress import Progress
 from clir_lightning.scoring.text_encoder import Vectors
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,10 @@ class Shard:
         if not (number.isdecimal() and count.isdecimal() and int(number) < int(count)):
             raise ConfigError(f"shard is {text!r}; allowed: 0/N to N-1/N for N processes, such as 0/4")
         return cls(int(number), int(count))
+
+    def blocks(self, count: int) -> range:
+        """The numbers of its blocks, of `count` ones."""
+        return range(self.number, count, self.count)
 
 
 class UnfinishedError(DataError):
@@ -85,6 +90,7 @@ class Blocks:
         """Put a block's vectors `[n, P]` into its place, whole."""
         whole = np.ascontiguousarray(vectors, np.float32).reshape(len(self.span(number)), self.width)
         partial = partial_path(self.path(number))
+        self.folder.mkdir(exist_ok=True)  # a prune may have removed it before it saw this process
         try:
             with open(partial, "wb") as stream:
                 stream.write(whole.data)
@@ -125,15 +131,14 @@ def stored_vectors(
     blocks = Blocks(place.with_name(f".{place.name}.{block}.unfinished"), rows, width, block)
 
     # The folder may appear at any moment: several processes work towards it, some of them without locks.
-    try:
-        if not place.is_dir():
+    while not hold(place):
+        try:
             _encode(place, blocks, encode, shard)
-        if not place.is_dir():
             _complete(place, blocks, shard, about or {})
-    except OSError as error:
-        if not place.is_dir():  # otherwise another process completed it and removed the blocks
-            cure = "make room or set cache to another folder, and start again: what is encoded stays"
-            raise DataError(f"cannot be written ({error.strerror or error})", path=place, cure=cure) from error
+        except OSError as error:
+            if not place.is_dir():  # otherwise another process completed it and removed the blocks
+                cure = "make room or set cache to another folder, and start again: what is encoded stays"
+                raise DataError(f"cannot be written ({error.strerror or error})", path=place, cure=cure) from error
 
     # Whole: the blocks have done their work.
     shutil.rmtree(blocks.folder, ignore_errors=True)
@@ -147,27 +152,28 @@ def _encode(place: Path, blocks: Blocks, encode: Callable[[NDArray[np.int64]], V
     with locked(place.parent / f".{place.name}.{shard.number}-of-{shard.count}.lock"):
         if place.is_dir():
             return
-        blocks.folder.mkdir(exist_ok=True)
-        own = range(shard.number, len(blocks), shard.count)
+        own = shard.blocks(len(blocks))
         todo = [number for number in own if not blocks.there(number)]
         if len(todo) < len(own):
             log.info("%d of %d blocks are encoded already: going on behind them", len(own) - len(todo), len(own))
         total = sum(len(blocks.span(number)) for number in todo)
-        with tqdm(desc="encoding documents", total=total, unit=" texts", leave=False) as bar:
+        with Progress("encoding documents", "texts", total) as progress:
             for number in todo:
                 span = blocks.span(number)
                 if place.is_dir():  # without locks another process may be done with all of them
                     return
                 if not blocks.there(number):  # or with this one
                     blocks.write(number, encode(span))
-                bar.update(len(span))
+                progress.advance(len(span))
 
 
 def _complete(place: Path, blocks: Blocks, shard: Shard, about: dict[str, Any]) -> None:
-    """Put the blocks together in their place; `UnfinishedError` if some are not there."""
-    missing = sum(not blocks.there(number) for number in range(len(blocks)))
+    """Put the blocks together in their place; `UnfinishedError` if others' are not there."""
+    missing = [number for number in range(len(blocks)) if not blocks.there(number)]
+    if any(number in shard.blocks(len(blocks)) for number in missing):
+        return  # pruned meanwhile, or all of them completed by another process
     if missing and not place.is_dir():
-        problem = f"shard {shard.number}/{shard.count} is encoded, {missing} blocks of others are not"
+        problem = f"shard {shard.number}/{shard.count} is encoded, {len(missing)} blocks of others are not"
         raise UnfinishedError(problem, cure="when all shards are done, the command without shard goes on")
 
     def build(folder: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from clir_lightning.build import build
 from clir_lightning.data.store.columns import map_array
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
+from clir_lightning.data.store.telling import of_texts
 from clir_lightning.data.tokens.table import texts_fingerprint
 from clir_lightning.data.tokens.texts import Side
 from clir_lightning.errors import ConfigError
@@ -69,7 +70,8 @@ def vectors_of(
 
     def write(folder: Path) -> dict[str, Any]:
         np.save(folder / "vectors.npy", encoded())
-        return {"kind": "vectors", "side": side, "encoder": key}
+        of = f"{of_texts(records)}; {encoder.tokenizer.name_or_path}"
+        return {"kind": "vectors", "of": of, "side": side, "encoder": key}
 
     precision = "" if encoder.engine.at is None else encoder.engine.at.precision
     place = Path(cache).expanduser() / "vectors" / fingerprint([key, precision, side, texts_fingerprint(records)])

@@ -15,6 +15,7 @@ from torch.utils.data import get_worker_info
 
 from clir_lightning.data.store.columns import map_array
 from clir_lightning.data.store.folders import build_once, fingerprint, read_manifest
+from clir_lightning.data.store.telling import of_texts
 from clir_lightning.data.tokens.table import texts_fingerprint
 from clir_lightning.data.tokens.texts import Side
 from clir_lightning.errors import ConfigError
@@ -50,6 +51,7 @@ class TopicVectors:
         self._known: dict[tuple[Side, bytes], NDArray[np.float32]] = {}
         self._whole: set[str] = set()  # splits' texts that are known
         self._topics: Topics | None = None
+        self._pools: dict[Side, Theta] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_topics": None}
@@ -74,7 +76,8 @@ class TopicVectors:
 
         def write(folder: Path) -> dict[str, Any]:
             np.save(folder / "theta.npy", self.topics.theta(records, side))
-            return {"kind": "topics", "side": side, "content": self.content}
+            of = f"{of_texts(records)}; {self.path}"
+            return {"kind": "topics", "of": of, "side": side, "content": self.content}
 
         read_manifest(build_once(place, write))
         theta: Theta = map_array(place / "theta.npy")
@@ -85,15 +88,30 @@ class TopicVectors:
         """What computes topics, read when it is first needed; on the processor within a data loader's worker."""
         if self._topics is None:
             device = "cpu" if get_worker_info() is not None else self.device
-            self._topics = Topics.read(self.path, computing(device, "32-true"))
+            found = Topics.read(self.path, computing(device, "32-true"))
+            self._check()
+            self._topics = found
         return self._topics
+
+    def _check(self) -> None:
+        """`ConfigError` if other topics lie in the folder by now: they would be kept as those that lay there before."""
+        if content_of(self.path) != self.content:
+            raise ConfigError(f"the topics in {self.path} were replaced since this command began; start it again")
 
     def _keep(self, records: Records, side: Side, theta: Theta) -> None:
         """Keep the records' topics `[N, K]`, another text's where they are shuffled."""
         digests = [_digest(record.text) for record in records.values()]
         if self.shuffled is not None:
-            theta = _of_others(theta, digests, read_pool(self.path, side), self.shuffled)
+            theta = _of_others(theta, digests, self._pool(side), self.shuffled)
         self._known.update(zip(((side, digest) for digest in digests), theta, strict=True))
+
+    def _pool(self, side: Side) -> Theta:
+        """Other texts' topics, read once."""
+        if side not in self._pools:
+            found = read_pool(self.path, side)
+            self._check()
+            self._pools[side] = found
+        return self._pools[side]
 
     def _theta(self, records: Sequence[Query] | Sequence[Document], side: Side) -> Theta:
         """Topics `[N, K]` of records, those of unknown texts computed first, each once."""

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from clir_lightning.data.store.folders import fingerprint
-from clir_lightning.data.store.replacing import replacing
+from clir_lightning.data.store.replacing import replacing, unchanged
 from clir_lightning.data.tokens.texts import Side
 from clir_lightning.errors import ConfigError
 from clir_lightning.scoring.computing import Computing, computing
@@ -101,6 +101,10 @@ class Topics:
     @classmethod
     def read(cls, folder: Path, at: Computing | None = None) -> Topics:
         """The topics of a folder, wherever it lies. Raises `ConfigError` for none, a damaged one, another encoder."""
+        return unchanged(folder, lambda place: cls._read(place, computing("auto") if at is None else at))
+
+    @classmethod
+    def _read(cls, folder: Path, at: Computing) -> Topics:
         settings = read_settings(folder)
         try:
             model = TopicModel(**settings["model"])
@@ -112,7 +116,7 @@ class Topics:
         except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
             told = " ".join(str(error).split())[:200]
             raise ConfigError(f"{folder} holds topics that cannot be read ({told}); {AGAIN}") from error
-        return cls(model.eval(), restored(folder, about, computing("auto") if at is None else at), words, key)
+        return cls(model.eval(), restored(folder, about, at), words, key)
 
 
 def _lines(path: Path) -> list[str]:
@@ -145,6 +149,10 @@ def read_pool(folder: Path, side: Side) -> Theta:
 
 def content_of(folder: Path) -> str:
     """A fingerprint of all that decides a text's topics, the encoder's weights by what the settings say of them."""
+    return unchanged(folder, _content)
+
+
+def _content(folder: Path) -> str:
     settings = read_settings(folder)
     try:
         contents = [(folder / name).read_bytes() for name in (WEIGHTS, POOL)]

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from clir_lightning.data.tokens.texts import Side
 from clir_lightning.evaluation import tables
-from clir_lightning.evaluation.report.charts import OTHER, RELEVANT, distribution, swatch
-from clir_lightning.evaluation.report.page import document, section, table
+from clir_lightning.evaluation.report.charts import OTHER, RELEVANT, distribution
+from clir_lightning.evaluation.report.markup import document, key, section, table
 from clir_lightning.topics.measures import Floats, Match, coherence, diversity
 from clir_lightning.topics.words import Vocabulary
 
@@ -129,7 +129,7 @@ class Report:
         """One file of HTML."""
         head, rows = self._table()
         said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences())
-        topics = table(head, rows, len(head) - 2, {})
+        topics = table(head, rows, len(head) - 2)
         parts = [
             f"<header><h1>{escape(self.title)}</h1></header>",
             f"<aside><h2>What the numbers mean</h2><ul>{said}</ul></aside>",
@@ -139,7 +139,7 @@ class Report:
         # How alike relevant pairs and random ones are.
         if self.match is not None:
             pairs = (self.match.relevant.similarity, self.match.random.similarity)
-            caption = f"{swatch(RELEVANT, 'relevant')}{swatch(OTHER, 'random')}"
+            caption = key({"relevant": RELEVANT, "random": OTHER})
             picture = distribution(*pairs, "similarity", ("relevant", "random"), "similarity of topics")
             what = "1 − Jensen–Shannon divergence of the topics of a query and of a document."
             parts.append(section("Queries and documents", what, [(caption, picture)]))

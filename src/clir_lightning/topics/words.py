@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from clir_lightning.errors import ConfigError, DataError, at_least
+from clir_lightning.errors import DataError
+from clir_lightning.settings.markers import Count, Range
+from clir_lightning.settings.values import check_fields
 
 Tokens = Callable[[str], list[str]]  # an analyser: text to words
 
@@ -26,15 +29,12 @@ class WordLimits:
         size: words, the most frequent of those.
     """
 
-    least: int = 3
-    most: float = 0.5
-    size: int = 2000
+    least: Count = 3
+    most: Annotated[float, Range(above=0, most=1)] = 0.5
+    size: Count = 2000
 
     def __post_init__(self) -> None:
-        at_least(self.least, 1, "words.least")
-        at_least(self.size, 1, "words.size")
-        if not 0 < self.most <= 1:
-            raise ConfigError(f"words.most is {self.most}; allowed: a share of the texts, above 0 to 1")
+        check_fields(self, "words")
 
 
 @dataclass(frozen=True)

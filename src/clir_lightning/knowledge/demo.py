@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from functools import cache as once
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from clir_lightning.data.sources.demo import SENTENCES, build_demo, demo_entities
 from clir_lightning.data.store.folders import build_once, fingerprint
@@ -16,6 +16,7 @@ from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.merging import FORMAT, write_graph
 from clir_lightning.knowledge.reduced import EDGES, JUDGED, Pair, kept_about, reduced_rows, with_namesakes
 from clir_lightning.knowledge.rows import DESCRIPTION, LABEL, Rows
+from clir_lightning.settings.markers import OneOf
 
 LANGUAGES = ("zh", "kk")
 KINDS = {  # in Chinese; `SENTENCES` has the Kazakh
@@ -29,7 +30,12 @@ KINDS = {  # in Chinese; `SENTENCES` has the Kazakh
 }
 
 
-def demo_graph(judged: str = "removed", edges: str = "real", seed: int = 1, cache: str | None = None) -> Graph:
+def demo_graph(
+    judged: Annotated[str, OneOf(JUDGED)] = "removed",
+    edges: Annotated[str, OneOf(EDGES)] = "real",
+    seed: int = 1,
+    cache: str | None = None,
+) -> Graph:
     """The demo's graph, made once: about 2,900 entities, its relations as statements.
 
     Args:
@@ -56,7 +62,8 @@ def demo_graph(judged: str = "removed", edges: str = "real", seed: int = 1, cach
         with tempfile.TemporaryDirectory() as parts:
             told = {"judged": judged, **reduced_rows(graph, Path(parts), pairs, edges=edges, seed=seed)}
             about = {**kept_about(graph), "condition": told}
-            return write_graph(Path(parts), folder, languages=LANGUAGES, about=about)
+            written = write_graph(Path(parts), folder, languages=LANGUAGES, about=about)
+        return {**written, "of": f"the demo's graph: judged edges {judged}, edges {edges}, seed {seed}"}
 
     own = fingerprint([key, judged, edges, str(seed), "with namesakes"])[:16]
     return Graph.open(build_once(home / "knowledge" / f"demo-{own}", reduced))
@@ -93,7 +100,8 @@ def _write(folder: Path) -> dict[str, Any]:
                 if relation not in KINDS:
                     rows.property(relation, "kk", kazakh)
                     rows.property(relation, "en", relation)
-        return write_graph(Path(parts), folder, languages=LANGUAGES, about={"source": "CLDR"})
+        written = write_graph(Path(parts), folder, languages=LANGUAGES, about={"source": "CLDR"})
+    return {**written, "of": "the demo's graph, whole"}
 
 
 @once

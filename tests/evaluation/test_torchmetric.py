@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import random
-import socket
 from pathlib import Path
 
 import pytest
@@ -67,8 +66,8 @@ def test_a_pool_wider_than_what_was_scored_changes_nothing() -> None:
     assert values == pytest.approx(evaluate(run, qrels, MEASURES).means, abs=1e-12)
 
 
-def worker(rank: int, world: int, port: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
+def worker(rank: int, world: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
     run, qrels, pairs = material()
     metric = RankingMeasures(Pool.of(run, qrels), MEASURES)
     feed(metric, shard(pairs, rank, world), 50)
@@ -81,11 +80,8 @@ def test_identical_on_several_processes_with_uneven_shards(
     world: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))  # where the children look for this module
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     processes = [
-        mp.get_context("forkserver").Process(target=worker, args=(r, world, port, str(tmp_path))) for r in range(world)
+        mp.get_context("forkserver").Process(target=worker, args=(r, world, str(tmp_path))) for r in range(world)
     ]
     for process in processes:
         process.start()

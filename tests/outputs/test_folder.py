@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from program import SHORT, clir
+from clir_lightning.outputs.folder import take, tell_files
+from program import RANDOM, SHORT, begin, clir, until
 
 RESULTS = (
     *("metrics.json", "provenance.json", "per_query.csv", "metrics.csv", "runs/test.trec", "runs/test.qrels"),
@@ -42,9 +45,9 @@ def contents(folder: Path) -> dict[str, str]:
         ("train", [*SHORT, "batches.max_length=5000"], "this encoder takes at most 512 tokens"),
         ("train", [*SHORT, "callbacks=[centring]"], "the callback `centring` is for architecture=dual"),
         ("train", [*SHORT, "resume=nowhere.ckpt"], "missing or no whole checkpoint"),
-        ("train", [*SHORT, "init_from=nowhere.ckpt"], "nowhere.ckpt is missing"),
+        ("train", [*SHORT, "init_from=nowhere.ckpt"], "init_from is 'nowhere.ckpt', and there is no such file"),
         ("train", [*SHORT, "data=clirmatrix", "data.path=nowhere"], "nowhere: no such folder"),
-        ("train", ["nonsense=1"], "Key 'nonsense' is not in struct"),
+        ("train", ["nonsense=1"], "there is no setting nonsense"),
         ("evaluate", ["model=nowhere.ckpt"], "nowhere.ckpt is missing"),
         ("evaluate", ["run=nowhere.trec", "qrels=nowhere"], "nowhere.trec: no such file"),
         ("evaluate", ["run=a", "qrels=b", "measures=[recal_10]"], "measure is 'recal_10'"),
@@ -103,3 +106,87 @@ def test_an_accepted_command_replaces_its_own_earlier_results_and_says_so_in_log
     assert json.loads((folder / "metrics.json").read_text())["a"]["ndcg_10"] == 1.0
     assert "run=a.trec" in (folder / ".hydra" / "overrides.yaml").read_text()
     assert (folder / "evaluate.log").read_text().startswith("what evaluate.log holds\n")
+
+
+def test_the_files_that_are_there_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    folder = tmp_path / "with spaces and [brackets], longer than the terminal is wide"
+    (folder / "runs").mkdir(parents=True)
+    (folder / "runs" / "a.trec").touch()
+    (folder / "b").touch()
+    tell_files(folder, ["runs/", "runs/a.trec", "missing", "b"])
+    assert capsys.readouterr().out == f"files: {folder}\n  runs/\n  runs/a.trec\n  b\n"
+
+
+@pytest.mark.slow
+def test_a_second_training_in_the_folder_of_one_at_work_is_rejected_and_changes_nothing(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    process = begin("train", RANDOM, "batches.size=4", "hydra.run.dir=out", cwd=tmp_path, said=(said, said))
+    until((tmp_path / "out" / "metrics.csv").exists, process)
+    try:
+        done = clir("train", *SHORT, "candidates.test_queries=2", "hydra.run.dir=out", cwd=tmp_path, check=False)
+        assert process.exitcode is None
+    finally:
+        process.kill()
+        process.join()
+    assert done.returncode == 1
+    assert f"another command is at work in {tmp_path / 'out'}; wait for its end, or give another" in done.stderr
+    assert "batches.size=4" in (tmp_path / "out" / ".hydra" / "overrides.yaml").read_text()
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+TAKE = """
+import sys
+from pathlib import Path
+from clir_lightning.outputs.folder import take
+print(take(Path(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_folder_is_a_processs_until_it_ends_or_takes_another(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    other = tmp_path / "other"
+    for folder in (out, other):
+        folder.mkdir()
+    command = [sys.executable, "-c", TAKE, str(out)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        assert not take(out)
+        assert take(other)
+        process.kill()
+        process.wait()
+
+    # The next of this process's jobs, in the same folder as the one before and then in another.
+    assert take(out)
+    assert take(out)
+    assert list(out.iterdir()) == []
+    with subprocess.Popen([*command[:-1], str(other)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"True\n"
+        process.kill()
+
+
+FORK = """
+import os, sys
+from pathlib import Path
+from clir_lightning.outputs.folder import take
+print(take(Path(sys.argv[1])), flush=True)
+if os.fork():
+    os._exit(0)
+print("forked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_forked_from_a_job_does_not_have_its_folder(tmp_path: Path) -> None:
+    """A data loader's worker lives a while longer than the job that was killed."""
+    command = [sys.executable, "-c", FORK, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None
+        assert [job.stdout.readline() for _ in range(2)] == ["True\n", "forked\n"]
+        job.wait()
+        assert take(tmp_path)

@@ -32,7 +32,7 @@ def gone(path: str) -> None:
 
 def place(collection: Collection, model: HIKE, knowledge: Hand | None, cache: Path) -> Path:
     encoder = model.encoder
-    trained: Any = SimpleNamespace(config=OmegaConf.create(SETTINGS), encoder=encoder, model=model)
+    trained: Any = SimpleNamespace(path="model", config=OmegaConf.create(SETTINGS), encoder=encoder, model=model)
     candidates = CandidateSet(collection, "train", Run({"q1": {"a": 0.0, "b": 0.0}}), PairBatches(knowledge=knowledge))
     candidates.tokenise(encoder.tokenizer)
     kept = kept_scores(trained, Computing(CPU, "32-true"), candidates, candidates.loader(), cache=str(cache))

@@ -40,7 +40,7 @@ def test_another_content_in_the_same_folder_has_other_scores(
 ) -> None:
     def place(content: str) -> Path:
         settings: dict[str, Any] = {"architecture": {}, "batches": {"features": {"topics": {"path": "the same"}}}}
-        trained: Any = SimpleNamespace(config=OmegaConf.create(settings), encoder=encoder, model=encoder)
+        trained: Any = SimpleNamespace(path="model", config=OmegaConf.create(settings), encoder=encoder, model=encoder)
         batches = PairBatches(features={"topics": Content(content)})
         candidates = CandidateSet(collection, "train", Run({"q1": {"a": 0.0, "b": 0.0}}), batches)
         candidates.tokenise(encoder.tokenizer)

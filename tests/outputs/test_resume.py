@@ -65,7 +65,8 @@ def assert_same(folder: Path, undisturbed: Path) -> None:
     assert steps == [line.split(",")[1] for line in (undisturbed / "out" / "metrics.csv").read_text().splitlines()]
 
 
-@pytest.mark.parametrize(("kills", "seed"), [(3, 1), pytest.param(20, 2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("kills", "seed"), [(3, 1), (8, 2)])
 def test_killed_at_random_moments_the_same_command_ends_the_same(
     kills: int, seed: int, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_killed_at_random_moments_the_same_command_ends_the_same(
     assert_same(tmp_path, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_signal_saves_within_the_epoch_and_the_same_command_goes_on(undisturbed: Path, tmp_path: Path) -> None:
     process = started(tmp_path)
     until_next_checkpoint(process, tmp_path)

@@ -28,6 +28,7 @@ class Member:
     seed: int | None = None
     folder: Path | None = None  # the output folder that it came from
     config: Mapping[str, Any] | None = None  # that folder's
+    written: int = 0  # when its file was last written to, in nanoseconds
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.models.encoder import Encoder
+from clir_lightning.models.loading import quietly
 from clir_lightning.scoring.text_encoder import TextEncoder
 
 MODES = {"cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens", "weighted_mean": "weightedmean_tokens"}
@@ -88,7 +89,8 @@ def _dense(weight: Tensor, bias: Tensor) -> tuple[str, dict[str, Any], dict[str,
 
 def _write_encoder(encoder: Encoder, folder: Path, length: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    encoder.model.save_pretrained(folder)
+    with quietly():
+        encoder.model.save_pretrained(folder)
     encoder.tokenizer.save_pretrained(folder)
     _json(folder / "sentence_bert_config.json", {"max_seq_length": length, "do_lower_case": False})
 
@@ -135,6 +137,7 @@ def export_cross(model: CrossEncoder, folder: Path, length: int) -> None:
 
     # With the tokenizer, which cuts at the length of training.
     folder.mkdir(parents=True, exist_ok=True)
-    exported.save_pretrained(folder)
+    with quietly():
+        exported.save_pretrained(folder)
     encoder.tokenizer.model_max_length = length
     encoder.tokenizer.save_pretrained(folder)

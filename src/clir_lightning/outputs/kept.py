@@ -13,6 +13,7 @@ from clir_lightning.data.batches.features import Prepared
 from clir_lightning.data.batches.loader import StepLoader
 from clir_lightning.data.candidate_set import CandidateSet
 from clir_lightning.data.store.folders import fingerprint
+from clir_lightning.data.store.telling import of_texts
 from clir_lightning.data.tokens.table import texts_fingerprint, tokenizer_fingerprint
 from clir_lightning.outputs.provenance import versions
 from clir_lightning.outputs.trained import Trained
@@ -45,7 +46,9 @@ def kept_scores(
     """
     if cache is None or seconds is None:
         return None
-    return KeptScores(cache, once(lambda: fingerprint(_parts(trained, at, candidates, batches, settings))), seconds)
+    key = once(lambda: fingerprint(_parts(trained, at, candidates, batches, settings)))
+    of = f"{candidates.name}, {of_texts(candidates.split.queries)}; {trained.path}"
+    return KeptScores(cache, key, seconds, of=of)
 
 
 def _parts(

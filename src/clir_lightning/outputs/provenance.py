@@ -53,7 +53,9 @@ def commit() -> str | None:
     try:
         git = ["git", "-C", str(folder)]
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True)
+        # Without taking the index's lock: somebody may commit at this moment.
+        status = [*git, "--no-optional-locks", "status", "--porcelain"]
+        dirty = subprocess.run(status, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "")

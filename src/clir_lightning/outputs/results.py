@@ -17,6 +17,7 @@ from clir_lightning.evaluation.tables import result_table
 from clir_lightning.lightning.loggers.wandb_run import hardest, report
 from clir_lightning.models.model_folder import FOLDER as MODEL
 from clir_lightning.outputs.baselines import BASELINES
+from clir_lightning.outputs.folder import tell_files
 from clir_lightning.outputs.provenance import write_json
 
 MONITOR = "ndcg_10"  # of validation: the best epoch is that with the highest, and sweeps maximise it
@@ -62,9 +63,9 @@ class Results:
         console.print(result_table(title, [*worse, replace(test, name=f"{self.name} (this run)"), best]))
         for note in [*test.coverage.notes(), *notes]:
             console.print(f"note: {note}", soft_wrap=True, markup=False)
-        console.print(f"files: {self.folder}", soft_wrap=True)
-        for file in ("metrics.json", "metrics.csv", "per_query.csv", str(RUN), f"{MODEL}/"):
-            console.print(f"  {file}")
+        tell_files(
+            self.folder, ["metrics.json", "metrics.csv", "per_query.csv", str(RUN), f"{MODEL}/", "provenance.json"]
+        )
 
     def log(self, loggers: Sequence[Logger], around: Sequence[Evaluation]) -> None:
         """Give W&B what it shows of the job beside its curves."""

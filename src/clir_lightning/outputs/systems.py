@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from clir_lightning.data.files.trec import read_qrels, read_run
-from clir_lightning.errors import ConfigError
+from clir_lightning.data.store.replacing import identity
+from clir_lightning.errors import ClirError, ConfigError
 from clir_lightning.evaluation.comparison import Member, System
 from clir_lightning.evaluation.grouping import group_names
 from clir_lightning.types import Qrels
@@ -35,11 +36,11 @@ def paths(patterns: Sequence[str]) -> list[Path]:
 def recorded(folder: Path) -> dict[str, Any]:
     """The `provenance.json` of a job's output folder; empty where there is none, `ConfigError` where it is damaged."""
     path = folder / "provenance.json"
-    if not path.is_file():
-        return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {"config": dict(found["config"]), **found}
+    except FileNotFoundError:
+        return {}
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path} is damaged ({error}); leave {folder} out, or do its job again") from error
 
@@ -57,8 +58,8 @@ def training_config(folder: Path) -> dict[str, Any]:
 class Inputs:
     """Reads the members; qrels files are read once."""
 
-    def __init__(self, qrels: str | None) -> None:
-        self.given = None if qrels is None else read_qrels(qrels)
+    def __init__(self, qrels: str | Qrels | None) -> None:
+        self.given = read_qrels(qrels) if isinstance(qrels, str) else qrels
         self._read: dict[Path, Qrels] = {}
 
     def qrels(self, folder: Path | None) -> Qrels:
@@ -78,28 +79,40 @@ class Inputs:
         return Member(read_run(path), self.qrels(folder))
 
     def folder(self, path: Path) -> Member | None:
-        """An output folder's test run; `None`, with a notice, where there is none."""
-        if not (path / TEST).is_file():
+        """An output folder's test run; `None`, with a notice, where there is none.
+
+        Nor is there one where a job that is done anew removes it while it is read.
+        """
+        before = identity(path / TEST)
+        member = None
+        if before is not None:
+            try:
+                member = self._member(path, before[-1])
+            except ClirError:
+                if identity(path / TEST) == before:
+                    raise
+
+        # Its settings and judgements, read one after the other, are those of one job.
+        if member is None or identity(path / TEST) != before:
             log.warning("%s is left out: it has no %s", path, TEST)
             return None
+        return member
+
+    def _member(self, path: Path, written: int) -> Member:
         config = training_config(path)
         seed = config.get("seed")
-        return Member(read_run(path / TEST), self.qrels(path), 0 if seed is None else int(seed), path, config)
+        number = 0 if seed is None else int(seed)
+        return Member(read_run(path / TEST), self.qrels(path), number, path, config, written)
 
 
 def newest_of_each_seed(members: Sequence[Member]) -> tuple[Member, ...]:
     """One member per seed, the newest run, in the order of seeds."""
     by_seed: dict[int, Member] = {}
-    for member in sorted(members, key=_written):
+    for member in sorted(members, key=lambda member: member.written):
         if member.seed in by_seed:
             log.warning("%s is left out: %s is newer and of the same seed", by_seed[member.seed].folder, member.folder)
         by_seed[member.seed or 0] = member
     return tuple(by_seed[seed] for seed in sorted(by_seed))
-
-
-def _written(member: Member) -> float:
-    assert member.folder is not None
-    return (member.folder / TEST).stat().st_mtime
 
 
 def baselines(members: Sequence[Member]) -> list[System]:
@@ -134,10 +147,12 @@ def files(members: Mapping[Path, Member]) -> list[System]:
     ]
 
 
-def systems_of(runs: Sequence[str] | Mapping[str, Sequence[str]], qrels: str | None) -> list[System]:
+def systems_of(runs: Sequence[str] | Mapping[str, Sequence[str]], qrels: str | Qrels | None) -> list[System]:
     """The systems that `runs` stands for: baselines, then run files and trained systems as given.
 
-    A mapping gives each system's name and its runs, one per seed.
+    Args:
+        runs: names and globs; a mapping gives each system's name and its runs, one per seed.
+        qrels: a file of judgements, or these themselves; `None` for each output folder's own.
     """
     inputs = Inputs(qrels)
     if isinstance(runs, Mapping):

@@ -1,11 +1,13 @@
-"""The report's figures, each a list of `(caption, svg)`."""
+"""The report's figures, each a list of `(caption, picture)`."""
 
 from __future__ import annotations
 
 import csv
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,11 @@ from clir_lightning.evaluation.comparison import SAME, Comparison, System
 from clir_lightning.evaluation.evaluate import run_scores
 from clir_lightning.evaluation.measures import label
 from clir_lightning.evaluation.ranking import Pool
-from clir_lightning.evaluation.report.svg import PALETTE, Frame, Points, steps
+from clir_lightning.evaluation.report.markup import Figure, key, named
+from clir_lightning.evaluation.report.svg import INK, PALETTE, Frame, Points, kept, lines, steps
 from clir_lightning.evaluation.spread import spread
 from clir_lightning.types import Grades
 
-Figure = tuple[str, str]  # caption as HTML, picture
 BINS = 25
 CURVES = (
     ("train/loss_epoch", "training loss"),
@@ -32,16 +34,10 @@ OTHER = PALETTE[5]
 
 
 def colours(comparison: Comparison) -> dict[str, str]:
-    """Each system's colour; the baseline is black, the bounds are grey."""
+    """Each system's colour; the baseline has that of the text."""
     names = [row.name for row in comparison.rows if row.name != comparison.baseline]
     own = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(names)}
-    grey = dict.fromkeys((comparison.floor.name, comparison.ceiling.name), "#999")
-    return {**grey, comparison.baseline: "#222", **own}
-
-
-def swatch(colour: str, text: str) -> str:
-    """A key's coloured square with its text."""
-    return f'<span class="key"><i style="background:{colour}"></i>{escape(text)}</span>'
+    return {comparison.baseline: INK, **own}
 
 
 def score_distributions(systems: Sequence[System], qrels: Mapping[str, Grades]) -> list[Figure]:
@@ -63,58 +59,73 @@ def score_distributions(systems: Sequence[System], qrels: Mapping[str, Grades]) 
 
 
 def distribution(first: np.ndarray, second: np.ndarray, axis: str, kinds: tuple[str, str], what: str) -> str:
-    """Two histograms over each other, each in shares of its own values."""
-    low, high = np.quantile(np.concatenate([first, second]), [0.001, 0.999])
+    """Two histograms over each other, each in shares of its own values; the outer bins hold all that lies beyond."""
+    extent = [np.quantile(values, [0.001, 0.999]) for values in (first, second) if len(values)]
+    low = float(np.min(extent))
+    high = float(np.max(extent))
     if low == high:  # all scores are one
         low -= 0.5
         high += 0.5
     edges = np.linspace(low, high, BINS + 1)
     shares = [np.histogram(values.clip(low, high), edges)[0] / max(1, len(values)) for values in (first, second)]
+
+    # The second lies behind the first.
     frame = Frame((low, high), (0.0, float(max(share.max() for share in shares)) * 1.05))
     body = "".join(
-        frame.area(steps(edges.tolist(), shares[i].tolist()), colour, f"{len(values)} {kinds[i]} pairs")
-        for i, colour, values in ((1, OTHER, second), (0, RELEVANT, first))
+        frame.area(steps(edges.tolist(), shares[i].tolist()), colour) for i, colour in ((1, OTHER), (0, RELEVANT))
     )
-    return frame.chart(axis, "share of pairs", body, what)
+
+    # A bin is read at its middle.
+    bins = [f"{start:.3g} to {end:.3g}" for start, end in pairwise(edges)]
+    bins[0] = f"below {edges[1]:.3g}"
+    bins[-1] = f"{edges[-2]:.3g} and above"
+    readings = [
+        (float(middle), [said, f"{100 * one:.1f} %", f"{100 * two:.1f} %"])
+        for middle, said, one, two in zip((edges[:-1] + edges[1:]) / 2, bins, *shares, strict=True)
+    ]
+    described = f"{what}: {len(first)} {kinds[0]} and {len(second)} {kinds[1]} pairs"
+    return frame.chart((axis, "share of pairs"), body, described, [axis, *kinds], readings)
 
 
 def _distribution(system: System, score: np.ndarray, relevant: np.ndarray, ordered: float) -> Figure:
     told = "" if math.isnan(ordered) else f"<br>{100 * ordered:.1f} % of a query's pairs of different grades in order"
-    caption = f"<b>{escape(system.name)}</b>{swatch(RELEVANT, 'relevant')}{swatch(OTHER, 'other')}{told}"
-    picture = distribution(
-        score[relevant], score[~relevant], "score", ("relevant", "other"), f"scores of {system.name}"
-    )
-    return caption, picture
+    caption = f"{named(system.name)}{key({'relevant': RELEVANT, 'other': OTHER})}{told}"
+    kinds = ("relevant", "other")
+    return caption, distribution(score[relevant], score[~relevant], "score", kinds, f"scores of {system.name}")
 
 
 def query_differences(comparison: Comparison, measure: str) -> list[Figure]:
     """For each system its difference to the baseline on every query, the greatest gain first."""
     base = next(row for row in comparison.rows if row.name == comparison.baseline)
     column = comparison.measures.index(measure)
+    axes = ("queries", f"difference in {label(measure)}")
     shades = colours(comparison)
-    others = [row for row in comparison.rows if row.name != comparison.baseline]
+    queries = list(base.per_query)
     figures = []
-    for row in others:
+    for row in comparison.rows:
+        if row is base:
+            continue
+
         # [Q], in the order of the picture rather than of the queries.
-        differences = np.sort(row.values()[:, column] - base.values()[:, column])[::-1]
-        differences[np.abs(differences) < SAME] = 0.0
+        found = row.values()[:, column] - base.values()[:, column]
+        found[np.abs(found) < SAME] = 0.0
+        order = np.argsort(-found, kind="stable")
+        falling = found[order].tolist()
 
         # What a reader would count.
-        wins = int((differences > 0).sum())
-        losses = int((differences < 0).sum())
-        caption = (
-            f"<b>{escape(row.name)}</b> minus {escape(comparison.baseline)}<br>better on {wins}, equal on "
-            f"{len(differences) - wins - losses}, worse on {losses}"
-        )
+        wins = int((found > 0).sum())
+        losses = int((found < 0).sum())
+        counted = f"better on {wins}, equal on {len(found) - wins - losses}, worse on {losses}"
+        caption = f"{named(row.name)} minus <bdi>{escape(base.name)}</bdi><br>{counted}"
 
         # The baseline is the line at 0; the axis is as long downwards as upwards.
-        limit = max(0.05, float(np.abs(differences).max()))
-        frame = Frame((0, len(differences)), (-limit, limit))
-        outline = steps(list(range(len(differences) + 1)), differences.tolist())
-        zero = frame.line([(0, 0.0), (len(differences), 0.0)], "#222", comparison.baseline)
-        body = frame.area(outline, shades[row.name], row.name) + zero
-        picture = frame.chart("queries", f"difference in {label(measure)}", body, f"{row.name}, differences")
-        figures.append((caption, picture))
+        limit = max(0.05, float(np.abs(found).max()))
+        frame = Frame((0, len(found)), (-limit, limit))
+        outline = frame.area(steps(range(len(found) + 1), falling), shades[row.name])
+        body = outline + frame.line([(0, 0.0), (len(found), 0.0)], INK)
+        readings = [(at + 0.5, [queries[order[at]], f"{falling[at]:+.3f}"]) for at in kept(len(found))]
+        described = f"{row.name} minus {base.name}, {counted}"
+        figures.append((caption, frame.chart(axes, body, described, ["query", axes[1]], readings)))
     return figures
 
 
@@ -141,16 +152,15 @@ def recall_over_depth(comparison: Comparison, systems: Sequence[System], qrels: 
 
     # One line per system, ranks from 1.
     shades = colours(comparison)
+    series = [(name, shades[name], list(enumerate(values, start=1))) for name, values in curves.items()]
     frame = Frame((1, depth), (0.0, 1.0), width=620, height=320)
-    body = "".join(frame.line(list(enumerate(values, start=1)), shades[name], name) for name, values in curves.items())
-    caption = "".join(swatch(shades[name], name) for name in curves)
-    return [(caption, frame.chart("rank", "recall", body, "recall over depth"))]
+    return [(key({name: shades[name] for name in curves}), lines(frame, ("rank", "recall"), "recall by rank", series))]
 
 
 def _logged(path: Path) -> dict[str, Points]:
-    """Every column of a `metrics.csv` over the steps."""
+    """Every column of a `metrics.csv` over the steps, none where there is no such file."""
     columns: dict[str, list[tuple[float, float]]] = {}
-    with path.open(encoding="utf-8", newline="") as stream:
+    with suppress(FileNotFoundError), path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             for name, text in row.items():
                 if text and name not in ("step", "epoch") and row.get("step"):
@@ -165,24 +175,21 @@ def over_training(comparison: Comparison, systems: Sequence[System], measure: st
         (system.name, member.seed, _logged(member.folder / "metrics.csv"))
         for system in systems
         for member in system.members
-        if member.folder is not None and (member.folder / "metrics.csv").is_file()
+        if member.folder is not None
     ]
 
     # A figure for each column that any folder has.
     figures = []
     for column, text in ((f"val/{measure}", f"dev {label(measure)}"), *CURVES):
-        lines = [(f"{name}, seed {seed}", shades[name], log[column]) for name, seed, log in logs if log.get(column)]
-        if lines:
-            names = dict.fromkeys(name for name, _, log in logs if log.get(column))
-            caption = f"<b>{escape(text)}</b>{''.join(swatch(shades[name], name) for name in names)}"
-            figures.append((caption, _lines_over_steps(lines, text)))
+        having = [(name, seed, log[column]) for name, seed, log in logs if log.get(column)]
+        if not having:
+            continue
+
+        # From step 0 and, where no value is below it, from 0.
+        values = [value for _, _, points in having for _, value in points]
+        last = max(points[-1][0] for _, _, points in having)
+        frame = Frame((0, last or 1.0), (min(0.0, min(values)), max(values) * 1.05 or 1.0))
+        series = [(f"{name}, seed {seed}", shades[name], points) for name, seed, points in having]
+        caption = named(text) + key({name: shades[name] for name, _, _ in having})
+        figures.append((caption, lines(frame, ("step", text), f"{text} over training", series)))
     return figures
-
-
-def _lines_over_steps(lines: Sequence[tuple[str, str, Points]], text: str) -> str:
-    """Lines of a title, a colour and points, from step 0 and, where no value is below it, from 0."""
-    values = [value for _, _, points in lines for _, value in points]
-    last = max(points[-1][0] for _, _, points in lines)
-    frame = Frame((0, last or 1.0), (min(0.0, min(values)), max(values) * 1.05 or 1.0), width=460, height=280)
-    body = "".join(frame.line(points, colour, title) for title, colour, points in lines)
-    return frame.chart("step", text, body, f"{text} over training")

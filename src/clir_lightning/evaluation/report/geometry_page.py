@@ -7,9 +7,9 @@ from html import escape
 
 import numpy as np
 
-from clir_lightning.evaluation.report.charts import OTHER, RELEVANT, Figure, distribution, swatch
-from clir_lightning.evaluation.report.page import document, section, table
-from clir_lightning.evaluation.report.svg import PALETTE, Frame
+from clir_lightning.evaluation.report.charts import OTHER, RELEVANT, distribution
+from clir_lightning.evaluation.report.markup import Figure, document, key, named, section, table
+from clir_lightning.evaluation.report.svg import PALETTE, Frame, lines
 from clir_lightning.evaluation.spaces import Space
 
 SHOWN = 100  # directions of a spectrum
@@ -18,7 +18,7 @@ LOWEST = -5.0  # log10 of a direction's share; smaller ones lie on the axis
 
 def _cosines(space: Space) -> Figure:
     caption = (
-        f"<b>{escape(space.name)}</b>{swatch(RELEVANT, 'positive')}{swatch(OTHER, 'negative')}<br>AUC "
+        f"{named(space.name)}{key({'positive': RELEVANT, 'negative': OTHER})}<br>AUC "
         f"{100 * space.geometry.cosines.auc:.1f} %, mean cosine of all pairs {space.geometry.cosines.random_mean:.2f}"
     )
     return caption, distribution(
@@ -28,13 +28,15 @@ def _cosines(space: Space) -> Figure:
 
 def _spectra(spaces: Sequence[Space]) -> Figure:
     longest = min(SHOWN, max(len(space.spectrum) for space in spaces))
-    frame = Frame((1, longest), (LOWEST, 0.0), width=620, height=320)
-    lines = []
+    series = []
     for place, space in enumerate(spaces):
         logarithms = np.log10(np.maximum(space.spectrum[:longest], 10**LOWEST)).tolist()
-        lines.append(frame.line(list(enumerate(logarithms, start=1)), PALETTE[place], space.name))
-    caption = "".join(swatch(PALETTE[place], space.name) for place, space in enumerate(spaces))
-    return caption, frame.chart("direction", "log10 of its share", "".join(lines), "spectra")
+        series.append((space.name, PALETTE[place], list(enumerate(logarithms, start=1))))
+
+    # One line per space, directions from 1.
+    frame = Frame((1, longest), (LOWEST, 0.0), width=620, height=320)
+    picture = lines(frame, ("direction", "log10 of its share"), "spectra", series)
+    return key({name: colour for name, colour, _ in series}), picture
 
 
 def geometry_page(
@@ -45,7 +47,7 @@ def geometry_page(
     parts = [
         f"<header><h1>{escape(title)}</h1></header>",
         f"<aside><h2>What the numbers mean</h2><ul>{said}</ul></aside>",
-        f"<section>{table(head, cells, 1, {})}</section>",
+        f"<section>{table(head, cells, 1)}</section>",
     ]
 
     # Pairs of texts.

@@ -1,4 +1,4 @@
-"""The page: tables, cautions, figures and examples in one self-contained HTML file."""
+"""The page of a comparison: tables, cautions, figures and examples in one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -11,41 +11,14 @@ from clir_lightning.evaluation.comparison import Comparison, System
 from clir_lightning.evaluation.measures import label
 from clir_lightning.evaluation.report import charts
 from clir_lightning.evaluation.report.examples import KnownTexts, example, most_different
-from clir_lightning.evaluation.report.style import STYLE
+from clir_lightning.evaluation.report.markup import document, section, table
 from clir_lightning.types import Grades
-
-
-def document(title: str, parts: Sequence[str]) -> str:
-    """A whole page."""
-    top = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-    return f"<!doctype html>\n<html lang=en>{top}<style>{STYLE}</style><main>{''.join(parts)}</main></html>\n"
-
-
-def table(head: Sequence[str], cells: Sequence[Sequence[str]], left: int, marked: Mapping[int, str]) -> str:
-    """A table of text; the first `left` columns are aligned left, rows in `marked` have that class."""
-
-    def line(row: Sequence[str], tag: str, kind: str = "") -> str:
-        parts = [
-            f"<{tag}{' class=text' if place < left else ''}>{escape(cell)}</{tag}>" for place, cell in enumerate(row)
-        ]
-        return f"<tr{f' class={kind}' if kind else ''}>{''.join(parts)}</tr>"
-
-    body = "".join(line(row, "td", marked.get(place, "")) for place, row in enumerate(cells))
-    return f'<div class="wide"><table><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table></div>'
-
-
-def section(title: str, text: str, figures: Sequence[charts.Figure]) -> str:
-    """Figures side by side under a heading; nothing where there are none."""
-    if not figures:
-        return ""
-    shown = "".join(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>" for caption, picture in figures)
-    return f'<section><h2>{escape(title)}</h2><p>{escape(text)}</p><div class="figures">{shown}</div></section>'
 
 
 def _tests(comparison: Comparison) -> str:
     if not comparison.tests:
         return ""
-    tests = table(tables.PAIRED_HEAD, [tables.paired_cells(test) for test in comparison.tests], 2, {})
+    tests = table(tables.PAIRED_HEAD, [tables.paired_cells(test) for test in comparison.tests], 2)
     what = (
         "Difference: system minus baseline, in points. Holm: the p-value before it, adjusted over the systems. "
         "Wins, ties and losses count queries."
@@ -71,7 +44,7 @@ def _sources(systems: Sequence[System], commits: Mapping[Path, str | None]) -> s
         for system in systems
         for member in system.members
     ]
-    sources = table(["system", "seed", "folder or run", "commit"], rows, 4, {})
+    sources = table(["system", "seed", "folder or run", "commit"], rows, 4)
     return f"<section><h2>What was compared</h2>{sources}</section>"
 
 

@@ -6,11 +6,13 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from lent import lent
 from program import HANG, ROOT
 
 # Whether a notebook runs is seen of trainings that are too short to show what it is about.
@@ -28,10 +30,10 @@ SHORTER = {
 FIGURES = {"1": "candidates", "2": "read_back", "3": "collapse", "4": "sweep", "5": "knowledge"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_the_notebook_runs(notebook: Path, demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(demo_run, tmp_path / "outputs" / "2026-01-01" / "00-00-00")
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("MPLBACKEND", "agg")
     book = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     code = [cell for cell in book.cells if cell.cell_type == "code"]
@@ -39,7 +41,11 @@ def test_the_notebook_runs(notebook: Path, demo_run: Path, tmp_path: Path, monke
     for long, short in SHORTER.items():
         for cell in code:
             cell.source = cell.source.replace(long, short)
-    NotebookClient(book, timeout=HANG, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    limits: Any = {"timeout": HANG, "startup_timeout": HANG, "iopub_timeout": HANG}
+    with lent() as programs:
+        path = (str(programs), str(Path(sys.executable).parent), os.environ["PATH"])
+        monkeypatch.setenv("PATH", os.pathsep.join(path))
+        NotebookClient(book, **limits, resources={"metadata": {"path": str(tmp_path)}}).execute()
     said = "".join(output.get("text", "") for cell in code for output in cell.outputs)
     assert "Error" not in said
     assert "clir " not in said  # how an error of the user's begins

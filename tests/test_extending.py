@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md followed to the letter: its snippets in a copy of the tree, whose checks and commands then pass."""
+"""docs/extending.md followed to the letter: its snippets in a copy of the tree, whose checks and commands then pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from program import COMMAND, HANG, ROOT, SHORT
 from test_prose import faults
 
-TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 RECIPES = TEXT.partition("\n## A loss\n")[2]
 SNIPPETS = re.findall(r"^```(?:python|yaml)\n# (.+?)\n(.*?)^```$", RECIPES, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"^\$ clir (.*)$", RECIPES, flags=re.MULTILINE)
@@ -73,6 +73,7 @@ def test_the_prose_is_in_paragraphs() -> None:
     assert {where: faults(text) for where, text in SNIPPETS if where in SOURCES} == {where: [] for where in SOURCES}
 
 
+@pytest.mark.slow
 def test_the_tests_pass(tree: Path) -> None:
     """The recipes' own tests and doctests, that of the floors, and those of their configuration's files."""
     own = [where for where, _ in SNIPPETS if where.endswith(".py") and " " not in where]
@@ -103,6 +104,7 @@ for command in {commands}:
 """
 
 
+@pytest.mark.slow
 def test_the_commands_run(tree: Path) -> None:
     commands = [shlex.split(command) for command in COMMANDS]
     for number, words in enumerate(commands):

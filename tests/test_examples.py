@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import clir_lightning as clir
-from program import HANG, ROOT, SHORT
+from program import HANG, ROOT, SHORT, python
 from program import clir as program
 
 EXAMPLES = ROOT / "examples"
@@ -45,17 +45,20 @@ def test_the_head_names_the_command(name: str) -> None:
     assert f"\n    python examples/{name}.py" in FILES[name].read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_training_from_python(tmp_path: Path) -> None:
+    """In a Python that has nothing of it imported; the other files run in forks of one that has."""
     told = run(sys.executable, str(FILES["train_from_python"]), "2", cwd=tmp_path)
     rows = [line.split() for line in told.splitlines()]
     assert [name for name, _ in rows] == ["mrr_5", "mrr_10", "ndcg_5", "ndcg_10"]
     assert all(0 <= float(value) <= 100 for _, value in rows)
 
 
+@pytest.mark.slow
 def test_a_foreign_run(tmp_path: Path) -> None:
     """Its own measures are `clir.evaluate`'s, also where the file is given."""
-    script = str(FILES["foreign_run"])
-    told = run(sys.executable, script, cwd=tmp_path)
+    script = FILES["foreign_run"]
+    told = python(script, cwd=tmp_path)
     run_file = tmp_path / "shortest.trec"
     qrels = clir.load_collection("demo").split("test1").qrels
     means = clir.evaluate(clir.read_run(run_file), qrels, ["ndcg_10", "recall_100"]).means
@@ -63,12 +66,13 @@ def test_a_foreign_run(tmp_path: Path) -> None:
     assert "documents of the run are not judged and count as grade 0" in told
     assert re.search(r"^\| theirs \| 1 \|", told, flags=re.MULTILINE)
     run_file.rename(tmp_path / "their.trec")
-    assert run(sys.executable, script, "their.trec", cwd=tmp_path) == told
+    assert python(script, "their.trec", cwd=tmp_path) == told
 
 
+@pytest.mark.slow
 def test_a_loss_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In both ways; e^-1 = 0.3679 stands in its docstring."""
-    told = run(sys.executable, str(FILES["own_loss"]), cwd=tmp_path)
+    told = python(FILES["own_loss"], cwd=tmp_path)
     assert told.startswith("{'mrr_5': ")
     spec = importlib.util.spec_from_file_location("own_loss", FILES["own_loss"])
     assert spec is not None
@@ -83,8 +87,9 @@ def test_a_loss_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert settings["loss"] == {"exponential": {"_target_": "own_loss.Exponential"}}
 
 
+@pytest.mark.slow
 def test_a_source_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = run(sys.executable, str(FILES["own_source"]), cwd=tmp_path)
+    told = python(FILES["own_source"], cwd=tmp_path)
     assert told.splitlines() == [
         "Collection('words': 28 documents; queries: train 14, dev 7, test1 7)",
         "{'mrr': 1.0}",

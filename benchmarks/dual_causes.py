@@ -3,7 +3,7 @@
 Trains `experiment=dual_collapse` on a collection in the CLIRMatrix layout, takes its causes away one after the other,
 and changes single things, with every seed; finished runs are kept. Writes to
 `OUT`: one folder per run, `comparison/` of `clir compare`, `geometry/STEP` of `clir geometry` (dev split, first seed),
-the table `causes.md` and the figures of docs/dual.md: `causes.svg`, `cosines_STEP.svg`.
+the table `causes.md` and the figures of docs/collapse.md: `causes.svg`, `cosines_STEP.svg`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from clir_lightning.data.datamodule import RankingDataModule
 from clir_lightning.data.files.trec import write_run
 from clir_lightning.data.sampling.judged import BestAgainstRandom
 from clir_lightning.data.sources.clirmatrix import read_clirmatrix
-from clir_lightning.evaluation.report.style import STYLE
+from clir_lightning.evaluation.report.style import LIGHT, SVG
 from clir_lightning.evaluation.report.svg import PALETTE, Frame
 from clir_lightning.types import Run
 
@@ -136,8 +136,7 @@ def run(given: argparse.Namespace, step: str, seed: int, settings: Sequence[str]
 
 def standalone(picture: str) -> str:
     """An SVG of a report as a file of its own, on white."""
-    style = "".join(line for line in STYLE.splitlines() if line.startswith("svg "))
-    rules = style.replace("svg text", "text").replace("svg .", ".")
+    rules = f":root {{ {LIGHT} }}{SVG}".replace("svg ", "")
     head, _, rest = picture.partition(">")
     named = head.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')
     return f'{named}><style>{rules}</style><rect width="100%" height="100%" fill="#fff"/>{rest}\n'
@@ -151,13 +150,13 @@ def causes(values: dict[str, list[float]]) -> str:
     for place, (step, (what, _)) in enumerate(rows):
         height = -place - 0.5
         shade = PALETTE[0] if step in STEPS else PALETTE[1]
-        parts += [frame.line([(value, height)], shade, f"{what}: {value:.3f}") for value in values[step]]
+        parts += [frame.line([(value, height)], shade) for value in values[step]]
         mean = fmean(values[step])
         (left, y), (right, _) = (frame.place(end(values[step]), height) for end in (min, max))
         beside = f'x="{left - 10}" text-anchor="end"' if mean > 0.5 else f'x="{right + 10}"'
         parts.append(f'<text {beside} y="{y + 4}">{what} {100 * mean:.1f}</text>')
     means = [(fmean(values[step]), -place - 0.5) for place, step in enumerate(step for step in STEPS if step in values)]
-    picture = frame.chart("test NDCG@10", "", frame.line(means, "#bbb", "means") + "".join(parts), "causes")
+    picture = frame.picture("test NDCG@10", "", frame.line(means, "#bbb") + "".join(parts), "causes")
     return re.sub(r'<text x="52"[^>]*>-?[0-9.]+</text>', "", picture)  # rows have names, no numbers
 
 

@@ -65,6 +65,7 @@ def test_every_name_of_the_stub_is_there() -> None:
     assert all(getattr(clir, name).__doc__ for name in names)
 
 
+@pytest.mark.slow
 def test_types_are_seen_from_outside(tmp_path: Path) -> None:
     """By mypy, of a file that is no part of the project, with none of its settings: `py.typed` and the stubs."""
     (tmp_path / "mine.py").write_text(
@@ -117,6 +118,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         clir.load_collection("folder", path=str(tmp_path), query_language="zh", document_language="kk")
 
 
+@pytest.mark.slow
 def test_retrieval_is_that_of_clir_retrieve(demo: clir.Collection, found: clir.Run, tmp_path: Path) -> None:
     settings = ("retriever=bm25s", "splits=[test1]", "depth=10", "hydra.run.dir=out")
     program("retrieve", *settings, cwd=tmp_path)

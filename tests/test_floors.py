@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -13,8 +15,12 @@ PACKAGE = Path(__file__).parents[1] / "src" / "clir_lightning"
 FLOORS = {  # a room imports from itself and from rooms with a lower number
     "types": 0,
     "languages": 0,
+    "limits": 0,
+    "rank": 0,
     "errors": 1,
+    "progress": 2,
     "configuration": 2,
+    "settings": 2,
     "build": 3,
     "data": 4,
     "evaluation": 5,
@@ -26,9 +32,11 @@ FLOORS = {  # a room imports from itself and from rooms with a lower number
     "topics": 8,
     "lightning": 8,
     "outputs": 9,
-    "jobs": 10,
+    "machine": 9,
+    "browse": 10,
     "api": 10,
-    "cli": 11,
+    "jobs": 11,
+    "cli": 12,
 }
 # Within `data`, in the order in which a query goes through it.
 SHELVES = (
@@ -117,3 +125,19 @@ def test_rooms_have_no_utils_and_inits_only_reexport() -> None:
 def test_only_build_instantiates() -> None:
     users = {path.stem for path in PACKAGE.rglob("*.py") if "hydra.utils" in path.read_text(encoding="utf-8")}
     assert users == {"configuration", "build"}  # the former only looks names up
+
+
+def test_every_name_that_a_room_lists_is_there() -> None:
+    rooms = sorted(stub.parent.name for stub in PACKAGE.glob("*/__init__.pyi"))
+    assert len(rooms) > 10
+    for room in rooms:
+        module = importlib.import_module(f"clir_lightning.{room}")
+        assert [name for name in module.__all__ if not hasattr(module, name)] == [], room
+
+
+def test_no_name_that_a_room_lists_is_a_modules_too() -> None:
+    """Whichever is imported first would be what the room has by that name."""
+    for stub in PACKAGE.glob("*/__init__.pyi"):
+        names = re.findall(r" as (\w+)$", stub.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert names
+        assert [name for name in names if (stub.parent / f"{name}.py").exists()] == [], stub.parent.name

@@ -113,6 +113,7 @@ def test_the_model_is_one_that_our_encoder_reads() -> None:
 NEEDS_A_GPU = ("torch, bf16", "flash-attn", "int8", "pinned", "waits")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PATHS)
 def test_every_path_is_computed_or_left_out_with_a_reason(name: str) -> None:
     outcome = line(name, PATHS[name], CPU)
@@ -134,6 +135,7 @@ def test_ours_must_be_as_fast_as_theirs() -> None:
     assert not _against(199, 200).kept
 
 
+@pytest.mark.slow
 def test_two_processes_gather_and_share_out_a_step() -> None:
     for name, check in CARDS.items():
         outcome = line(name, check, CPU)

@@ -22,3 +22,5 @@ from .types import Document as Document
 from .types import Qrels as Qrels
 from .types import Query as Query
 from .types import Run as Run
+
+__version__: str

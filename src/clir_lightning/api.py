@@ -28,8 +28,8 @@ def load_collection(name: str = "demo", **settings: Any) -> Collection:
     """The collection that `data=NAME data.SETTING=VALUE …` names on the command line.
 
     Args:
-        name: a source, one of the files of `conf/data`: `demo`, `clirmatrix`, `folder`, `ir_datasets`, `several` or
-            `translations`.
+        name: a source, one of the files of `conf/data`: `demo`, `clirmatrix`, `folder`, `ir_datasets`, `several`,
+            `translations` or `labelled`.
         settings: of that source, as its file lists them: `path`, `query_language`, ….
 
     Raises `ConfigError` for an unknown source or setting and for one without a value, `DataError` for defective files.

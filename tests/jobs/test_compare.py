@@ -67,6 +67,7 @@ def test_the_report_shows_the_text_of_the_split_that_was_judged() -> None:
     assert {query: record.text for query, record in found.items()} == {"1": "dev 1", "2": "dev 2"}
 
 
+@pytest.mark.slow
 def test_output_folders_become_systems_over_seeds(folders: Path, tmp_path: Path) -> None:
     done = clir("compare", f"runs=[{folders}/*]", "hydra.run.dir=out", "samples=999", cwd=tmp_path)
     assert {path.name for path in (tmp_path / "out").iterdir()} >= FILES

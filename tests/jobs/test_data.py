@@ -13,6 +13,7 @@ from clir_lightning.data.sources.demo import build_demo
 from program import clir
 
 
+@pytest.mark.slow
 def test_export_then_inspect(tmp_path: Path) -> None:
     done = clir("data", "export", "layout=trec", "path=out", cwd=tmp_path)
     assert "data=folder data.path=out data.query_language=zh data.document_language=kk" in done.stdout

@@ -10,6 +10,7 @@ from clir_lightning.data.files.trec import read_run
 from program import SHORT, clir
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["dual", "late"])
 def test_a_checkpoint_scores_as_its_training_did(architecture: str, tmp_path: Path) -> None:
     settings = (f"architecture={architecture}", "candidates.test_queries=5", "batches.query_prefix='query: '")

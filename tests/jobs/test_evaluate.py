@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,19 +25,27 @@ def test_a_model_gives_what_training_reported(demo_run: Path, tmp_path: Path) ->
     assert again == pytest.approx(json.loads((demo_run / "metrics.json").read_text())["test"], abs=1e-9)
 
 
-def test_a_killed_command_goes_on_and_gives_the_same_bytes(demo_run: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_killed_command_goes_on_and_gives_the_same_bytes(
+    demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed in the middle, then taken up by two processes: every file is that of a command left alone."""
-    cache = os.environ["CLIR_CACHE"]
+    monkeypatch.setenv("CLIR_CACHE", str(tmp_path / "cache"))
     command = ("evaluate", f"model={demo_run}", "device=cpu", "split=dev", "depth=5", "score_tokens=200")
     clir(*command, "hydra.run.dir=whole", cwd=tmp_path)
-    blocks = Path(cache) / "scores"
+    blocks = tmp_path / "cache" / "scores"
     assert list(blocks.rglob("*.scores")) == []
 
+    # On a machine that is busy elsewhere the command may have ended before it is killed: then once more.
     said = (tmp_path / "stdout", tmp_path / "stderr")
-    killed = begin(*command, "keep_seconds=0", "hydra.run.dir=killed", cwd=tmp_path, said=said)
-    until(lambda: len(list(blocks.rglob("*.scores"))) > 10, killed)
-    killed.kill()
-    killed.join(HANG)
+    for _ in range(5):
+        shutil.rmtree(tmp_path / "killed", ignore_errors=True)
+        killed = begin(*command, "keep_seconds=0", "hydra.run.dir=killed", cwd=tmp_path, said=said)
+        until(lambda: len(list(blocks.rglob("*.scores"))) > 10, killed)
+        killed.kill()
+        killed.join(HANG)
+        if not (tmp_path / "killed" / "runs").exists():
+            break
     assert not (tmp_path / "killed" / "runs").exists()
     damaged = next(blocks.rglob("*.scores"))
     damaged.write_bytes(damaged.read_bytes()[:-1])
@@ -104,8 +112,9 @@ def test_a_misspelt_setting_of_the_data_names_the_allowed(verb: str, dual_run: P
     done = clir(verb, model, *other, "data.pth=x", cwd=tmp_path, check=False)
     assert done.returncode == 1
     said = done.stderr.strip().splitlines()[-1]
-    names = "data.path, data.query_language" if other else "data.dev, data.test"
-    assert said.startswith(f"clir {verb}: setting is 'data.pth'; allowed: {names}")
+    named = "there is no setting data.pth; did you mean data.path?"
+    expected = named if other else "setting is 'data.pth'; allowed: data.dev, data.test"
+    assert said.startswith(f"clir {verb}: {expected}")
 
 
 def test_it_computes_where_and_as_the_settings_say(

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from clir_lightning.data.files.trec import read_run
 from clir_lightning.data.sources.demo import build_demo
 from clir_lightning.data.sources.term_tables import read_entries
-from clir_lightning.knowledge.demo_graph import demo_graph
+from clir_lightning.knowledge.demo import demo_graph
 from clir_lightning.knowledge.graph import Graph
 from program import clir
 
 
+@pytest.mark.slow
 def test_inspect_reduce_and_rank(tmp_path: Path) -> None:
     whole = demo_graph("kept", cache=str(tmp_path / "cache"))
     done = clir("graph", "inspect", f"graph={whole.path}", "terms=terms.tsv", cwd=tmp_path).stdout
@@ -40,6 +43,7 @@ def test_inspect_reduce_and_rank(tmp_path: Path) -> None:
     assert means["whole"] > 0.8 > means["less"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_told_before_the_work(tmp_path: Path) -> None:
     whole = demo_graph("kept", cache=str(tmp_path / "cache")).path
     for words, problem in (

@@ -8,10 +8,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from clir_lightning.cli import verbatim
 from clir_lightning.configuration import config_folder
 from clir_lightning.errors import ConfigError
 from clir_lightning.jobs.graph_link import main
+from clir_lightning.jobs.launch.typed import verbatim
 from knowledge.little_graphs import EDGES, LANGUAGES, little
 
 GRAPH = little({**LANGUAGES, "Q50": (1, {"zh": "哈萨克语"})}, EDGES)

@@ -11,6 +11,7 @@ from clir_lightning.data.files.trec import read_run
 from program import SHORT, clir
 
 
+@pytest.mark.slow
 def test_it_trains_on_the_demo_and_scores_as_its_training_did(tmp_path: Path) -> None:
     settings = ("architecture=graph", "architecture.layer=rgcn", "architecture.relations=4")
     more = ("architecture.alignment.weight=0.1", "architecture.pagerank=true", "candidates.test_queries=5")

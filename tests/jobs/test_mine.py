@@ -12,6 +12,7 @@ from clir_lightning.types import Run
 from program import SHORT, clir
 
 
+@pytest.mark.slow
 def test_mined_negatives_are_not_relevant_and_train(tmp_path: Path) -> None:
     clir("retrieve", "retriever=bm25s", "splits=[train]", "depth=20", "hydra.run.dir=first", cwd=tmp_path)
     shown = clir(
@@ -53,6 +54,7 @@ def test_what_cannot_work_is_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_models_own_search_gives_what_its_run_file_gives(dual_run: Path, tmp_path: Path) -> None:
     dense = ("retriever=dense", f"retriever.model={dual_run}", "splits=[train]", "depth=20")
     clir("retrieve", "data=demo", *dense, "hydra.run.dir=first", cwd=tmp_path)

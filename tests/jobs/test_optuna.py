@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from hydra_plugins.clir_optuna import space
+from hydra_plugins.clir_optuna import _tell, space
 from program import SHORT, clir
 
 RATE = FloatDistribution(1e-5, 1e-1, log=True)
@@ -36,26 +36,41 @@ def test_hydras_sweeps_are_optunas_distributions(override: str, expected: BaseDi
     assert space(OverridesParser.create().parse_overrides([override])) == {"a": expected}
 
 
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_trial_that_another_command_ended_meanwhile_stays_as_it_is(pruned: bool) -> None:
+    """Both began it: the second one found it open."""
+    study = optuna.create_study(direction="maximize")
+    trial = study.ask({"rate": RATE})
+    if pruned:
+        trial.set_user_attr("pruned", True)
+    for value in (0.5, 0.25):
+        _tell(study, trial.number, value)
+    assert study.trials[0].state == (TrialState.PRUNED if pruned else TrialState.COMPLETE)
+    assert study.trials[0].value == (None if pruned else 0.5)
+
+
+@pytest.mark.slow
 def test_a_study_goes_on_with_what_is_left_and_with_failed_trials(tmp_path: Path) -> None:
-    first = clir(*SWEEP, "hydra.sweeper.trials=2", cwd=tmp_path)
-    assert "best of 2 complete trials" in first.stdout
+    first = clir(*SWEEP, "hydra.sweeper.trials=1", cwd=tmp_path)
+    assert "best of 1 complete trials" in first.stdout
     storage = f"sqlite:///{tmp_path / 'sweep' / 'optuna.db'}"
     study = optuna.load_study(study_name="clir", storage=storage)
     open_one = study.ask({"optimizer.learning_rate": RATE})  # as a killed sweep leaves it
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").glob("*/metrics.json")}
-    again = clir(*SWEEP, "hydra.sweeper.trials=4", cwd=tmp_path)
-    assert "best of 4 complete trials" in again.stdout
+    again = clir(*SWEEP, "hydra.sweeper.trials=3", cwd=tmp_path)
+    assert "best of 3 complete trials" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in before} == before
     trials = optuna.load_study(study_name="clir", storage=storage).trials
-    assert [trial.number for trial in trials] == [0, 1, 2, 3]
-    assert trials[2].params == open_one.params
+    assert [trial.number for trial in trials] == [0, 1, 2]
+    assert trials[1].params == open_one.params
     rates = {trial.params["optimizer.learning_rate"] for trial in trials}
-    assert len(rates) == 4
+    assert len(rates) == 3
     for trial in trials:
         overrides = (tmp_path / "sweep" / str(trial.number) / ".hydra" / "overrides.yaml").read_text()
         assert f"optimizer.learning_rate={trial.params['optimizer.learning_rate']}" in overrides
 
 
+@pytest.mark.slow
 def test_a_training_below_the_median_ends(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'optuna.db'}"
     study = optuna.create_study(storage=storage, study_name="clir", direction="maximize")

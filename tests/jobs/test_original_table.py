@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from program import RANDOM, clir
 
 HEADS = ("cross", "vanilla", "cedr_knrm", "cedr_pacrr", "cedr_drmm")
 
 
+@pytest.mark.slow
 def test_one_command_ends_with_the_table_of_all_heads(tmp_path: Path) -> None:
     done = clir(
         "train",

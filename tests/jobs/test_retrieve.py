@@ -25,6 +25,7 @@ def test_filled_lists_and_measures_of_what_was_found(tmp_path: Path) -> None:
     assert evaluate(run, build_demo().split("dev").qrels).means["mrr_10"] == pytest.approx(metrics["mrr_10"], abs=0.02)
 
 
+@pytest.mark.slow
 def test_relevant_documents_are_added_to_train_alone_and_loudly(tmp_path: Path) -> None:
     done = clir(*LIGHT, "splits=[train,dev]", "add_missing_relevant_to_train=true", cwd=tmp_path)
     assert "RELEVANT DOCUMENTS ARE ADDED" in done.stdout + done.stderr
@@ -44,7 +45,7 @@ def test_relevant_documents_are_added_to_train_alone_and_loudly(tmp_path: Path) 
         (["fill=rand"], "fill is 'rand'; allowed: none, random"),
         (["splits=[tset1]"], "split is 'tset1'"),
         (["splits=[dev]", "add_missing_relevant_to_train=true"], "works on the split train alone"),
-        (["+rm3.original=2"], "rm3 takes"),
+        (["+rm3.original=2"], "rm3.original is 2; allowed: 0 or more, at most 1"),
     ],
 )
 def test_failures_are_one_line_and_leave_what_was_there(overrides: list[str], message: str, tmp_path: Path) -> None:
@@ -59,6 +60,7 @@ def test_failures_are_one_line_and_leave_what_was_there(overrides: list[str], me
     assert old.read_text() == "q Q0 d 1 1.0 old\n"
 
 
+@pytest.mark.slow
 def test_train_scores_a_run_files_lists(tmp_path: Path) -> None:
     """Queries that found nothing have no candidates and count 0."""
     clir(*LIGHT, "splits=[test1]", "depth=7", cwd=tmp_path)

@@ -46,6 +46,7 @@ def test_topics_equal_brute_force_over_the_models_vectors(dual_run: Path, tmp_pa
         assert run[topic] == pytest.approx({document: scores[document] for document in run[topic]}, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_prompt_fusion_and_reranking(dual_run: Path, demo_run: Path, tmp_path: Path) -> None:
     model = f"model={dual_run}"
     shown = clir("search", model, "query=哈萨克语?", "show=2", cwd=tmp_path).stdout
@@ -62,6 +63,7 @@ def test_prompt_fusion_and_reranking(dual_run: Path, demo_run: Path, tmp_path: P
     assert reranked.ranking("1")[5:] == fused.ranking("1")[5:]
 
 
+@pytest.mark.slow
 def test_retrieve_takes_dense_candidates(dual_run: Path, tmp_path: Path) -> None:
     model = dual_run
     clir(

@@ -23,6 +23,7 @@ def topics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "folder"
 
 
+@pytest.mark.slow
 def test_it_prints_topics_in_both_languages_and_writes_a_folder_and_a_page(topics: Path) -> None:
     said = (topics.parent / "said.txt").read_text(encoding="utf-8")
     for part in (
@@ -40,7 +41,7 @@ def test_it_prints_topics_in_both_languages_and_writes_a_folder_and_a_page(topic
     page = (topics / "topics.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 1
     assert all(word in page for word in words["query"][0])
-    assert "http" not in page
+    assert "://" not in page
 
     # The folder's own model has the topics that were measured.
     demo, read = build_demo(), Topics.read(topics)
@@ -51,6 +52,7 @@ def test_it_prints_topics_in_both_languages_and_writes_a_folder_and_a_page(topic
     assert found == words["document"]
 
 
+@pytest.mark.slow
 def test_a_ranker_reads_the_topics_and_says_where_they_are_missing(topics: Path, tmp_path: Path) -> None:
     settings = ("features=topics", f"topics.path={topics}", "candidates.test_queries=3", "encoder.layers=1")
     failed = clir("train", *SHORT, *settings, cwd=tmp_path, check=False)

@@ -19,8 +19,9 @@ from clir_lightning.evaluation.comparison import Comparison, System, compare
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.report.examples import KnownTexts
 from clir_lightning.evaluation.report.page import page
-from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.folder import claim, output_folder, tell_files
 from clir_lightning.outputs.systems import commits, systems_of
+from clir_lightning.progress import stage
 from clir_lightning.types import Grades, Query
 
 FILES = ("comparison.md", "comparison.tex", "comparison.csv", "comparison.json", "per_query.csv", "report.html")
@@ -118,14 +119,15 @@ def main(config: DictConfig) -> None:
     data = data_of_texts(config, systems)
 
     # The comparison, and what there is to note about it.
-    comparison = compare(
-        systems,
-        baseline=config.baseline,
-        measures=list(config.measures),
-        queries=config.queries,
-        samples=config.samples,
-        seed=config.seed,
-    )
+    with stage(f"comparing {len(systems)} systems"):
+        comparison = compare(
+            systems,
+            baseline=config.baseline,
+            measures=list(config.measures),
+            queries=config.queries,
+            samples=config.samples,
+            seed=config.seed,
+        )
     notes = [*cautions(systems, commits(systems)), *comparison.notes]
 
     # Every file's content before the first is written: what cannot be made leaves an earlier comparison as it was.
@@ -144,4 +146,4 @@ def main(config: DictConfig) -> None:
         with write_whole(folder / name) as stream:
             stream.write(content)
     show(comparison, config.alpha, notes)
-    Console().print(f"files: {folder}\n  " + "\n  ".join(FILES), soft_wrap=True)
+    tell_files(folder, FILES)

@@ -13,6 +13,8 @@ from clir_lightning.build import build
 from clir_lightning.data.collection import Collection
 from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.card import PERCENTILES, card, token_card
+from clir_lightning.models.hub import located
+from clir_lightning.progress import stage
 
 
 def main(config: DictConfig) -> None:
@@ -21,7 +23,8 @@ def main(config: DictConfig) -> None:
         if setting in config.data:
             config.data[setting] = "skip"
     collection: Collection = build(config.data)
-    rows = card(collection)
+    with stage("reading all texts"):
+        rows = card(collection)
     for name in config.tokenizers:
         rows += token_card(collection, _tokenizer(name), config.max_length)
 
@@ -36,7 +39,9 @@ def main(config: DictConfig) -> None:
 def _tokenizer(name: str) -> Any:
     """A tokenizer by its folder's or its hub name; `ConfigError` if it cannot be loaded."""
     try:
-        return AutoTokenizer.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(located(name, what="tokenizer", weights=False))
     except (OSError, ValueError) as error:
         problem = str(error).splitlines()[0]
         raise ConfigError(f"tokenizer {name!r} cannot be loaded ({problem}); give a folder or a hub name") from error
+    tokenizer.name_or_path = name
+    return tokenizer

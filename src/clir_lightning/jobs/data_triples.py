@@ -13,8 +13,8 @@ from clir_lightning.data.sampling.usage import Usage
 
 def main(config: DictConfig) -> None:
     """Run the job."""
-    collection: Collection = build(config.data)
     sampling: Sampling = build(config.sampling)
+    collection: Collection = build(config.data)
     split = collection.split(config.split)
     samples = sampling(split, seed=config.seed, epoch=config.epoch)
     Usage.of(sampling, split, samples).checked(config.split)

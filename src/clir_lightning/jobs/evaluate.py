@@ -24,14 +24,15 @@ from clir_lightning.evaluation.per_query import write_per_query
 from clir_lightning.evaluation.ranking import Pool
 from clir_lightning.evaluation.tables import result_table
 from clir_lightning.jobs.launch.processes import processes
-from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.folder import claim, output_folder, tell_files
 from clir_lightning.outputs.kept import kept_scores
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.outputs.trained import Trained
+from clir_lightning.rank import started_outside
 from clir_lightning.scoring.auto import settled
 from clir_lightning.scoring.engine import Engine
 from clir_lightning.scoring.kept import KeptScores
-from clir_lightning.scoring.processes import once, started_outside, world
+from clir_lightning.scoring.processes import once, world
 
 # Settings that the model, the texts and the batches tell themselves, or that decide no score.
 TOLD = (
@@ -53,7 +54,7 @@ TOLD = (
 
 log = logging.getLogger(__name__)
 
-FILES = ("metrics.json", "provenance.json", "per_query.csv", "runs/test.trec", "runs/test.qrels")
+FILES = ("metrics.json", "per_query.csv", "runs/test.trec", "runs/test.qrels", "provenance.json")
 
 
 def bounded(result: Evaluation, pool: Pool) -> list[Evaluation]:
@@ -183,7 +184,7 @@ def report(config: DictConfig, folder: Path, judged: Judged, watch: Stopwatch) -
     console.print(result_table(judged.title, judged.rows))
     for note in result.coverage.notes():
         console.print(f"note: {note}", soft_wrap=True)
-    console.print(f"files: {folder}", soft_wrap=True)
+    tell_files(folder, FILES)
 
 
 def main(config: DictConfig) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from clir_lightning.errors import ConfigError
+from clir_lightning.data.store.fresh import check_free, fresh_folder
+from clir_lightning.errors import ConfigError, DataError
 from clir_lightning.models.cross import CrossEncoder
 from clir_lightning.models.dual import DualEncoder
 from clir_lightning.outputs.export import export_cross, export_dual
@@ -19,11 +20,14 @@ from clir_lightning.scoring.text_encoder import TextEncoder
 def main(config: DictConfig) -> None:
     """Run the job."""
     folder = Path(config.path)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"path {folder} is there already; give a folder that is new or empty")
+    try:
+        check_free(folder)
+    except DataError as error:
+        raise ConfigError(f"path {folder} is there already; give a folder that is new or empty") from error
     trained = Trained.load(config.model)
     model: Any = trained.model
 
+    # Another export may have begun into the same folder while this one's model was read.
     if isinstance(model, DualEncoder):
         _export_dual(trained.text_encoder(Computing()), folder)
     elif isinstance(model, CrossEncoder):
@@ -34,7 +38,9 @@ def main(config: DictConfig) -> None:
 
 
 def _export_dual(texts: TextEncoder, folder: Path) -> None:
-    for place in export_dual(texts, folder):
+    with fresh_folder(folder, last="modules.json") as partial:
+        places = [folder / place.relative_to(partial) for place in export_dual(texts, partial)]
+    for place in places:
         print(f"SentenceTransformer({str(place)!r})")
     query_length = texts.lengths["query"]
     document_length = texts.lengths["document"]
@@ -44,6 +50,7 @@ def _export_dual(texts: TextEncoder, folder: Path) -> None:
 
 
 def _export_cross(model: CrossEncoder, folder: Path, length: int) -> None:
-    export_cross(model, folder, length)
+    with fresh_folder(folder, last="config.json") as partial:
+        export_cross(model, partial, length)
     print(f"CrossEncoder({str(folder)!r})")
     print(f"note: pairs above {length} tokens are cut otherwise: clir cuts the document alone")

@@ -15,7 +15,7 @@ from clir_lightning.errors import ConfigError
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.tables import result_table
-from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.folder import claim, output_folder, tell_files
 from clir_lightning.outputs.provenance import write_json
 from clir_lightning.retrieval.fusion import fuse, tune
 
@@ -61,9 +61,7 @@ def main(config: DictConfig) -> None:
     claim(config, folder, FILES)
     write_run(fused, folder / "fused.trec")
     write_json({"runs": given["runs"], "weights": weights or [1.0] * len(runs), **settings}, folder / "weights.json")
-    console = Console()
     if rows:
         write_json({row.name: row.means for row in rows}, folder / "metrics.json")
-        console.print(result_table(f"fused, against {config.qrels}", rows))
-    console.print(f"files: {folder}", soft_wrap=True)
-    console.print("  fused.trec\n  weights.json")
+        Console().print(result_table(f"fused, against {config.qrels}", rows))
+    tell_files(folder, FILES)

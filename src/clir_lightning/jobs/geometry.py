@@ -25,7 +25,7 @@ from clir_lightning.evaluation.measures import label, measure
 from clir_lightning.evaluation.report.geometry_page import geometry_page
 from clir_lightning.evaluation.spaces import Encoded, Space, spaces_of
 from clir_lightning.lightning.callbacks.centring import training_texts
-from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.folder import claim, output_folder, tell_files
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.scoring.text_encoder import TextEncoder
@@ -58,9 +58,8 @@ def main(config: DictConfig) -> None:
     report = GeometryReport.of(title, spaces, config.measures, encoder.width)
     report.write(folder, config.split)
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
-    console = Console()
-    report.show(console)
-    console.print(f"files: {folder}\n  geometry.json, geometry.html", soft_wrap=True)
+    report.show(Console())
+    tell_files(folder, FILES)
 
 
 def encoded(encoder: TextEncoder, collection: Collection, config: DictConfig, train: str) -> Encoded:

@@ -12,7 +12,7 @@ from rich.table import Table
 from clir_lightning.errors import ConfigError
 from clir_lightning.knowledge.building import Sources, build_graph
 from clir_lightning.knowledge.card import dump_card
-from clir_lightning.scoring.progress import Progress
+from clir_lightning.progress import Progress
 
 MEGABYTE = 1_000_000
 ROWS = ("entities", "terms", "names", "triples", "properties")
@@ -43,13 +43,13 @@ class DumpProgress:
     def __enter__(self) -> DumpProgress:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if self._progress:
-            self._progress.__exit__(*error)
+            self._progress.__exit__(kind, *error)
 
     def report(self, done: int, total: int) -> None:
         """So many bytes of so many are done."""
-        place = done // MEGABYTE
+        place = -(-done // MEGABYTE)
         if self._progress is None:
             self._progress = Progress("reading the dump", "MB", -(-total // MEGABYTE), done=place)
         self._progress.advance(max(place - self._progress.done, 0))

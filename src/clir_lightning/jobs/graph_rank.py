@@ -19,7 +19,7 @@ from clir_lightning.jobs.graph_inspect import conditions
 from clir_lightning.knowledge.documents import WAYS
 from clir_lightning.knowledge.graph import Graph
 from clir_lightning.knowledge.walks import rank_by_walks
-from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.folder import claim, output_folder, tell_files
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
 
 FILES = ("metrics.json", "provenance.json", "runs/*.trec")
@@ -77,5 +77,5 @@ def main(config: DictConfig) -> float:
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
     write_json({split: found[1].means for split, found in rows.items()}, folder / "metrics.json")
     console.print(f"graph: {conditions(graph)}", soft_wrap=True)
-    console.print(f"files: {folder}", soft_wrap=True)
+    tell_files(folder, ["metrics.json", *(f"runs/{split}.trec" for split in rows), "provenance.json"])
     return rows["dev" if "dev" in rows else config.splits[-1]][1].means[config.maximise]

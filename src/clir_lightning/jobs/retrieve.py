@@ -17,7 +17,7 @@ from clir_lightning.errors import ConfigError, one_of
 from clir_lightning.evaluation.evaluate import Evaluation, evaluate
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.tables import result_table
-from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.folder import claim, output_folder, tell_files
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
 from clir_lightning.outputs.trained import loaded
 from clir_lightning.retrieval.expansion import RM3
@@ -93,9 +93,6 @@ def main(config: DictConfig) -> float:
     # The results, as files and as a table.
     write_json(provenance(plain(config), config.seed, watch), folder / "provenance.json")
     write_json({split: row.means for split, row in rows.items()}, folder / "metrics.json")
-    console = Console()
-    console.print(result_table(f"{collection.name}: {retriever.name}, as found", list(rows.values())))
-    console.print(f"files: {folder}", soft_wrap=True)
-    for split in rows:
-        console.print(f"  runs/{split}.trec")
+    Console().print(result_table(f"{collection.name}: {retriever.name}, as found", list(rows.values())))
+    tell_files(folder, ["metrics.json", *(f"runs/{split}.trec" for split in rows), "provenance.json"])
     return rows["dev" if "dev" in rows else config.splits[-1]].means[config.maximise]

@@ -7,13 +7,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
 
 from clir_lightning.build import build, plain
-from clir_lightning.data.collection import Collection, Split
+from clir_lightning.data.collection import Collection
 from clir_lightning.data.files.lines import tab_texts
 from clir_lightning.data.files.trec import write_run
 from clir_lightning.data.store.packed import PackedLists
@@ -21,18 +20,19 @@ from clir_lightning.errors import ConfigError, DataError, at_least
 from clir_lightning.evaluation.evaluate import evaluate
 from clir_lightning.evaluation.measures import measure
 from clir_lightning.evaluation.tables import result_table
-from clir_lightning.outputs.folder import claim, output_folder
+from clir_lightning.outputs.folder import claim, output_folder, tell_files
 from clir_lightning.outputs.provenance import Stopwatch, provenance, write_json
-from clir_lightning.outputs.ranker import ASKED, Ranker
+from clir_lightning.outputs.ranker import Ranker
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.retrieval.dense import DenseRetriever
+from clir_lightning.retrieval.first_stage import FirstStage
 from clir_lightning.retrieval.fusion import fuse
 from clir_lightning.retrieval.vectors import UnfinishedError
-from clir_lightning.types import Qrels, Query, Run
+from clir_lightning.types import Query, Run
 
 log = logging.getLogger(__name__)
 
-FILES = ("runs/search.trec", "metrics.json", "provenance.json")
+FILES = ("metrics.json", "runs/search.trec", "provenance.json")
 Answer = Callable[[Mapping[str, Query]], Run]
 
 
@@ -70,22 +70,6 @@ def above(scores: Mapping[str, float], run: Run, query: str) -> dict[str, float]
     rest = [document for document in run.ranking(query) if document not in scores]
     lowest = min(scores.values(), default=0.0)
     return dict(scores) | {document: lowest - place for place, document in enumerate(rest, start=1)}
-
-
-@dataclass(frozen=True)
-class FirstStage:
-    """Another retriever beside the dense one, with the translation that it needs."""
-
-    retriever: Any
-    translation: Any
-
-    def __call__(self, collection: Collection, queries: Mapping[str, Query], *, depth: int) -> Run:
-        """Its documents for the queries."""
-        asked = Split(queries, Qrels({query: {} for query in queries}))
-        both = Collection(collection.name, collection.documents, {**collection.splits, ASKED: asked})
-        documents = self.translation.documents(both, ASKED)
-        run: Run = self.retriever(documents, self.translation.queries(both, ASKED), depth=depth)
-        return run
 
 
 def answerer(config: DictConfig, collection: Collection, trained: Trained) -> Answer:
@@ -188,4 +172,5 @@ def main(config: DictConfig) -> None:
         result = evaluate(run, split.qrels, config.measures)
         write_json({config.split: result.means}, folder / "metrics.json")
         console.print(result_table(f"{collection.name}, {config.split}", [result]))
-    console.print(f"{len(run)} queries, files: {folder}\n  runs/search.trec", soft_wrap=True)
+    console.print(f"{len(run)} queries answered", highlight=False)
+    tell_files(folder, FILES)

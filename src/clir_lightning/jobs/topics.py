@@ -18,9 +18,10 @@ from clir_lightning.data.collection import Collection
 from clir_lightning.data.sources.term_tables import read_entries
 from clir_lightning.data.tokens.texts import Side
 from clir_lightning.errors import ConfigError, at_least, one_of
-from clir_lightning.lightning.callbacks.training_bar import TrainingBar
+from clir_lightning.lightning.callbacks.step_progress import StepProgress
 from clir_lightning.models.encoder import Encoder
 from clir_lightning.models.model_folder import reject_trained
+from clir_lightning.outputs.folder import tell_files
 from clir_lightning.outputs.provenance import Stopwatch, provenance
 from clir_lightning.outputs.trained import Trained
 from clir_lightning.retrieval.analysis import choose
@@ -71,9 +72,8 @@ def main(config: DictConfig) -> None:
     # The folder first: what comes after it can fail without loss.
     about = {"model": settings, **report.plain(), "made": provenance(plain(config), config.seed, watch)}
     topics.write(folder, pool=pool, encoder=origin, about=about, files={"topics.html": report.page()})
-    console = Console()
-    report.show(console)
-    console.print(f"files: {folder}\n  {SETTINGS}, topics.html", soft_wrap=True)
+    report.show(Console())
+    tell_files(folder, [SETTINGS, "topics.html"])
 
 
 def _check(config: DictConfig, folder: Path) -> None:
@@ -174,10 +174,11 @@ def entries(config: DictConfig, collection: Collection) -> Iterator[tuple[str, s
 def trained(config: DictConfig, material: Material, model: TopicModel) -> None:
     """Train the model with Lightning."""
     with TemporaryDirectory() as nowhere:
-        own = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False, "devices": 1}
-        bar = [TrainingBar()] if config.trainer.get("enable_progress_bar", True) else []
+        own: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+        own |= {"devices": 1, "enable_progress_bar": False}  # the bar is this project's
+        told = StepProgress("learning topics", bar=config.trainer.get("enable_progress_bar", True))
         settings: Any = {"_target_": "pytorch_lightning.Trainer", **plain(config.trainer)}
-        trainer = build(settings, **own, callbacks=bar, default_root_dir=nowhere)
+        trainer = build(settings, **own, callbacks=[told], default_root_dir=nowhere)
         material.learn(model, trainer, size=config.size, pairs=config.pairs, seed=config.seed)
 
 

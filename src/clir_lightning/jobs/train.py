@@ -41,8 +41,11 @@ from clir_lightning.scoring.processes import once
 
 log = logging.getLogger(__name__)
 
-# What a resumed job goes on from; a model that a killed job was about to put in its place is hidden beside it.
-UNFINISHED = ("runs/val.trec", FOLDER, f".{FOLDER}.*.partial", f"checkpoints/{LAST}", f"checkpoints/{BEFORE}")
+# What a resumed job goes on from; what a killed job was about to put in its place is hidden beside it.
+UNFINISHED = (
+    *("runs/val.trec", FOLDER, f".{FOLDER}.*.partial"),
+    *(f"checkpoints/{LAST}", f"checkpoints/{BEFORE}", "checkpoints/.*.partial"),
+)
 
 
 def main(config: DictConfig) -> float:

@@ -1,7 +1,9 @@
 """The console blocks of a page: what is typed, what the page shows of the answer, and whether that is what is printed.
 
 `…` on a page stands for what differs from run to run (a time, a folder), within its line; a line of nothing else stands
-for any number of lines. All the rest is compared to the letter, but for spaces at the ends of lines.
+for any number of lines. A training carries the last digit of a processor's arithmetic into all that its model says:
+such numbers need be near only, within a tenth of their scale. The rest is compared to the letter, but for spaces at the
+ends of lines.
 
     PYTHONPATH=src:tests python tests/pages.py docs/tour.md
 
@@ -34,6 +36,13 @@ VARYING = (
     (r"[\d,]+ tokens a scoring batch( \([^)]*\))?", "… tokens a scoring batch…"),
     (r"^( *\d+  )-?\d+\.\d{4}  ", r"\1…  "),  # a score of `clir search`: its last digit is the processor's
 )
+
+# Lines that tell of the model which a page trains, and what another processor may print in them: a number, which is a
+# group here, how many queries are won, tied and lost, and which epoch is the best. Any documents may be found.
+OF_A_MODEL = re.compile(r"val/|\(this run\)|^│ dual ")
+ELSEWHERE = re.compile(r"(?P<number>\d+\.\d+|\d+/\d+/\d+)|the best so far, kept in model/|(?P<spaces> +)")
+FOUND = re.compile(r"^( *\d+)  …  \S+  .+$")
+SCALES = {3: 1, 1: 100, 0: 200}  # by decimals: shares, points, the queries of the demo's test1
 
 # How far something is: lines that a fast machine does without. Pages show none of them.
 PROGRESS = re.compile(r"\]\[clir_lightning\.progress\]\[INFO\] - |, step [\d,]+/[\d,]+: loss ")
@@ -76,11 +85,50 @@ def is_shown(shown: str, printed: str) -> bool:
     (False, False, False)
     """
     lines = ["(?:.*\n)*?" if line == "…" else line_pattern(line) + "\n" for line in shown.splitlines()]
-    return re.fullmatch("".join(lines), printed) is not None
+    found = re.fullmatch("".join(lines), printed)
+    numbers = [each["number"] for line in shown.splitlines() for each in moving(line) if each["number"]]
+    return found is not None and all(map(is_near, numbers, found.groups()))
+
+
+def moving(line: str) -> list[re.Match[str]]:
+    """What another processor may print otherwise."""
+    return list(ELSEWHERE.finditer(line)) if OF_A_MODEL.search(line) else []
 
 
 def line_pattern(line: str) -> str:
-    return ".*".join(map(re.escape, line.split("…")))
+    """What a line of a page stands for; each of its groups is a number that may be near.
+
+    >>> re.fullmatch(line_pattern("│ dual (this run) │  9.7 │"), "│ dual (this run) │ 10.4 │").groups()
+    ('10.4',)
+    """
+    if hit := FOUND.match(line):
+        return re.escape(hit[1]) + r"  -?\d+\.\d{4}  \S+  .+"
+    pattern, end = "", 0
+    for each in moving(line):
+        pattern += literally(line[end : each.start()])
+        pattern += r"([\d./]+)" if each["number"] else " +" if each["spaces"] else "the best .+?"
+        end = each.end()
+    return pattern + literally(line[end:])
+
+
+def literally(text: str) -> str:
+    return ".*".join(map(re.escape, text.split("…")))
+
+
+def is_near(shown: str, printed: str) -> bool:
+    """Whether numbers of one form are less than a tenth of their scale apart.
+
+    >>> is_near("0.738", "0.768"), is_near("88.5", "98.9"), is_near("91/33/76", "95/39/66"), is_near("88.5", "0.885")
+    (True, False, True, False)
+    """
+    pairs = (
+        list(zip(shown.split("/"), printed.split("/"), strict=True)) if shown.count("/") == printed.count("/") else []
+    )
+    return bool(pairs) and all(
+        (decimals := len(one.partition(".")[2])) == len(other.partition(".")[2])
+        and abs(float(one) - float(other)) < SCALES[decimals] / 10
+        for one, other in pairs
+    )
 
 
 def as_shown(printed: str) -> str:

@@ -67,14 +67,47 @@ def test_how_far_a_stage_is_is_not_compared() -> None:
         "[2026-11-27 03:13:02,920][x][INFO] - auto: 4,096 tokens a scoring batch, 0 workers, 1 part",
         "files: /tmp/x y/dual",
         "80 steps in 0:00:07, loss 0.1, 1,061 pairs/s; val 0.512 in 0:00:20, kept in model/; 1 day, 0:28:10 left",
-        "  1  0.6432  language:it  итальян тілі",
-        "12  -0.6432  language:it  итальян тілі",
     ],
 )
 def test_a_page_shows_what_it_was_renewed_with(line: str) -> None:
     assert "…" in as_shown(line)
     assert is_shown(as_shown(line), line + "\n")
     assert not is_shown(as_shown(line), line + "!\n")
+
+
+@pytest.mark.parametrize(
+    ("shown", "near", "otherwise"),
+    [
+        (
+            "80 steps in …, loss 0.067, … pairs/s; val/ndcg_10 0.777 in …, the best so far, kept in model/",
+            "80 steps in 0:01:00, loss 0.081, 9 pairs/s; val/ndcg_10 0.712 in 0:00:01, the best is 0.738 of epoch 1",
+            "80 steps in 0:01:00, loss 0.067, 9 pairs/s; val/ndcg_10 0.612 in 0:00:01, the best so far, kept in model/",
+        ),
+        (
+            "│ dual (this run)  │  88.5 │   9.9 │",
+            "│ dual (this run)  │  89.3 │  10.1 │",
+            "│ dual (this run)  │  7.3 │   8.7 │",
+        ),
+        ("│ dual  │     1 │  88.5* │", "│ dual  │     1 │  89.3* │", "│ dual  │     2 │  88.5* │"),
+        ("│ dual  │     1 │  88.5* │", "│ dual  │     1 │  88.5* │", "│ dual  │     1 │  88.5  │"),
+        (
+            "│ dual │ +29.1 │ < .001 │ 72/124/4 │",
+            "│ dual │ +30.0 │ < .001 │ 72/126/2 │",
+            "│ dual │ +29.1 │ < .001 │ 4/72/124 │",
+        ),
+        (
+            "  1  …  language:it  итальян тілі",
+            "  1  0.6432  locale:it_IT  Италия",
+            "  2  0.6432  language:it  итальян тілі",
+        ),
+        (" 12  …  language:it  итальян тілі", " 12  -0.6432  locale:it_IT  Италия", " 12  language:it  итальян тілі"),
+        ("│ bm25  │  59.3 │", "│ bm25  │  59.3 │", "│ bm25  │  59.4 │"),
+    ],
+)
+def test_what_a_trained_model_says_may_be_near(shown: str, near: str, otherwise: str) -> None:
+    """Another processor's arithmetic is another training; chance, or another kind of line, is none."""
+    assert is_shown(f"{shown}\n", f"{near}\n")
+    assert not is_shown(f"{shown}\n", f"{otherwise}\n")
 
 
 def test_the_tour_shows_every_step() -> None:

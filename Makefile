@@ -78,6 +78,7 @@ docs: $(INSTALLED)  ## the documentation site in site/; runs the notebooks once 
 picture: $(INSTALLED)  ## the README's picture of a report, from a training on the demo (RUN=folder: of that run)
 	$(BIN)/python benchmarks/report_picture.py $(RUN)
 
+walk: export CLIR_WALK = whole
 walk: $(INSTALLED)  ## a newcomer's way, from a fresh clone to the tour's last command
 	$(BIN)/pytest -m 'slow or not slow' tests/test_walk.py $(ARGS)
 

@@ -168,8 +168,8 @@ def renewed(page: str, runner: Callable[[Step], str]) -> str:
     return FENCE.sub(lambda block: f"```console\n{COMMAND.sub(answer, block[1])}```", page)
 
 
-# What the tests have that a newcomer has not; `make slow ARGS=…` hands all but the first to every other `make`.
-OF_THE_SUITE = ("CLIR_CACHE", "MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS")
+# What the tests have that a newcomer has not; `make slow ARGS=…` hands all but the first two to every other `make`.
+OF_THE_SUITE = ("CLIR_CACHE", "CLIR_WALK", "MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS")
 
 
 def newcomer(folder: Path) -> dict[str, str]:

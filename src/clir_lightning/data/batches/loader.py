@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
+
+if TYPE_CHECKING:  # scoring does without Lightning, whose import takes seconds
+    import pytorch_lightning as pl
 
 
 class StepLoader(DataLoader[Any]):

@@ -23,7 +23,6 @@ from typing import Any
 import torch
 import torch.distributed
 from hydra.core.hydra_config import HydraConfig
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from omegaconf import DictConfig
 
 from clir_lightning.errors import ConfigError
@@ -159,6 +158,8 @@ def _connect(gpus: list[int] | None) -> None:
 
     # Everyone reads torchrun's names.
     if "SLURM_STEP_NUM_TASKS" in os.environ and "RANK" not in os.environ:
+        from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+
         slurm = SLURMEnvironment(auto_requeue=False)
         os.environ.update(MASTER_ADDR=slurm.main_address, MASTER_PORT=str(slurm.main_port))
         names = {"RANK": "PROCID", "LOCAL_RANK": "LOCALID", "NODE_RANK": "NODEID", "WORLD_SIZE": "STEP_NUM_TASKS"}

@@ -30,8 +30,9 @@ settings.load_profile("suite")
 # Files of half a minute and more, the longest first, by `--no-loadscope-reorder`: workers that share the files out then
 # end together.
 LONGEST = (
-    *("test_walk", "test_notebooks", "test_processes", "test_lucene", "test_cluster", "test_sweep", "test_resume"),
-    *("test_extending", "test_examples", "test_site", "test_original_table", "test_expansion", "test_gpu_check"),
+    *("test_notebooks", "test_walk", "test_processes", "test_gpu_check", "test_lucene", "test_resume", "test_site"),
+    *("test_evaluate", "test_extending", "test_sweep", "test_config", "test_original_table", "test_examples"),
+    *("test_cluster", "test_page", "test_expansion"),
 )
 
 

@@ -37,12 +37,13 @@ VARYING = (
     (r"^( *\d+  )-?\d+\.\d{4}  ", r"\1…  "),  # a score of `clir search`: its last digit is the processor's
 )
 
-# Lines that tell of the model which a page trains, and what another processor may print in them: a number, which is a
-# group here, how many queries are won, tied and lost, and which epoch is the best. Any documents may be found.
+# Lines that tell of the model which a page trains, and what another processor may print in them: numbers (shares,
+# points, how many queries are won, tied and lost), which epoch is the best, and other documents below the first hit.
 OF_A_MODEL = re.compile(r"val/|\(this run\)|^│ dual ")
-ELSEWHERE = re.compile(r"(?P<number>\d+\.\d+|\d+/\d+/\d+)|the best so far, kept in model/|(?P<spaces> +)")
-FOUND = re.compile(r"^( *\d+)  …  \S+  .+$")
-SCALES = {3: 1, 1: 100, 0: 200}  # by decimals: shares, points, the queries of the demo's test1
+NUMBER = r"\b\d+\.(?:\d|\d{3})\b|\b\d+/\d+/\d+\b"
+ELSEWHERE = re.compile(rf"(?P<number>{NUMBER})|the best so far, kept in model/|(?P<spaces> +)")
+LOWER_HIT = re.compile(r"^( *(?!1 )\d+)  …  \S+  .+$")
+SCALES = {3: 1, 1: 100, 0: 200}  # by decimals; the demo's test1 has 200 queries
 
 # How far something is: lines that a fast machine does without. Pages show none of them.
 PROGRESS = re.compile(r"\]\[clir_lightning\.progress\]\[INFO\] - |, step [\d,]+/[\d,]+: loss ")
@@ -101,12 +102,12 @@ def line_pattern(line: str) -> str:
     >>> re.fullmatch(line_pattern("│ dual (this run) │  9.7 │"), "│ dual (this run) │ 10.4 │").groups()
     ('10.4',)
     """
-    if hit := FOUND.match(line):
+    if hit := LOWER_HIT.match(line):
         return re.escape(hit[1]) + r"  -?\d+\.\d{4}  \S+  .+"
     pattern, end = "", 0
     for each in moving(line):
         pattern += literally(line[end : each.start()])
-        pattern += r"([\d./]+)" if each["number"] else " +" if each["spaces"] else "the best .+?"
+        pattern += f"({NUMBER})" if each["number"] else " +" if each["spaces"] else "the best .+?"
         end = each.end()
     return pattern + literally(line[end:])
 
@@ -118,17 +119,14 @@ def literally(text: str) -> str:
 def is_near(shown: str, printed: str) -> bool:
     """Whether numbers of one form are less than a tenth of their scale apart.
 
-    >>> is_near("0.738", "0.768"), is_near("88.5", "98.9"), is_near("91/33/76", "95/39/66"), is_near("88.5", "0.885")
-    (True, False, True, False)
+    >>> is_near("0.738", "0.768"), is_near("88.5", "98.9"), is_near("91/33/76", "95/39/66")
+    (True, False, True)
+    >>> is_near("88.5", "0.885"), is_near("0.5", "0.512")
+    (False, False)
     """
-    pairs = (
-        list(zip(shown.split("/"), printed.split("/"), strict=True)) if shown.count("/") == printed.count("/") else []
-    )
-    return bool(pairs) and all(
-        (decimals := len(one.partition(".")[2])) == len(other.partition(".")[2])
-        and abs(float(one) - float(other)) < SCALES[decimals] / 10
-        for one, other in pairs
-    )
+    one, other = ([(float(part), len(part.partition(".")[2])) for part in each.split("/")] for each in (shown, printed))
+    alike = [decimals for _, decimals in one] == [decimals for _, decimals in other]
+    return alike and all(abs(a - b) < SCALES[decimals] / 10 for (a, decimals), (b, _) in zip(one, other, strict=True))
 
 
 def as_shown(printed: str) -> str:
